@@ -1,0 +1,2 @@
+// Package websocket is in the making.
+package websocket

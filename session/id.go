@@ -1,0 +1,171 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+const (
+	handleBytes = 16
+	secretBytes = 32
+	tokenBytes  = handleBytes + secretBytes
+	tokenChars  = tokenBytes / 3 * 4 // 64, with no spare bits: one token has one spelling
+)
+
+// Handle is a session's row key: 16 bytes that never change while the session lives. It opens nothing and may stand in
+// logs, lists and revocations. The zero Handle names no session.
+type Handle [handleBytes]byte
+
+// String returns the handle as a UUID, the form in which it stands in a Postgres row.
+func (h Handle) String() string {
+	b := hex.AppendEncode(make([]byte, 0, 36), h[:4])
+	for _, part := range [][]byte{h[4:6], h[6:8], h[8:10], h[10:]} {
+		b = hex.AppendEncode(append(b, '-'), part)
+	}
+	return string(b)
+}
+
+// IsZero reports whether h names no session.
+func (h Handle) IsZero() bool { return h == Handle{} }
+
+// MarshalText implements encoding.TextMarshaler with the form of String.
+func (h Handle) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler for the form of String.
+func (h *Handle) UnmarshalText(text []byte) error {
+	parsed, err := ParseHandle(string(text))
+	if err == nil {
+		*h = parsed
+	}
+	return err
+}
+
+// ParseHandle is the inverse of Handle.String. It accepts that one spelling only.
+func ParseHandle(s string) (Handle, error) {
+	var h Handle
+	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
+	if err != nil || len(raw) != handleBytes {
+		return h, fmt.Errorf("session: %q is not a session handle", s)
+	}
+	if copy(h[:], raw); h.String() != s {
+		return Handle{}, fmt.Errorf("session: %q is not a session handle in its one spelling", s)
+	}
+	return h, nil
+}
+
+// Hash is SHA-256 of realm, a zero byte and a token's secret: all that a store ever learns of the secret.
+type Hash [sha256.Size]byte
+
+// ID is a session's token, the value that travels in the cookie: row key and secret. Whoever has it has the session. It
+// redacts itself in every format, log and encoding; Reveal alone returns it. The zero ID is that of no session.
+type ID struct {
+	// The indirection keeps the secret from fmt, which prints the unexported fields of foreign structs without asking
+	// their methods.
+	token *token
+}
+
+type token [tokenBytes]byte
+
+// Reveal returns the token itself, 64 characters of base64url, or "" for the zero ID. Keep it out of logs and errors.
+func (id ID) Reveal() string {
+	if id.token == nil {
+		return ""
+	}
+	return id.token.encode()
+}
+
+// Handle returns the row key, which may stand in logs.
+func (id ID) Handle() Handle {
+	if id.token == nil {
+		return Handle{}
+	}
+	return id.token.handle()
+}
+
+// IsZero reports whether id is that of no session.
+func (id ID) IsZero() bool { return id.token == nil }
+
+// Equal reports whether both are the same token. Do not compare IDs with ==.
+func (id ID) Equal(other ID) bool {
+	if id.token == nil || other.token == nil {
+		return id.token == other.token
+	}
+	return *id.token == *other.token
+}
+
+// String returns a redacted form that names the handle.
+func (id ID) String() string {
+	if id.token == nil {
+		return "session.ID(none)"
+	}
+	return "session.ID(" + id.Handle().String() + ", secret redacted)"
+}
+
+// Format implements fmt.Formatter: every verb prints String.
+func (id ID) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, id.String()) }
+
+// LogValue implements slog.LogValuer with String.
+func (id ID) LogValue() slog.Value { return slog.StringValue(id.String()) }
+
+// MarshalText implements encoding.TextMarshaler with String, so that JSON and the like are redacted too.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// newToken makes a token with a new row key, which begins with the time in milliseconds (UUID version 7, RFC 9562) so
+// that new rows stand together in the index. crypto/rand never fails: it ends the process where the system has no entropy.
+func newToken(now time.Time) *token {
+	t := new(token)
+	_, _ = rand.Read(t[:])
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(t[:6], ms[2:])
+	t[6] = t[6]&0x0f | 0x70
+	t[8] = t[8]&0x3f | 0x80
+	return t
+}
+
+// rotated returns a token of the same row with a new secret.
+func (t *token) rotated() *token {
+	next := new(token)
+	copy(next[:handleBytes], t[:handleBytes])
+	_, _ = rand.Read(next[handleBytes:])
+	return next
+}
+
+func (t *token) handle() Handle { return Handle(t[:handleBytes]) }
+
+func (t *token) encode() string { return base64.RawURLEncoding.EncodeToString(t[:]) }
+
+func (t *token) hash(realm string) Hash {
+	var stack [128]byte
+	b := append(stack[:0], realm...)
+	b = append(b, 0)
+	return sha256.Sum256(append(b, t[handleBytes:]...))
+}
+
+// parseToken decodes the one spelling of a token; anything else is no token.
+func parseToken(s string) (*token, bool) {
+	if len(s) != tokenChars {
+		return nil, false
+	}
+	var text [tokenChars]byte
+	copy(text[:], s)
+	for _, c := range text {
+		// The decoder skips line breaks, which would give one token two spellings.
+		if c == '\n' || c == '\r' {
+			return nil, false
+		}
+	}
+	t := new(token)
+	if n, err := base64.RawURLEncoding.Decode(t[:], text[:]); err != nil || n != tokenBytes {
+		return nil, false
+	}
+	return t, true
+}

@@ -1,0 +1,320 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/simples-go/sessions/internal/broadcast"
+	"github.com/simples-go/sessions/session/internal/jsonobj"
+)
+
+// MemoryStore keeps sessions in the process, for development and tests: they end with it. It does all that the SQL stores
+// do. The zero value works.
+type MemoryStore struct {
+	mu     sync.Mutex
+	rows   map[Handle]Record
+	owners map[string]map[Handle]struct{}
+	skew   time.Duration // see Advance
+	ended  broadcast.Broadcast[Event]
+}
+
+// NewMemoryStore returns an empty store.
+func NewMemoryStore() *MemoryStore { return &MemoryStore{} }
+
+// Advance moves the store's clock forward by d, so that tests need not wait for an expiry.
+func (m *MemoryStore) Advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.skew += d
+}
+
+// Len returns how many rows the store holds, expired ones included.
+func (m *MemoryStore) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.rows)
+}
+
+func (m *MemoryStore) now() time.Time { return time.Now().Add(m.skew).UTC().Truncate(time.Millisecond) }
+
+// open returns the live record that ref names. m.mu is held.
+func (m *MemoryStore) open(ctx context.Context, ref Ref) (Record, error) {
+	if err := ctx.Err(); err != nil {
+		return Record{}, err
+	}
+	r, ok := m.rows[ref.Key]
+	if !ok {
+		return Record{}, ErrGone
+	}
+	r.Now = m.now()
+	return r, r.Open(ref, r.Now)
+}
+
+// Load implements Store.
+func (m *MemoryStore) Load(ctx context.Context, ref Ref) (Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.open(ctx, ref)
+	if err != nil {
+		return Record{}, err
+	}
+	return r, nil
+}
+
+// Create implements Store.
+func (m *MemoryStore) Create(ctx context.Context, ref Ref, change Change) (Saved, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return Saved{}, err
+	}
+	if _, ok := m.rows[ref.Key]; ok {
+		return Saved{}, ErrExists
+	}
+	r, err := NewRecord(ref, change, m.now())
+	if err != nil {
+		return Saved{}, err
+	}
+	return m.put(Record{}, r, ref.Policy)
+}
+
+// Save implements Store.
+func (m *MemoryStore) Save(ctx context.Context, ref Ref, change Change) (Saved, error) {
+	return m.SaveLocked(ctx, ref, func(Record) (Change, error) { return change, nil })
+}
+
+// SaveLocked implements Locker.
+func (m *MemoryStore) SaveLocked(ctx context.Context, ref Ref, fn func(Record) (Change, error)) (Saved, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, err := m.open(ctx, ref)
+	if err != nil {
+		return Saved{}, err
+	}
+	change, err := fn(old)
+	if err != nil {
+		return Saved{}, err
+	}
+	r := old
+	if err := change.Apply(&r, ref.Policy, old.Now); err != nil {
+		return Saved{}, err
+	}
+	saved, err := m.put(old, r, ref.Policy)
+	if err == nil && change.Rotate != nil {
+		m.ended.Send(Event{Kind: Rotated, Key: ref.Key})
+	}
+	return saved, err
+}
+
+// put stores r in the place of old, within the owner's limit.
+func (m *MemoryStore) put(old, r Record, p Policy) (Saved, error) {
+	saved := r.Saved(r.Now)
+	if r.Owner != old.Owner && r.Owner != "" && p.Owner.Max > 0 {
+		ended, err := m.makeRoom(r, p)
+		if err != nil {
+			return Saved{}, err
+		}
+		saved.Ended = ended
+	}
+	m.disown(old)
+	if m.rows == nil {
+		m.rows, m.owners = map[Handle]Record{}, map[string]map[Handle]struct{}{}
+	}
+	m.rows[r.Key] = r
+	if r.Owner != "" {
+		if m.owners[r.Owner] == nil {
+			m.owners[r.Owner] = map[Handle]struct{}{}
+		}
+		m.owners[r.Owner][r.Key] = struct{}{}
+	}
+	return saved, nil
+}
+
+// makeRoom ends as many of the owner's live sessions as the limit asks for before r joins them.
+func (m *MemoryStore) makeRoom(r Record, p Policy) ([]Handle, error) {
+	limit := p.Owner
+	others := m.live(r.Owner, r.Now, p.Timeouts)
+	excess := len(others) + 1 - limit.Max
+	if excess <= 0 {
+		return nil, nil
+	}
+	if !limit.EndOldest {
+		return nil, fmt.Errorf("%w: %d of %d", ErrOwnerLimit, len(others), limit.Max)
+	}
+	var ended []Handle
+	for _, oldest := range others[len(others)-excess:] {
+		m.remove(oldest.Key, Revoked)
+		ended = append(ended, oldest.Key)
+	}
+	return ended, nil
+}
+
+// live returns the owner's live records, newest first.
+func (m *MemoryStore) live(owner string, now time.Time, def Timeouts) []Record {
+	var found []Record
+	for key := range m.owners[owner] {
+		r := m.rows[key]
+		if now.Before(r.end(def)) {
+			r.Now = now
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b Record) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), slices.Compare(b.Key[:], a.Key[:]))
+	})
+	return found
+}
+
+// remove deletes a row and tells who listens, unless it was expired already. m.mu is held.
+func (m *MemoryStore) remove(key Handle, kind EventKind) {
+	r := m.rows[key]
+	m.disown(r)
+	delete(m.rows, key)
+	if m.now().Before(r.ExpiresAt) {
+		m.ended.Send(Event{Kind: kind, Key: key})
+	}
+}
+
+func (m *MemoryStore) disown(r Record) {
+	delete(m.owners[r.Owner], r.Key)
+	if len(m.owners[r.Owner]) == 0 {
+		delete(m.owners, r.Owner)
+	}
+}
+
+// Touch implements Store.
+func (m *MemoryStore) Touch(ctx context.Context, ref Ref) (Saved, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.open(ctx, ref)
+	if err != nil {
+		return Saved{}, err
+	}
+	r.ExpiresAt = r.Extended(ref.Policy, r.Now)
+	m.rows[ref.Key] = r
+	return r.Saved(r.Now), nil
+}
+
+// TouchAll implements Toucher.
+func (m *MemoryStore) TouchAll(ctx context.Context, refs []Ref) error {
+	for _, ref := range refs {
+		if _, err := m.Touch(ctx, ref); ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Delete implements Store.
+func (m *MemoryStore) Delete(ctx context.Context, ref Ref) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r, ok := m.rows[ref.Key]
+	switch {
+	case !ok:
+		return nil
+	case r.Hash == ref.Hash:
+		m.remove(ref.Key, Destroyed)
+		return nil
+	case r.Open(ref, m.now()) == ErrRotated:
+		return ErrRotated
+	}
+	return nil
+}
+
+// Inspect implements Inspector.
+func (m *MemoryStore) Inspect(ctx context.Context, keys []Handle) ([]Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	found := make([]Record, 0, len(keys))
+	for _, key := range keys {
+		if r, ok := m.rows[key]; ok {
+			r.Data, r.Now = nil, m.now()
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+// Watch implements Watcher.
+func (m *MemoryStore) Watch(ctx context.Context, fn func(Event)) error {
+	return m.ended.Listen(ctx, Event{Kind: Missed}, fn)
+}
+
+// ListOwner implements OwnerStore.
+func (m *MemoryStore) ListOwner(ctx context.Context, owner string, keys []string, p Policy) ([]Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	found := m.live(owner, m.now(), p.Timeouts)
+	for i := range found {
+		obj, err := jsonobj.Scan(found[i].Data)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		found[i].Data = obj.Only(keys).Append(nil)
+		found[i].Hash = Hash{}
+	}
+	return found, nil
+}
+
+// Revoke implements OwnerStore.
+func (m *MemoryStore) Revoke(ctx context.Context, which Which) ([]Handle, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var ended []Handle
+	for _, key := range m.matching(which) {
+		m.remove(key, Revoked)
+		ended = append(ended, key)
+	}
+	return ended, nil
+}
+
+func (m *MemoryStore) matching(which Which) []Handle {
+	var keys []Handle
+	if which.Key.IsZero() {
+		for key := range m.owners[which.Owner] {
+			keys = append(keys, key)
+		}
+	} else if r, ok := m.rows[which.Key]; ok && (which.Owner == "" || r.Owner == which.Owner) {
+		keys = append(keys, which.Key)
+	}
+	return slices.DeleteFunc(keys, func(key Handle) bool { return key == which.Except })
+}
+
+// Collect implements Collector. It takes one step, whatever the batch.
+func (m *MemoryStore) Collect(_ context.Context, opts CollectOptions) (CollectReport, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	start := time.Now()
+	report := CollectReport{Batches: 1, Stopped: StopDone}
+	for key, r := range m.rows {
+		if m.now().Before(r.ExpiresAt) {
+			continue
+		}
+		if opts.DryRun || m.now().Before(r.ExpiresAt.Add(opts.Keep)) {
+			report.Remaining++
+			continue
+		}
+		m.remove(key, Destroyed)
+		report.Deleted++
+	}
+	report.Remaining = min(report.Remaining, RemainingLimit)
+	report.Duration = time.Since(start)
+	return report, nil
+}

@@ -1,0 +1,2 @@
+// Package bench is in the making.
+package bench

@@ -1,0 +1,2 @@
+// Package browser is in the making.
+package browser

@@ -1,0 +1,2 @@
+// Package checks is in the making.
+package checks

@@ -1,0 +1,2 @@
+// Package containers is in the making.
+package containers
