@@ -1,0 +1,154 @@
+// Package batch joins requests that have to wait for a database into one statement, without ever making one wait.
+//
+// A caller who finds a free slot goes at once and alone, on its own goroutine. Who comes while all slots are taken
+// queues; when a slot frees, what has queued goes as one batch. There are no timers: an idle group adds two uncontended
+// locks to a call, no allocation, no goroutine and no delay, and the batches grow with the load by themselves.
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// ErrFull: as many callers as the queue holds are waiting already. A queue that let more of them wait would only hide
+// that the database is behind: who comes now would hardly be served before its deadline, and is told so at once.
+var ErrFull = errors.New("too many callers are waiting for the database")
+
+// The defaults of Options.
+const (
+	DefaultSlots   = 4
+	DefaultMax     = 64
+	DefaultQueue   = 1 << 16
+	DefaultTimeout = 10 * time.Second
+)
+
+// scanFactor bounds how far behind the head a batch looks for requests that fit, in multiples of Options.Max.
+const scanFactor = 4
+
+// Result is the answer to one request of a batch.
+type Result[Res any] struct {
+	Value Res
+	Err   error
+}
+
+// Options configures a Group. One, Many and Key are required.
+type Options[K comparable, Req, Res any] struct {
+	Slots   int           // how many calls of One and Many are in flight at a time
+	Max     int           // how many requests, after joining, a batch holds
+	Queue   int           // how many callers wait at a time; the next one gets ErrFull
+	Timeout time.Duration // the deadline of Many, which no caller's context bounds
+
+	// One serves a caller who found a free slot, under that caller's context.
+	One func(context.Context, Req) (Res, error)
+
+	// Many serves a batch: one result for each request, in their order. Its context is detached from those of the callers
+	// (it keeps the values of the first one's), so that none of them takes the others with it.
+	Many func(context.Context, []Req) []Result[Res]
+
+	// Key says what a request is about. A batch holds each key once.
+	Key func(Req) K
+
+	// Join, where set, makes one request of two that have the same key; both callers get its result. Where it declines,
+	// and where it is nil, the second one stays in the queue for the next batch.
+	Join func(first, second Req) (joined Req, ok bool)
+}
+
+// Group batches requests. All methods are safe for concurrent use.
+type Group[K comparable, Req, Res any] struct {
+	opts Options[K, Req, Res]
+
+	mu    sync.Mutex
+	free  int // slots; not 0 only where the queue is empty
+	queue queue[Req, Res]
+}
+
+// New returns a group. Zero fields of opts get their defaults.
+func New[K comparable, Req, Res any](opts Options[K, Req, Res]) *Group[K, Req, Res] {
+	orDefault(&opts.Slots, DefaultSlots)
+	orDefault(&opts.Max, DefaultMax)
+	orDefault(&opts.Queue, DefaultQueue)
+	if opts.Timeout <= 0 {
+		opts.Timeout = DefaultTimeout
+	}
+	return &Group[K, Req, Res]{opts: opts, free: opts.Slots}
+}
+
+func orDefault(n *int, def int) {
+	if *n <= 0 {
+		*n = def
+	}
+}
+
+// Do has the request served and returns its result. A caller whose context ends returns at once with the context's
+// error: while it is queued its request is withdrawn, while its batch is in flight the request may still take effect.
+func (g *Group[K, Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
+	if err := ctx.Err(); err != nil {
+		return *new(Res), err
+	}
+	w, err := g.enter(ctx, req)
+	switch {
+	case err != nil:
+		return *new(Res), err
+	case w == nil:
+		defer g.release()
+		return g.opts.One(ctx, req)
+	}
+	return g.wait(ctx, w)
+}
+
+// enter takes a free slot, or else a place in the queue.
+func (g *Group[K, Req, Res]) enter(ctx context.Context, req Req) (*waiter[Req, Res], error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.free > 0 {
+		g.free--
+		return nil, nil
+	}
+	if g.queue.len == g.opts.Queue {
+		return nil, fmt.Errorf("%w: %d", ErrFull, g.queue.len)
+	}
+	w := &waiter[Req, Res]{ctx: ctx, req: req, done: make(chan struct{})}
+	g.queue.push(w)
+	return w, nil
+}
+
+func (g *Group[K, Req, Res]) wait(ctx context.Context, w *waiter[Req, Res]) (Res, error) {
+	select {
+	case <-w.done:
+		return w.result.Value, w.result.Err
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	g.queue.remove(w)
+	g.mu.Unlock()
+	return *new(Res), ctx.Err()
+}
+
+// release gives the slot of a caller who went alone to those who wait, or frees it. The work of others is not done on
+// the goroutine of a caller who has his answer, nor on that of one who may lose patience.
+func (g *Group[K, Req, Res]) release() {
+	if b := g.next(); b != nil {
+		go g.serve(b)
+	}
+}
+
+// serve runs batches in the slot that it owns until nobody waits.
+func (g *Group[K, Req, Res]) serve(b *batch[Req, Res]) {
+	for ; b != nil; b = g.next() {
+		g.run(b)
+	}
+}
+
+// next takes a batch from the queue, or frees the slot where nobody waits.
+func (g *Group[K, Req, Res]) next() *batch[Req, Res] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.queue.len == 0 {
+		g.free++
+		return nil
+	}
+	return g.take()
+}

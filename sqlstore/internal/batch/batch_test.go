@@ -1,0 +1,417 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+type request struct {
+	key, value string
+}
+
+// fake is a database that answers when the test lets it.
+type fake struct {
+	t       *testing.T
+	mu      sync.Mutex
+	batches [][]request
+	gate    chan struct{} // one receive for each call
+	fail    func(request) error
+}
+
+func (f *fake) one(ctx context.Context, r request) (string, error) {
+	results := f.serve(ctx, []request{r})
+	return results[0].Value, results[0].Err
+}
+
+func (f *fake) serve(ctx context.Context, reqs []request) []Result[string] {
+	f.mu.Lock()
+	f.batches = append(f.batches, slices.Clone(reqs))
+	f.mu.Unlock()
+	var err error
+	select {
+	case <-f.gate:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	results := make([]Result[string], len(reqs))
+	for i, r := range reqs {
+		results[i] = Result[string]{Value: r.key + "=" + r.value, Err: err}
+		if f.fail != nil && err == nil {
+			results[i].Err = f.fail(r)
+		}
+	}
+	return results
+}
+
+func (f *fake) seen() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, b := range f.batches {
+		var keys []string
+		for _, r := range b {
+			keys = append(keys, r.key+r.value)
+		}
+		out = append(out, strings.Join(keys, " "))
+	}
+	return strings.Join(out, " | ")
+}
+
+type group = Group[string, request, string]
+
+func newGroup(t *testing.T, change func(*Options[string, request, string])) (*group, *fake) {
+	f := &fake{t: t, gate: make(chan struct{})}
+	opts := Options[string, request, string]{
+		Slots: 1, Max: 4, Queue: 100, Timeout: time.Minute,
+		One: f.one, Many: f.serve, Key: func(r request) string { return r.key },
+	}
+	if change != nil {
+		change(&opts)
+	}
+	return New(opts), f
+}
+
+// call starts a Do and waits until it stands in the group.
+func call(g *group, ctx context.Context, key, value string) chan Result[string] {
+	answer := make(chan Result[string], 1)
+	go func() {
+		value, err := g.Do(ctx, request{key, value})
+		answer <- Result[string]{value, err}
+	}()
+	synctest.Wait()
+	return answer
+}
+
+func expect(t *testing.T, answer chan Result[string], value string) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case got := <-answer:
+		if got.Err != nil || got.Value != value {
+			t.Errorf("got %q, %v, want %q", got.Value, got.Err, value)
+		}
+	default:
+		t.Errorf("no answer yet, want %q", value)
+	}
+}
+
+func expectError(t *testing.T, answer chan Result[string], want error) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case got := <-answer:
+		if !errors.Is(got.Err, want) {
+			t.Errorf("got %v, want %v", got.Err, want)
+		}
+	default:
+		t.Errorf("no answer yet, want %v", want)
+	}
+}
+
+func expectSeen(t *testing.T, f *fake, want string) {
+	t.Helper()
+	if got := f.seen(); got != want {
+		t.Errorf("the database saw %q, want %q", got, want)
+	}
+}
+
+func TestWhoFindsAFreeSlotGoesAloneTheOthersTravelTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, func(o *Options[string, request, string]) { o.Slots = 2 })
+		ctx := t.Context()
+		a, b := call(g, ctx, "a", ""), call(g, ctx, "b", "")
+		c, d := call(g, ctx, "c", ""), call(g, ctx, "d", "")
+		expectSeen(t, f, "a | b")
+		f.gate <- struct{}{}
+		expect(t, a, "a=")
+		expectSeen(t, f, "a | b | c d")
+		f.gate <- struct{}{}
+		expect(t, b, "b=")
+		f.gate <- struct{}{}
+		expect(t, c, "c=")
+		expect(t, d, "d=")
+	})
+}
+
+func TestBatchesAreFormedInOrderUpToTheMaximum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, nil)
+		var answers []chan Result[string]
+		for i := range 10 {
+			answers = append(answers, call(g, t.Context(), fmt.Sprint(i), ""))
+		}
+		for range 4 {
+			f.gate <- struct{}{}
+			synctest.Wait()
+		}
+		expectSeen(t, f, "0 | 1 2 3 4 | 5 6 7 8 | 9")
+		for i, answer := range answers {
+			expect(t, answer, fmt.Sprint(i, "="))
+		}
+	})
+}
+
+func TestAKeyStandsOnceInABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, nil)
+		first := call(g, t.Context(), "z", "")
+		x1, x2, y := call(g, t.Context(), "x", "1"), call(g, t.Context(), "x", "2"), call(g, t.Context(), "y", "")
+		for range 3 {
+			f.gate <- struct{}{}
+			synctest.Wait()
+		}
+		expectSeen(t, f, "z | x1 y | x2")
+		expect(t, first, "z=")
+		expect(t, x1, "x=1")
+		expect(t, x2, "x=2")
+		expect(t, y, "y=")
+	})
+}
+
+func TestJoinedRequestsShareAResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, func(o *Options[string, request, string]) {
+			o.Join = func(a, b request) (request, bool) { return request{a.key, a.value + b.value}, b.value != "alone" }
+		})
+		first := call(g, t.Context(), "z", "")
+		var answers []chan Result[string]
+		for _, value := range []string{"1", "2", "alone", "3"} {
+			answers = append(answers, call(g, t.Context(), "x", value))
+		}
+		for range 3 {
+			f.gate <- struct{}{}
+			synctest.Wait()
+		}
+		expectSeen(t, f, "z | x123 | xalone")
+		expect(t, first, "z=")
+		expect(t, answers[0], "x=123")
+		expect(t, answers[1], "x=123")
+		expect(t, answers[2], "x=alone")
+		expect(t, answers[3], "x=123")
+	})
+}
+
+func TestACallerWhoLeavesTheQueueIsNotServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, nil)
+		first := call(g, t.Context(), "a", "")
+		gone, cancel := context.WithCancel(t.Context())
+		b, c := call(g, gone, "b", ""), call(g, t.Context(), "c", "")
+		cancel()
+		expectError(t, b, context.Canceled)
+		f.gate <- struct{}{}
+		expect(t, first, "a=")
+		f.gate <- struct{}{}
+		expect(t, c, "c=")
+		expectSeen(t, f, "a | c")
+	})
+}
+
+func TestACallerWhoLeavesABatchInFlightDoesNotFailTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, nil)
+		first := call(g, t.Context(), "a", "")
+		brief, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		b, c := call(g, brief, "b", ""), call(g, t.Context(), "c", "")
+		f.gate <- struct{}{}
+		expect(t, first, "a=")
+		expectSeen(t, f, "a | b c")
+		<-brief.Done()
+		expectError(t, b, context.DeadlineExceeded)
+		f.gate <- struct{}{}
+		expect(t, c, "c=")
+	})
+}
+
+func TestABatchHasItsOwnDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, nil)
+		first := call(g, t.Context(), "a", "")
+		b := call(g, t.Context(), "b", "")
+		f.gate <- struct{}{}
+		expect(t, first, "a=")
+		time.Sleep(time.Minute) // of the bubble's clock
+		expectError(t, b, context.DeadlineExceeded)
+	})
+}
+
+func TestEachCallerHasItsOwnError(t *testing.T) {
+	poisoned := errors.New("poisoned")
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, nil)
+		f.fail = func(r request) error {
+			if r.key == "c" {
+				return poisoned
+			}
+			return nil
+		}
+		first := call(g, t.Context(), "a", "")
+		b, c, d := call(g, t.Context(), "b", ""), call(g, t.Context(), "c", ""), call(g, t.Context(), "d", "")
+		f.gate <- struct{}{}
+		expect(t, first, "a=")
+		f.gate <- struct{}{}
+		expect(t, b, "b=")
+		expectError(t, c, poisoned)
+		expect(t, d, "d=")
+	})
+}
+
+func TestAFullQueueIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, func(o *Options[string, request, string]) { o.Queue = 2 })
+		leaving, leave := context.WithCancel(t.Context())
+		a, b, c := call(g, t.Context(), "a", ""), call(g, leaving, "b", ""), call(g, t.Context(), "c", "")
+		expectError(t, call(g, t.Context(), "d", ""), ErrFull)
+		leave()
+		expectError(t, b, context.Canceled)
+		e := call(g, t.Context(), "e", "")
+		f.gate <- struct{}{}
+		expect(t, a, "a=")
+		f.gate <- struct{}{}
+		expect(t, c, "c=")
+		expect(t, e, "e=")
+	})
+}
+
+func TestAnEndedContextNeverReachesTheDatabase(t *testing.T) {
+	g, f := newGroup(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.Do(ctx, request{"a", ""}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	expectSeen(t, f, "")
+}
+
+func TestAPanicLosesNoSlotAndNoCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, nil)
+		f.fail = func(r request) error {
+			if strings.HasPrefix(r.key, "panic") {
+				panic("at the " + r.key)
+			}
+			return nil
+		}
+		alone := make(chan any, 1)
+		go func() {
+			defer func() { alone <- recover() }()
+			_, _ = g.Do(t.Context(), request{"panic alone", ""})
+		}()
+		synctest.Wait()
+		b := call(g, t.Context(), "panic in batch", "")
+		f.gate <- struct{}{}
+		if got := <-alone; got != "at the panic alone" {
+			t.Errorf("the caller's own panic is %v", got)
+		}
+		f.gate <- struct{}{}
+		synctest.Wait()
+		if got := <-b; got.Err == nil || !strings.Contains(got.Err.Error(), "at the panic in batch") {
+			t.Errorf("got %v", got)
+		}
+		c := call(g, t.Context(), "c", "")
+		f.gate <- struct{}{}
+		expect(t, c, "c=")
+	})
+}
+
+func TestAMissingResultIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, func(o *Options[string, request, string]) {
+			o.Many = func(context.Context, []request) []Result[string] { return nil }
+		})
+		a, b := call(g, t.Context(), "a", ""), call(g, t.Context(), "b", "")
+		f.gate <- struct{}{}
+		expect(t, a, "a=")
+		synctest.Wait()
+		if got := <-b; got.Err == nil {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+func TestNoAllocationWhenAlone(t *testing.T) {
+	g := New(Options[string, request, string]{
+		One:  func(_ context.Context, r request) (string, error) { return r.value, nil },
+		Many: func(context.Context, []request) []Result[string] { return nil },
+		Key:  func(r request) string { return r.key },
+	})
+	ctx := t.Context()
+	allocs := testing.AllocsPerRun(100, func() {
+		if _, err := g.Do(ctx, request{"a", "1"}); err != nil {
+			t.Error(err)
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+// Many callers, some of whom leave, on few keys and slots: every answer is the caller's own, and at the end all slots
+// are free and nobody is forgotten.
+func TestManyCallers(t *testing.T) {
+	serve := func(_ context.Context, reqs []request) []Result[string] {
+		results := make([]Result[string], len(reqs))
+		for i, r := range reqs {
+			results[i].Value = r.key
+		}
+		return results
+	}
+	g := New(Options[string, request, string]{
+		Slots: 3, Max: 5,
+		One:  func(_ context.Context, r request) (string, error) { return r.key, nil },
+		Many: serve,
+		Key:  func(r request) string { return r.key },
+		Join: func(a, b request) (request, bool) { return a, a.value == b.value },
+	})
+	var callers sync.WaitGroup
+	for i := range 64 {
+		callers.Go(func() {
+			for n := range 500 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if n%7 == 0 {
+					go cancel()
+				}
+				key := fmt.Sprint((i + n) % 20)
+				got, err := g.Do(ctx, request{key, fmt.Sprint(n % 2)})
+				if err != nil && ctx.Err() == nil || err == nil && got != key {
+					t.Errorf("got %q, %v, want %q", got, err, key)
+				}
+				cancel()
+			}
+		})
+	}
+	callers.Wait()
+	deadline := time.After(10 * time.Second)
+	for free, waiting := 0, 0; free != 3 || waiting != 0; {
+		g.mu.Lock()
+		free, waiting = g.free, g.queue.len
+		g.mu.Unlock()
+		select {
+		case <-deadline:
+			t.Fatalf("%d slots are free and %d callers wait", free, waiting)
+		default:
+		}
+	}
+}
+
+func BenchmarkAlone(b *testing.B) {
+	g := New(Options[int, int, int]{
+		One:  func(_ context.Context, r int) (int, error) { return r, nil },
+		Many: func(context.Context, []int) []Result[int] { return nil },
+		Key:  func(r int) int { return r },
+	})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := g.Do(b.Context(), 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
