@@ -1,0 +1,94 @@
+package migrate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// found is what the catalog says of the tables. A table that is not there has no columns.
+type found struct {
+	columns        []string
+	versionColumns []string
+	indexes        []index
+}
+
+type index struct {
+	name  string
+	first string // the column that it begins with
+	valid bool
+}
+
+var (
+	tableColumns = []string{"id", "secret_hash", "rotated_at", "data", "version", "owner", "idle_timeout_ms",
+		"absolute_timeout_ms", "created_at", "expires_at"}
+	versionColumns = []string{"version_id", "is_applied"}
+)
+
+// diagnose says what does not fit. foreign: the table is somebody else's.
+func (m *Migrator) diagnose(f found, s Status) (problems []string, foreign bool) {
+	name, versions := m.table.Quoted(), m.table.Versions()
+	lacks := missing(f.columns, tableColumns)
+	switch {
+	case len(f.versionColumns) > 0 && len(missing(f.versionColumns, versionColumns)) > 0:
+		return []string{fmt.Sprintf("%s is not a version table: choose another table name, or rename that one", versions)}, true
+	case len(f.columns) > 0 && s.Current == 0 && len(lacks) > 0:
+		return []string{fmt.Sprintf("%s has no column %s: choose another table name, or rename that one",
+			name, strings.Join(lacks, ", "))}, true
+	case len(f.columns) > 0 && s.Current == 0:
+		return []string{m.unversioned()}, true
+	case len(f.columns) == 0 && s.Current > 0:
+		return []string{fmt.Sprintf("%s is gone, but %s says that version %d made it: restore it, or drop %s and migrate up",
+			name, versions, s.Current, versions)}, false
+	}
+	problems = append(problems, gaps(s, versions)...)
+	if s.Current == 0 {
+		return problems, false
+	}
+	if len(lacks) > 0 {
+		problems = append(problems, fmt.Sprintf("%s has lost column %s: restore it", name, strings.Join(lacks, ", ")))
+	}
+	return append(problems, m.engine.indexProblems(f.indexes)...), false
+}
+
+// unversioned tells who restored the table without its version table how to go on.
+func (m *Migrator) unversioned() string {
+	create := m.engine.versionTable()
+	return fmt.Sprintf("%s looks like ours, but %s does not say which version it is at: choose another table name, or, "+
+		"where it is ours, run: %s; insert into %s (version_id, is_applied) values (%d, true);",
+		m.table.Quoted(), m.table.Versions(), strings.Join(create, "; "), m.table.Versions(), m.latest())
+}
+
+func gaps(s Status, versions string) []string {
+	var list []string
+	for _, m := range s.Migrations {
+		if !m.Applied && m.Version < s.Current {
+			list = append(list, fmt.Sprintf("%s lacks version %d below %d: restore its rows", versions, m.Version, s.Current))
+		}
+	}
+	return list
+}
+
+func missing(have, want []string) []string {
+	return slices.DeleteFunc(slices.Clone(want), func(c string) bool { return slices.Contains(have, c) })
+}
+
+// wantIndex is an index that the statements of the stores rely on, by the column that it begins with.
+type wantIndex struct{ column, create string }
+
+func wantedIndexes(name, quoted string) []wantIndex {
+	return []wantIndex{
+		{"expires_at", fmt.Sprintf(`"%s_expires_at_idx" on %s (expires_at)`, name, quoted)},
+		{"owner", fmt.Sprintf(`"%s_owner_idx" on %s (owner) where owner is not null`, name, quoted)},
+	}
+}
+
+func lackingIndexes(have []index, wants []wantIndex, create string) []string {
+	var list []string
+	for _, w := range wants {
+		if !slices.ContainsFunc(have, func(i index) bool { return i.first == w.column }) {
+			list = append(list, fmt.Sprintf("no index on %s: run: %s %s", w.column, create, w.create))
+		}
+	}
+	return list
+}

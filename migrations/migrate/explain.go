@@ -1,0 +1,106 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// The codes of SQLite that have an advice, without their extension.
+const (
+	sqliteBusy     = 5
+	sqliteReadOnly = 8
+	sqliteCantOpen = 14
+	sqliteAuth     = 23
+	sqliteNotADB   = 26
+)
+
+// explained is an error of the database with what to do about it.
+type explained struct {
+	err    error
+	advice string
+}
+
+func (e *explained) Error() string { return fmt.Sprintf("migrate: %v: %s", e.err, e.advice) }
+func (e *explained) Unwrap() error { return e.err }
+
+func advise(err error, advice string) error {
+	if err == nil || advice == "" {
+		return err
+	}
+	return &explained{err, advice}
+}
+
+func (e postgresEngine) explain(err error) error {
+	var state interface{ SQLState() string }
+	if !errors.As(err, &state) {
+		return err
+	}
+	return advise(err, e.advice(state.SQLState()))
+}
+
+func (e postgresEngine) advice(sqlState string) string {
+	switch sqlState {
+	case "42501":
+		return "migrate as a role that may create tables in the schema and owns " + e.table.Quoted() +
+			" (grant create on schema … to …)"
+	case "25006":
+		return "this server is read-only: connect to the primary, for example with target_session_attrs=read-write"
+	case "3F000":
+		return "the schema is not there: create schema, or grant create on one in the role's search path"
+	case "42P07":
+		return "something else in the schema has that name: choose another table name, or rename it"
+	case "55P03":
+		return "the table is in use by a long transaction, nothing was changed: run it again, or end that transaction"
+	case "28P01", "28000":
+		return "the server refused the user or the password"
+	case "3D000":
+		return "create the database first"
+	}
+	return ""
+}
+
+func (sqliteEngine) explain(err error) error {
+	switch sqliteCode(err) {
+	case sqliteBusy:
+		return advise(err, "another process is writing to the file, nothing was changed: run it again")
+	case sqliteReadOnly, sqliteAuth:
+		return advise(err, "the file or its directory cannot be written by this user")
+	case sqliteCantOpen:
+		return advise(err, "the file and its directory must be there and belong to this user")
+	case sqliteNotADB:
+		return advise(err, "the file is not an SQLite database")
+	}
+	return err
+}
+
+// sqliteCode returns the primary result code of an error of SQLite, 0 for any other.
+func sqliteCode(err error) int {
+	var code interface{ Code() int }
+	if errors.As(err, &code) {
+		return code.Code() & 0xff
+	}
+	return 0
+}
+
+// busyTime is how long a starter waits for others, where its context allows.
+const busyTime = time.Minute
+
+// retryBusy runs fn until it is not refused as busy. SQLite does not wait in every place where it could.
+func retryBusy(ctx context.Context, fn func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTime)
+	defer cancel()
+	for {
+		err := fn()
+		if sqliteCode(err) != sqliteBusy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Millisecond + rand.N(20*time.Millisecond)):
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/simples-go/sessions/migrations"
+)
+
+// Open returns a Migrator for the database that a URL names: postgres://… or postgresql://…, sqlite:path. Options.Dialect is
+// taken from it. It does not connect. Close the Migrator when done.
+//
+// The driver must be linked in: import _ "github.com/jackc/pgx/v5/stdlib" for Postgres, _ "modernc.org/sqlite" for SQLite,
+// which the SQLite store imports already. A missing SQLite file is made by Up alone, readable by its owner only, with a
+// write-ahead log and incremental vacuum. No error of this package contains a password.
+func Open(_ context.Context, databaseURL string, opts Options) (*Migrator, error) {
+	driver, dsn, path, err := source(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	opts.Dialect = migrations.Postgres
+	if path != "" {
+		opts.Dialect = migrations.SQLite
+	}
+	if !slices.Contains(sql.Drivers(), driver) {
+		return nil, fmt.Errorf("migrate: no database driver %q: the program must import it, see migrate.Open", driver)
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: the database URL cannot be used") // the driver's error may quote it
+	}
+	m, err := New(db, opts)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	m.path = path
+	return m, nil
+}
+
+func source(databaseURL string) (driver, dsn, path string, err error) {
+	scheme, rest, _ := strings.Cut(databaseURL, ":")
+	switch scheme {
+	case "postgres", "postgresql":
+		return "pgx", postgresDSN(databaseURL), "", nil
+	case "sqlite":
+		if !namesFile(rest) {
+			return "", "", "", fmt.Errorf("migrate: the database URL names no file: use sqlite:path, as in sqlite:/var/lib/app.db")
+		}
+		return "sqlite", sqliteDSN(rest), rest, nil
+	}
+	return "", "", "", fmt.Errorf("migrate: the database URL must begin with postgres:// or sqlite:")
+}
+
+// namesFile refuses what is no path, and the two slashes after which a URL would name a host.
+func namesFile(path string) bool {
+	host := strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///")
+	return path != "" && !host && !strings.HasPrefix(path, ":memory:") && !strings.ContainsRune(path, 0)
+}
+
+// postgresDSN adds what a pooler in transaction mode and a silent network need. The URL is not taken apart: that of several
+// hosts is none for net/url.
+func postgresDSN(databaseURL string) string {
+	for _, setting := range []string{"default_query_exec_mode=exec", "connect_timeout=10"} {
+		name, _, _ := strings.Cut(setting, "=")
+		if strings.Contains(databaseURL, name+"=") {
+			continue
+		}
+		separator := "?"
+		if strings.Contains(databaseURL, "?") {
+			separator = "&"
+		}
+		databaseURL += separator + setting
+	}
+	return databaseURL
+}
+
+// sqliteDSN never creates the file, which create does.
+func sqliteDSN(path string) string {
+	name := (&url.URL{Path: path}).EscapedPath()
+	return "file:" + name + "?mode=rw&_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=synchronous(full)"
+}
+
+// missing reports whether the SQLite file of Open is not there.
+func (m *Migrator) missing() bool {
+	if m.path == "" {
+		return false
+	}
+	_, err := os.Stat(m.path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// create makes the SQLite file of Open where it is not there, for its owner alone. It is made under another name and
+// linked: closing a file that another connection of this process has open would drop that one's locks.
+func (m *Migrator) create() error {
+	if !m.missing() {
+		return nil
+	}
+	temp, err := os.CreateTemp(filepath.Dir(m.path), ".sessions-*") // 0600
+	if err != nil {
+		return fmt.Errorf("migrate: creating the database: %w", err)
+	}
+	defer func() { _ = os.Remove(temp.Name()) }()
+	if err := temp.Close(); err != nil {
+		return fmt.Errorf("migrate: creating the database: %w", err)
+	}
+	if err := os.Link(temp.Name(), m.path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("migrate: creating the database: %w", err)
+	}
+	return nil
+}

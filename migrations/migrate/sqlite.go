@@ -1,0 +1,103 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/pressly/goose/v3/database"
+
+	"github.com/simples-go/sessions/migrations"
+)
+
+type sqliteEngine struct{ table migrations.Table }
+
+// prepare does what SQLite cannot do in a transaction: incremental vacuum for a database that has no table yet, and the
+// write-ahead log for one that is ours.
+func (sqliteEngine) prepare(ctx context.Context, conn *sql.Conn, ours bool) error {
+	empty, err := isEmpty(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if empty {
+		if err := setAutoVacuum(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if !ours {
+		return nil
+	}
+	return execBusy(ctx, conn, "pragma journal_mode = wal")
+}
+
+func isEmpty(ctx context.Context, conn *sql.Conn) (empty bool, err error) {
+	err = retryBusy(ctx, func() error {
+		const query = "select (select count(*) from sqlite_schema) = 0 and (select auto_vacuum from pragma_auto_vacuum) = 0"
+		return conn.QueryRowContext(ctx, query).Scan(&empty)
+	})
+	return empty, err
+}
+
+// setAutoVacuum needs the vacuum where something, such as a change of the journal mode, has written the first page.
+func setAutoVacuum(ctx context.Context, conn *sql.Conn) error {
+	for _, statement := range []string{"pragma auto_vacuum = incremental", "vacuum"} {
+		if err := execBusy(ctx, conn, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func execBusy(ctx context.Context, conn *sql.Conn, statement string) error {
+	return retryBusy(ctx, func() error {
+		_, err := conn.ExecContext(ctx, statement)
+		return err
+	})
+}
+
+// begin takes SQLite's write lock at once. It ends with the transaction, or with the process.
+func (sqliteEngine) begin() []string { return []string{"begin immediate"} }
+
+const sqliteIndexes = `select l.name, coalesce(i.name, ''), true
+	from pragma_index_list(?1) l left join pragma_index_info(l.name) i on i.seqno = 0`
+
+func (e sqliteEngine) look(ctx context.Context, q querier) (f found, err error) {
+	const columns = "select name from pragma_table_info(?1)"
+	if f.columns, err = readStrings(ctx, q, columns, e.table.Name); err != nil {
+		return f, err
+	}
+	if f.versionColumns, err = readStrings(ctx, q, columns, e.table.Name+"_migrations"); err != nil {
+		return f, err
+	}
+	f.indexes, err = readIndexes(ctx, q, sqliteIndexes, e.table.Name)
+	return f, err
+}
+
+func (e sqliteEngine) indexProblems(have []index) []string {
+	return lackingIndexes(have, wantedIndexes(e.table.Name, e.table.Quoted()), "create index")
+}
+
+func (e sqliteEngine) versionTable() []string {
+	name := e.table.Versions()
+	return []string{
+		"create table if not exists " + name + " (id integer primary key autoincrement, " +
+			"version_id integer not null unique, is_applied integer not null, tstamp timestamp default (datetime('now')))",
+		"insert into " + name + " (version_id, is_applied) values (0, true) on conflict do nothing",
+	}
+}
+
+func (e sqliteEngine) claim(version int64) string {
+	return fmt.Sprintf("insert or rollback into %s (version_id, is_applied) values (%d, true)", e.table.Versions(), version)
+}
+
+func (e sqliteEngine) versions() (database.Store, error) {
+	return newVersionStore(database.DialectSQLite3, e.table)
+}
+
+func (e sqliteEngine) script(body string, fresh bool) string {
+	head := ""
+	if fresh {
+		head = "pragma auto_vacuum = incremental;\npragma journal_mode = wal;\n"
+	}
+	return head + "begin immediate;\n\n" + body + "\ncommit;\n"
+}

@@ -1,0 +1,147 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Status is what a database says of its migrations.
+type Status struct {
+	Table      string      `json:"table"`
+	Current    int64       `json:"current"` // the newest applied version, 0 for none
+	Latest     int64       `json:"latest"`  // the newest version that this build knows
+	Migrations []Migration `json:"migrations"`
+
+	// Problems are what makes the database dirty, each with what to do about it.
+	Problems []string `json:"problems"`
+
+	foreign bool
+}
+
+// Migration is one known version.
+type Migration struct {
+	Version int64  `json:"version"`
+	Name    string `json:"name"`
+	Applied bool   `json:"applied"`
+}
+
+// Pending returns the versions that Up would apply.
+func (s Status) Pending() []int64 {
+	var list []int64
+	for _, m := range s.Migrations {
+		if !m.Applied {
+			list = append(list, m.Version)
+		}
+	}
+	return list
+}
+
+// Newer reports whether the database has migrations that this build does not know.
+func (s Status) Newer() bool { return s.Current > s.Latest }
+
+// err is nil where nothing is wrong with what is there; a database that is behind is not wrong.
+func (s Status) err() error {
+	switch {
+	case len(s.Problems) == 0:
+		return nil
+	case s.foreign:
+		return fmt.Errorf("migrate: %w: %s", ErrForeignTable, s.Problems[0])
+	}
+	return fmt.Errorf("migrate: %w: %s", ErrDirty, strings.Join(s.Problems, "; "))
+}
+
+// Status looks, and changes nothing. It works on a read-only standby and on a newer database too.
+func (m *Migrator) Status(ctx context.Context) (Status, error) {
+	if m.missing() {
+		return m.status(nil), nil
+	}
+	now, err := m.read(ctx, m.db)
+	if err == nil && now.err() != nil {
+		// Without the lock, the parts of a look may lie on both sides of another process's commit; those of two looks do not.
+		now, err = m.read(ctx, m.db)
+	}
+	return now, m.engine.explain(err)
+}
+
+// Check returns nil where the database has all that this build needs: an error that matches ErrBehind, ErrDirty or
+// ErrForeignTable otherwise.
+func (m *Migrator) Check(ctx context.Context) error {
+	now, err := m.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := now.err(); err != nil {
+		return err
+	}
+	if n := len(now.Pending()); n > 0 {
+		return fmt.Errorf("migrate: %w: at version %d, %d to apply up to %d: run sessions-migrate up",
+			ErrBehind, now.Current, n, now.Latest)
+	}
+	return nil
+}
+
+// querier is a *sql.DB, or what stands for one in a transaction.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// read collects the status from the version table and the catalog.
+func (m *Migrator) read(ctx context.Context, q querier) (Status, error) {
+	found, err := m.engine.look(ctx, q)
+	if err != nil {
+		return Status{}, err
+	}
+	applied, err := m.applied(ctx, q, found)
+	if err != nil {
+		return Status{}, err
+	}
+	s := m.status(applied)
+	s.Problems, s.foreign = m.diagnose(found, s)
+	return s, nil
+}
+
+func (m *Migrator) status(applied []int64) Status {
+	s := Status{Table: m.table.Quoted(), Latest: m.latest()}
+	for _, k := range m.known {
+		s.Migrations = append(s.Migrations, Migration{k.version, k.name, slices.Contains(applied, k.version)})
+	}
+	if len(applied) > 0 {
+		s.Current = slices.Max(applied)
+	}
+	return s
+}
+
+// applied returns the versions in the version table.
+func (m *Migrator) applied(ctx context.Context, q querier, found found) (list []int64, err error) {
+	if len(found.versionColumns) == 0 || len(missing(found.versionColumns, versionColumns)) > 0 {
+		return nil, nil
+	}
+	rows, err := q.QueryContext(ctx, "select version_id from "+m.table.Versions()+" where version_id > 0 and is_applied")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var version int64
+		if err := rows.Scan(&version); err != nil {
+			return nil, err
+		}
+		list = append(list, version)
+	}
+	return list, rows.Err()
+}
+
+// ensureVersions makes the version table and its zero row, which goose wants to see, where they are not there.
+func (m *Migrator) ensureVersions(ctx context.Context, db *sql.DB) error {
+	for _, statement := range m.engine.versionTable() {
+		if err := exec(ctx, db, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
