@@ -193,3 +193,11 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// step is the least gain for which a touch writes: the policy's, or its share of a timeout that is the record's own.
+func (r *Record) step(p Policy) time.Duration {
+	if r.Timeouts.Idle == 0 || p.Idle == 0 {
+		return p.Step
+	}
+	return time.Duration(float64(p.Step) / float64(p.Idle) * float64(r.Timeouts.Idle))
+}

@@ -44,11 +44,17 @@ var (
 	// ErrValue: a value or key cannot be stored: it is not JSON, or not the JSON that every database holds.
 	ErrValue = errors.New("session: value cannot be stored")
 
-	// ErrMissing: no entry of that key. Returned by typed access where no default was given.
-	ErrMissing = errors.New("session: no such entry")
-
 	// ErrOwnerLimit: the owner has as many live sessions as the configuration allows.
 	ErrOwnerLimit = errors.New("session: owner has too many sessions")
+
+	// ErrAmbiguous: the request carries two tokens. Neither is picked.
+	ErrAmbiguous = errors.New("session: the request carries more than one token")
+
+	// ErrOrigin: a WebSocket handshake from a page that is not allowed to make one.
+	ErrOrigin = errors.New("session: WebSocket origin not allowed")
+
+	// ErrShutdown: the cause with which Manager.Shutdown ends the contexts of open sockets.
+	ErrShutdown = errors.New("session: shutting down")
 )
 
 // ending is an error that says how a session ended; every one is ErrGone.

@@ -1,0 +1,190 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Config configures a Manager. The zero value is the secure one: sessions of an hour's idle and a day's absolute timeout
+// in a __Host- cookie.
+type Config struct {
+	// IdleTimeout ends a session that is not accessed. Default 1 hour. In whole milliseconds, as all timeouts here.
+	IdleTimeout time.Duration
+
+	// AbsoluteTimeout ends a session this long after its creation or Renew, however much it is accessed. Default 24
+	// hours, or IdleTimeout where that is longer; it may not be shorter than IdleTimeout.
+	AbsoluteTimeout time.Duration
+
+	// TouchStep is the least extension of the expiry for which an access writes to the database. The effective idle
+	// timeout lies between IdleTimeout − TouchStep and IdleTimeout. Default a tenth of IdleTimeout.
+	TouchStep time.Duration
+
+	// RotationGrace is how long after a rotation a request with the old token gets ErrRotated, so that a parallel request
+	// does not overwrite the new cookie. Default 30 seconds; negative: none.
+	RotationGrace time.Duration
+
+	// MaxBytes bounds a session's data; see Size. Default 1 MB (1<<20), at most 100 MB.
+	MaxBytes int
+
+	// Realm keeps the token of one manager from opening a session under another on the same table. Default: the name of
+	// the cookie or header.
+	Realm string
+
+	// Disabled switches sessions off. Enabled, where set, decides for each request. Handlers of requests without sessions
+	// find none in their context.
+	Disabled bool
+	Enabled  func(*http.Request) bool
+
+	// Cookie is the cookie that carries the token.
+	Cookie Cookie
+
+	// Header, where set, names the request header that carries the token instead of a cookie, for API clients. A new
+	// token is sent in the response header of that name; an empty value there says that the session has ended.
+	Header string
+
+	// StoreTimeout bounds a commit, which is detached from the request's cancellation. Default 5 seconds.
+	StoreTimeout time.Duration
+
+	// Owner limits the live sessions of one owner.
+	Owner OwnerLimit
+
+	// WebSocket is for sockets and other long-lived handlers.
+	WebSocket WebSocket
+
+	// ErrorHandler answers a request whose session could not be loaded or committed; what the handler had written is
+	// discarded. Default: StatusCode(err) with its text.
+	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Observe, where set, is told of each operation when it is done, on the goroutine that did it: for metrics and
+	// tracing.
+	Observe func(context.Context, Observation)
+
+	// Logger gets what nobody else can be told. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// WebSocket configures sockets and what is like them: handlers that live long and end with their session.
+type WebSocket struct {
+	// Origins are allowed to open sockets, exactly: scheme://host[:port]. Empty: the page's own origin alone, which is
+	// https and the request's Host, or http where Cookie.InsecureHTTP is set.
+	Origins []string
+
+	// AllowMissingOrigin lets clients in that send no Origin. Browsers always do.
+	AllowMissingOrigin bool
+
+	// Create makes a row at the handshake where there is no session; otherwise such a socket's session cannot be changed.
+	Create bool
+
+	// NoKeepAlive lets a session expire under its open socket. Otherwise it is touched, within its absolute timeout.
+	NoKeepAlive bool
+
+	// PollInterval is how often all open sessions are checked in one statement, which finds what no notification told.
+	// Default 2 seconds, jittered.
+	PollInterval time.Duration
+
+	// SaveRetry is how long the save after the handler's return is tried again where the database fails. Default 10 s.
+	SaveRetry time.Duration
+
+	// OnSaveError is told when that save has failed for good. Default: it is logged.
+	OnSaveError func(ctx context.Context, handle Handle, err error)
+}
+
+// maxBytes is the most that MaxBytes may be: jsonb holds a little more.
+const maxBytes = 100 << 20
+
+// withDefaults fills in the defaults and checks the configuration as a whole.
+func (c Config) withDefaults() (Config, error) {
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, time.Hour)
+	c.AbsoluteTimeout = cmp.Or(c.AbsoluteTimeout, max(24*time.Hour, c.IdleTimeout))
+	c.TouchStep = cmp.Or(c.TouchStep, (c.IdleTimeout / 10).Truncate(time.Millisecond))
+	c.RotationGrace = max(0, cmp.Or(c.RotationGrace, 30*time.Second))
+	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<20)
+	c.StoreTimeout = cmp.Or(c.StoreTimeout, 5*time.Second)
+	c.WebSocket.PollInterval = cmp.Or(c.WebSocket.PollInterval, 2*time.Second)
+	c.WebSocket.SaveRetry = cmp.Or(c.WebSocket.SaveRetry, 10*time.Second)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Cookie = c.Cookie.withDefaults()
+	if c.ErrorHandler == nil {
+		c.ErrorHandler = answer
+	}
+	c.Realm = cmp.Or(c.Realm, c.Header, c.Cookie.Name)
+	if err := c.validate(); err != nil {
+		return c, fmt.Errorf("session: configuration: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Config) validate() error {
+	errs := []error{
+		checkTimeout("IdleTimeout", c.IdleTimeout),
+		checkTimeout("AbsoluteTimeout", c.AbsoluteTimeout),
+		checkTimeout("StoreTimeout", c.StoreTimeout),
+		checkTimeout("PollInterval", c.WebSocket.PollInterval),
+		checkTimeout("SaveRetry", c.WebSocket.SaveRetry),
+		c.Cookie.validate(),
+		c.checkHeader(),
+	}
+	if c.AbsoluteTimeout < c.IdleTimeout {
+		errs = append(errs, fmt.Errorf("AbsoluteTimeout %v is shorter than IdleTimeout %v", c.AbsoluteTimeout, c.IdleTimeout))
+	}
+	if c.TouchStep < 0 || c.TouchStep > c.IdleTimeout {
+		errs = append(errs, fmt.Errorf("TouchStep %v is not between 0 and IdleTimeout %v", c.TouchStep, c.IdleTimeout))
+	}
+	if c.MaxBytes < 2 || c.MaxBytes > maxBytes {
+		errs = append(errs, fmt.Errorf("MaxBytes %d is not between 2 and %d", c.MaxBytes, maxBytes))
+	}
+	if c.Owner.Max < 0 {
+		errs = append(errs, fmt.Errorf("Owner.Max %d is negative", c.Owner.Max))
+	}
+	for _, origin := range c.WebSocket.Origins {
+		if _, err := parseOrigin(origin); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkHeader() error {
+	if c.Header != "" && !isToken(c.Header) {
+		return fmt.Errorf("Header %q is not a header's name", c.Header)
+	}
+	return nil
+}
+
+func (c *Config) policy() Policy {
+	return Policy{
+		Timeouts: Timeouts{Idle: c.IdleTimeout, Absolute: c.AbsoluteTimeout},
+		Step:     c.TouchStep, Grace: c.RotationGrace, MaxBytes: c.MaxBytes, Owner: c.Owner,
+	}
+}
+
+// StatusCode is the HTTP status that says what err means to a client: 400 two tokens, 403 origin, 409 gone or rotated, 413
+// too large, 429 too many sessions, 500 a mistake of this server's code or data, 503 the store.
+func StatusCode(err error) int {
+	for status, causes := range map[int][]error{
+		http.StatusBadRequest:            {ErrAmbiguous},
+		http.StatusForbidden:             {ErrOrigin},
+		http.StatusConflict:              {ErrGone},
+		http.StatusRequestEntityTooLarge: {ErrTooLarge},
+		http.StatusTooManyRequests:       {ErrOwnerLimit},
+		http.StatusInternalServerError:   {ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie},
+	} {
+		for _, cause := range causes {
+			if errors.Is(err, cause) {
+				return status
+			}
+		}
+	}
+	return http.StatusServiceUnavailable
+}
+
+// answer is the default ErrorHandler. The client learns the status alone.
+func answer(w http.ResponseWriter, _ *http.Request, err error) {
+	status := StatusCode(err)
+	http.Error(w, http.StatusText(status), status)
+}

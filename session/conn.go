@@ -1,0 +1,252 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// conn is one connection under a manager: a request, or a socket. It is the request's context, too, so that all that a
+// request needs is one allocation.
+type conn struct {
+	context.Context
+	m       *Manager
+	outer   *conn    // of the manager around this one
+	session *Session // &own, or the outer manager's
+	own     Session
+	writer  writer
+	request *http.Request // with this context
+	off     bool          // the manager is disabled for this request
+	used    atomic.Bool   // a handler has asked for the session
+	arrived *token        // what the request carried
+	socket  bool
+	watch   *member         // of a socket, or made by Watch
+	ended   context.Context // made by Watch
+}
+
+// Value implements context.Context.
+func (c *conn) Value(key any) any {
+	if key == (contextKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// String keeps fmt, and contexts that print their parents, from looking inside.
+func (c *conn) String() string { return "session.Context" }
+
+func (c *conn) use() *Session {
+	if !c.used.Load() {
+		c.used.Store(true)
+	}
+	return c.session
+}
+
+// Handler is the middleware. It loads the session of the request's token, with one statement where there is one and none
+// otherwise; gives next a context with the session; and commits what next has changed before the first byte of the response
+// leaves, so that the client's next request finds it. What a handler changes later is saved at its return, where that needs
+// no cookie. A handler that panics saves nothing.
+//
+// A WebSocket handshake is recognised, its Origin checked, and the session lives as long as the handler runs; see
+// [WebSocket].
+func (m *Manager) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		outer, _ := r.Context().Value(contextKey{}).(*conn)
+		c := &conn{Context: r.Context(), m: m, outer: outer}
+		switch {
+		case m.config.Disabled || (m.config.Enabled != nil && !m.config.Enabled(r)):
+			c.off = true
+			next.ServeHTTP(w, r.WithContext(c))
+		case m.inherit(c):
+			next.ServeHTTP(w, r.WithContext(c))
+		default:
+			c.serve(w, r, next)
+		}
+	})
+}
+
+// inherit makes c go on with the session of a manager around it that finds the same one in the request.
+func (m *Manager) inherit(c *conn) bool {
+	around := c.outer
+	for around != nil && (around.off || !m.carries(around.m)) {
+		around = around.outer
+	}
+	if around == nil {
+		return false
+	}
+	c.session = around.session
+	c.session.mu.Lock()
+	c.session.m = m
+	c.session.mu.Unlock()
+	around.use()
+	return true
+}
+
+func (c *conn) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	c.session = &c.own
+	c.writer = writer{ResponseWriter: w, c: c, kept: w.Header()}
+	c.request = r
+	c.socket = isUpgrade(r)
+	if err := c.start(r); err != nil {
+		w.Header().Add("Vary", c.m.vary)
+		c.report(err)
+		c.m.config.ErrorHandler(w, r, err)
+		return
+	}
+	if len(c.writer.kept) > 0 {
+		c.writer.kept = c.writer.kept.Clone()
+	} else {
+		c.writer.kept = nil
+	}
+	if c.socket {
+		c.serveSocket(next)
+		return
+	}
+	c.run(next)
+}
+
+// start finds the request's token and loads its session.
+func (c *conn) start(r *http.Request) error {
+	c.own.m = c.m
+	if c.socket {
+		if err := c.m.checkOrigin(r); err != nil {
+			return err
+		}
+	}
+	t, err := c.m.find(r)
+	if err != nil {
+		return err
+	}
+	c.arrived = t
+	return c.m.open(r.Context(), &c.own, t)
+}
+
+// run lets the handler work, and ends what it began.
+func (c *conn) run(next http.Handler) {
+	returned := false
+	defer func() {
+		if !returned {
+			c.close() // a panic: nothing is saved
+		}
+	}()
+	c.request = c.request.WithContext(c)
+	next.ServeHTTP(c.writer.wrap(), c.request)
+	returned = true
+	c.finish()
+	c.close()
+}
+
+// finish commits at the handler's return, or saves what was changed after the commit.
+func (c *conn) finish() {
+	if !c.writer.committed {
+		c.writer.commit(http.StatusOK)
+		return
+	}
+	if c.socket {
+		c.finishSocket()
+		return
+	}
+	if err := c.save(); err != nil {
+		c.report(err)
+	}
+}
+
+// close ends the session's use by this connection.
+func (c *conn) close() {
+	if c.watch != nil {
+		c.m.hub.leave(c.watch)
+	}
+	if c.ended != nil {
+		c.m.work.Done()
+	}
+	c.own.mu.Lock()
+	defer c.own.mu.Unlock()
+	c.own.closed = true
+}
+
+// save writes what is pending, if anything is, detached from the request's cancellation.
+func (c *conn) save() error {
+	s := c.session
+	s.mu.Lock()
+	m, changed := s.m, !s.pending.empty() || s.failed != nil
+	touch := !changed && s.touchDue()
+	var ref Ref
+	if touch {
+		ref = s.ref()
+	}
+	s.mu.Unlock()
+	if touch {
+		m.touchSoon(c.Context, ref)
+	}
+	if !changed {
+		return nil
+	}
+	ctx, cancel := m.detach(c.Context)
+	defer cancel()
+	return s.Save(ctx)
+}
+
+// report logs an error that is not the client's doing.
+func (c *conn) report(err error) {
+	switch {
+	case errors.Is(err, ErrGone), errors.Is(err, ErrAmbiguous), errors.Is(err, ErrOrigin), errors.Is(err, context.Canceled):
+	default:
+		c.m.config.Logger.ErrorContext(c.Context, "session: request failed", "session", &c.own, "error", err)
+	}
+}
+
+// announce puts what the client has to be told into the response's header, and seals the session.
+func (c *conn) announce(header http.Header) {
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+	state := s.cookie
+	if state == cookieExpired && c.arrived == nil {
+		state = cookieKept
+	}
+	if state != cookieKept || c.used.Load() {
+		addVary(header, c.m.vary)
+	}
+	if state == cookieKept {
+		return
+	}
+	header.Set("Cache-Control", "no-store")
+	c.tell(header, state)
+}
+
+// tell sends the new token, or takes the old one away. s.mu is held.
+func (c *conn) tell(header http.Header, state cookieState) {
+	s, m := c.session, c.m
+	switch {
+	case m.config.Header != "" && state == cookieNew:
+		header.Set(m.config.Header, s.token.encode())
+	case m.config.Header != "":
+		header.Set(m.config.Header, "")
+	case state == cookieNew:
+		header.Add("Set-Cookie", s.m.line(s.token, s.cookieLife()))
+	default:
+		header.Add("Set-Cookie", s.m.expired())
+	}
+}
+
+// cookieLife is what is left of the absolute lifetime, since the database enforces the idle one; 0 for a cookie that ends
+// with the browser. s.mu is held.
+func (s *Session) cookieLife() (life time.Duration) {
+	if s.browser || s.m.config.Cookie.Browser {
+		return 0
+	}
+	end := s.meta.createdAt.Add(s.effective().Absolute)
+	return max(time.Second, end.Sub(s.meta.storeNow()))
+}
+
+func addVary(header http.Header, name string) {
+	for _, line := range header["Vary"] {
+		if line == name {
+			return
+		}
+	}
+	header["Vary"] = append(header["Vary"], name)
+}

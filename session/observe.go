@@ -1,0 +1,37 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Op is what a manager asked of its store, or learned.
+type Op string
+
+// The operations that an Observe function is told of.
+const (
+	OpLoad    Op = "load"
+	OpCreate  Op = "create"
+	OpSave    Op = "save"
+	OpTouch   Op = "touch"
+	OpDestroy Op = "destroy"
+	OpRevoke  Op = "revoke"
+	OpRotate  Op = "rotate" // beside the OpSave that carried it
+	OpCheck   Op = "check"  // of the sessions with open sockets; Handle is zero
+	OpEnd     Op = "end"    // an open socket's session has ended; Err says how
+)
+
+// Observation is one operation, done. It holds no token and no data.
+type Observation struct {
+	Op       Op
+	Handle   Handle
+	Start    time.Time
+	Duration time.Duration
+	Err      error // nil, or one that matches this package's sentinels, or the database's
+}
+
+func (m *Manager) observe(ctx context.Context, op Op, key Handle, start time.Time, err error) {
+	if m.config.Observe != nil {
+		m.config.Observe(ctx, Observation{op, key, start, time.Since(start), err})
+	}
+}

@@ -1,0 +1,320 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/simples-go/sessions/session/internal/jsonobj"
+)
+
+// ref names the row as the store knows it now. s.mu is held.
+func (s *Session) ref() Ref {
+	return Ref{Key: s.token.handle(), Hash: s.token.hash(s.m.realm), Policy: s.m.policy}
+}
+
+// Load loads the session again, in mid-connection. What is pending stays, on top of what comes. A session that has no row
+// is left as it is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the database.
+func (s *Session) Load(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	if s.dead != nil || !s.stored {
+		defer s.mu.Unlock()
+		return s.dead
+	}
+	m, ref := s.m, s.ref()
+	s.mu.Unlock()
+	_, err := s.load(ctx, m, ref)
+	return err
+}
+
+// load asks the store and takes in what it brings. s.saving is held.
+func (s *Session) load(ctx context.Context, m *Manager, ref Ref) (Record, error) {
+	start := time.Now()
+	rec, err := m.store.Load(ctx, ref)
+	m.observe(ctx, OpLoad, ref.Key, start, err)
+	var obj jsonobj.Object
+	if err == nil {
+		obj, err = scan(rec.Data)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.end(err)
+		return rec, fmt.Errorf("session: load %s: %w", ref.Key, err)
+	}
+	s.adopt(rec, obj)
+	return rec, nil
+}
+
+func scan(data []byte) (jsonobj.Object, error) {
+	obj, err := jsonobj.Scan(data)
+	if err != nil {
+		return obj, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return obj, nil
+}
+
+// adopt takes over a loaded record. s.mu is held.
+func (s *Session) adopt(rec Record, obj jsonobj.Object) {
+	s.data, s.stored = obj, true
+	s.meta = meta{
+		version: rec.Version, owner: rec.Owner, timeouts: rec.Timeouts,
+		createdAt: rec.CreatedAt, expiresAt: rec.ExpiresAt, now: rec.Now, readAt: time.Now(),
+	}
+}
+
+// end marks the session as over where err says that it is. s.mu is held.
+func (s *Session) end(err error) {
+	if s.dead != nil {
+		return
+	}
+	for _, cause := range []error{ErrRotated, ErrExpired, ErrDestroyed, ErrRevoked, ErrGone} {
+		if errors.Is(err, cause) {
+			s.dead = cause
+			return
+		}
+	}
+}
+
+// Save writes what is pending in one statement: only the keys that changed, merged into what the row then holds, together
+// with a rotation, timeouts and owner. Without changes it does nothing. When it returns nil, all that was pending at its
+// call is durable; otherwise it is all pending still.
+//
+// It returns the error of a Set that failed since the last Save, before anything is written. ErrGone and ErrRotated where
+// the session has ended, ErrTooLarge, ErrOwnerLimit, or the database's error.
+func (s *Session) Save(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	m, err := s.snapshot()
+	if m == nil {
+		return err
+	}
+	saved, err := s.write(ctx, m, s.inflightChange())
+	s.settle(saved, err)
+	return err
+}
+
+// snapshot moves what is pending to inflight. The manager is nil where nothing is to be saved.
+func (s *Session) snapshot() (*Manager, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.failed; err != nil {
+		s.failed = nil
+		return nil, err
+	}
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if s.dead != nil {
+		return nil, s.dead
+	}
+	if s.pending.empty() {
+		return nil, nil
+	}
+	if !s.stored && s.token == nil {
+		s.token = newToken(time.Now())
+	}
+	s.inflight, s.pending = s.pending, patch{}
+	return s.m, nil
+}
+
+func (s *Session) inflightChange() Change {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.inflight.change(s.m.realm)
+	c.Extend = s.touchDue()
+	return c
+}
+
+// write creates or saves the row. s.saving is held.
+func (s *Session) write(ctx context.Context, m *Manager, c Change) (Saved, error) {
+	s.mu.Lock()
+	ref, stored, unsure := s.ref(), s.stored, s.unsure
+	s.mu.Unlock()
+	start := time.Now()
+	op, saved, err := OpSave, Saved{}, error(nil)
+	if stored {
+		saved, err = m.store.Save(ctx, ref, c)
+	} else {
+		op = OpCreate
+		saved, err = m.store.Create(ctx, ref, c)
+	}
+	if unsure && err != nil {
+		saved, err = s.resume(ctx, m, ref, c, err)
+	}
+	m.observe(ctx, op, ref.Key, start, err)
+	if err != nil {
+		return saved, fmt.Errorf("session: save %s: %w", ref.Key, err)
+	}
+	if c.Rotate != nil {
+		m.observe(ctx, OpRotate, ref.Key, start, nil)
+	}
+	return saved, nil
+}
+
+// resume saves again after a write whose outcome was not known: the row may have the new secret already, or be there.
+func (s *Session) resume(ctx context.Context, m *Manager, ref Ref, c Change, err error) (Saved, error) {
+	switch {
+	case c.Rotate != nil && errors.Is(err, ErrGone):
+		ref.Hash, c.Rotate = *c.Rotate, nil
+	case errors.Is(err, ErrExists):
+	default:
+		return Saved{}, err
+	}
+	saved, again := m.store.Save(ctx, ref, c)
+	if errors.Is(again, ErrGone) {
+		return saved, err
+	}
+	return saved, again
+}
+
+// settle takes in a write's outcome: it removes what was in flight, or puts it back beneath what is newer.
+func (s *Session) settle(saved Saved, err error) {
+	s.mu.Lock()
+	if err != nil {
+		s.pending, s.inflight = s.pending.over(s.inflight), patch{}
+		s.unsure = !decided(err)
+		s.end(err)
+		s.mu.Unlock()
+		return
+	}
+	rotated := s.commit(saved)
+	m, key, version := s.m, s.token.handle(), saved.Version
+	s.mu.Unlock()
+	m.hub.saved(s, key, version, rotated)
+	for _, ended := range saved.Ended {
+		m.hub.end(ended, ErrRevoked)
+	}
+}
+
+// commit takes over what a successful write has made of inflight. s.mu is held.
+func (s *Session) commit(saved Saved) (rotated bool) {
+	p := s.inflight
+	s.inflight, s.unsure = patch{}, false
+	s.data = p.apply(s.data)
+	s.meta.set(saved)
+	if !saved.Folded && saved.Version == s.meta.version+1 {
+		s.meta.version = saved.Version
+	}
+	s.meta.owner = deref(p.owner, s.meta.owner)
+	s.meta.timeouts.Idle = deref(p.idle, s.meta.timeouts.Idle)
+	s.meta.timeouts.Absolute = deref(p.absolute, s.meta.timeouts.Absolute)
+	if !s.stored || p.id != nil || p.renew || p.absolute != nil {
+		s.cookie = cookieNew
+	}
+	s.stored = true
+	if p.id != nil {
+		s.token, rotated = p.id, true
+	}
+	return rotated
+}
+
+func deref[T any](p *T, def T) T {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+// decided reports whether err says that nothing was written. Every other error may come after a commit.
+func decided(err error) bool {
+	for _, sure := range []error{ErrGone, ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, ErrExists} {
+		if errors.Is(err, sure) {
+			return true
+		}
+	}
+	return false
+}
+
+// Destroy deletes the row and ends the session, for good: no save or update that comes later brings it back, on any
+// connection. Its sockets end. Set and Save then give ErrGone; Generate starts an empty session. Destroying a session that
+// is gone already is no error. ErrRotated where a parallel request holds the new token; otherwise the database's error, with
+// the session as it was.
+func (s *Session) Destroy(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	if s.closed || s.dead == ErrRotated {
+		defer s.mu.Unlock()
+		if s.closed {
+			return ErrClosed
+		}
+		return s.dead
+	}
+	m, stored := s.m, s.stored
+	var ref Ref
+	if stored {
+		ref = s.ref()
+	}
+	s.mu.Unlock()
+	if stored {
+		if err := m.delete(ctx, ref); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+	s.dead, s.failed, s.cookie = ErrDestroyed, nil, cookieExpired
+	return nil
+}
+
+func (m *Manager) delete(ctx context.Context, ref Ref) error {
+	start := time.Now()
+	err := m.store.Delete(ctx, ref)
+	m.observe(ctx, OpDestroy, ref.Key, start, err)
+	if err != nil {
+		return fmt.Errorf("session: destroy %s: %w", ref.Key, err)
+	}
+	m.hub.end(ref.Key, ErrDestroyed)
+	return nil
+}
+
+// Update extends the expiration as an access does: to now plus the idle timeout, within the absolute one. The middleware
+// does so by itself when the gain is worth it. Errors as those of Load.
+func (s *Session) Update(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	if s.closed || s.dead != nil || !s.stored {
+		defer s.mu.Unlock()
+		if s.closed {
+			return ErrClosed
+		}
+		return s.dead
+	}
+	m, ref := s.m, s.ref()
+	s.mu.Unlock()
+	saved, err := m.touch(ctx, ref)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.end(err)
+		return err
+	}
+	s.meta.set(saved)
+	return nil
+}
+
+func (m *Manager) touch(ctx context.Context, ref Ref) (Saved, error) {
+	start := time.Now()
+	saved, err := m.store.Touch(ctx, ref)
+	m.observe(ctx, OpTouch, ref.Key, start, err)
+	if err != nil {
+		return saved, fmt.Errorf("session: touch %s: %w", ref.Key, err)
+	}
+	return saved, nil
+}
+
+// touchDue reports whether an access now extends the expiry by at least a step. s.mu is held.
+func (s *Session) touchDue() bool {
+	if !s.stored || s.dead != nil {
+		return false
+	}
+	r := Record{CreatedAt: s.meta.createdAt, ExpiresAt: s.meta.expiresAt, Timeouts: s.meta.timeouts}
+	gain := r.Extended(s.m.policy, s.meta.storeNow()).Sub(s.meta.expiresAt)
+	return gain > 0 && gain >= r.step(s.m.policy)
+}

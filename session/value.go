@@ -1,0 +1,160 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/simples-go/sessions/session/internal/jsonobj"
+)
+
+// Reader is what typed access reads from: a [Session] or, inside of Modify, a [Draft].
+type Reader interface {
+	// lookup returns the JSON text of key's value, nil where there is none.
+	lookup(key string) (json.RawMessage, error)
+}
+
+// Get decodes the entry key into a T as encoding/json does. Where there is no such entry it returns the zero T and no
+// error; [Session.Has] tells the difference. An error says that the entry is not a T, or that the session cannot be read:
+// ErrGone, ErrRotated.
+//
+// Decode integers beyond 2^53 into int64, uint64, *big.Int or json.Number, which keep every digit.
+func Get[T any](r Reader, key string) (T, error) {
+	var value T
+	raw, err := r.lookup(key)
+	if err != nil || raw == nil {
+		return value, err
+	}
+	if err := decode(raw, &value); err != nil {
+		return *new(T), fmt.Errorf("session: entry %s is not a %T: %w", quoteKey(key), value, err)
+	}
+	return value, nil
+}
+
+// Key is a typed entry, with a value for sessions that do not have it. Declare one per entry:
+//
+//	var theme = session.NewKey("theme", "light")
+type Key[T any] struct {
+	name string
+	def  T
+}
+
+// NewKey returns the key of an entry; def is what Get returns where there is none.
+func NewKey[T any](name string, def T) Key[T] { return Key[T]{name, def} }
+
+// Name returns the entry's key.
+func (k Key[T]) Name() string { return k.name }
+
+// Get is the function Get with the key's default.
+func (k Key[T]) Get(r Reader) (T, error) {
+	if raw, err := r.lookup(k.name); err != nil || raw == nil {
+		return k.def, err
+	}
+	return Get[T](r, k.name)
+}
+
+// Set is Session.Set with a value of the key's type.
+func (k Key[T]) Set(s Writer, value T) error { return s.Set(k.name, value) }
+
+// Delete removes the entry.
+func (k Key[T]) Delete(s Writer) error { return s.Delete(k.name) }
+
+// Writer is what typed keys write to: a [Session] or, inside of Modify, a [Draft].
+type Writer interface {
+	Set(key string, value any) error
+	Delete(key string) error
+}
+
+func decode[T any](raw []byte, into *T) error {
+	switch p := any(into).(type) {
+	case *string:
+		if len(raw) >= 2 && raw[0] == '"' {
+			*p = string(jsonobj.Unquote(raw))
+			return nil
+		}
+	case *int:
+		if n, err := strconv.Atoi(string(raw)); err == nil {
+			*p = n
+			return nil
+		}
+	case *int64:
+		if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+			*p = n
+			return nil
+		}
+	case *json.RawMessage:
+		*p = bytes.Clone(raw)
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+// encode gives the canonical JSON of a value: what every store holds alike.
+func encode(value any) (json.RawMessage, error) {
+	switch v := value.(type) {
+	case nil:
+		return json.RawMessage("null"), nil
+	case string:
+		return jsonobj.AppendQuoted(make([]byte, 0, len(v)+2), []byte(v))
+	case bool:
+		return strconv.AppendBool(nil, v), nil
+	case int:
+		return strconv.AppendInt(nil, int64(v), 10), nil
+	case int64:
+		return strconv.AppendInt(nil, v, 10), nil
+	case float64:
+		return jsonobj.AppendFloat(nil, v)
+	case json.RawMessage:
+		if v == nil {
+			return json.RawMessage("null"), nil
+		}
+		return jsonobj.Canonical(make([]byte, 0, len(v)), v)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	if replaced(text) {
+		return nil, errors.New("invalid UTF-8 in a string")
+	}
+	return jsonobj.Canonical(make([]byte, 0, len(text)), text)
+}
+
+// replaced reports whether encoding/json has put its replacement for invalid UTF-8, which it spells as an escape, whereas
+// it leaves a U+FFFD of the value's own as it is.
+func replaced(text []byte) bool {
+	const escape = `\ufffd`
+	for {
+		i := bytes.Index(text, []byte(escape))
+		if i < 0 {
+			return false
+		}
+		backslashes := len(text[:i]) - len(bytes.TrimRight(text[:i], `\`))
+		if backslashes%2 == 0 {
+			return true
+		}
+		text = text[i+len(escape):]
+	}
+}
+
+func checkText(what, text string) error {
+	switch {
+	case !utf8.ValidString(text):
+		return fmt.Errorf("%w: %s is not valid UTF-8", ErrValue, what)
+	case bytes.IndexByte([]byte(text), 0) >= 0:
+		return fmt.Errorf("%w: %s has a U+0000", ErrValue, what)
+	}
+	return nil
+}
+
+// quoteKey shows a key in an error, in bounded length.
+func quoteKey(key string) string {
+	const most = 64
+	if len(key) > most {
+		return strconv.Quote(key[:most]) + "…"
+	}
+	return strconv.Quote(key)
+}

@@ -1,0 +1,159 @@
+package session
+
+import (
+	"bufio"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+)
+
+// writer commits the session before the response's first byte leaves. It can do what the writer below can, and no more:
+// the wrappers at the end add Flusher and Hijacker.
+type writer struct {
+	http.ResponseWriter
+	c         *conn
+	kept      http.Header // what stood in the header before the handler, where anything did
+	committed bool
+	failed    error // of the commit: the error handler has answered
+}
+
+// Unwrap is for http.ResponseController.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// commit saves the session and completes the header. Where that fails, the error handler answers in the handler's place.
+func (w *writer) commit(status int) error {
+	if w.committed {
+		return w.failed
+	}
+	w.committed = true
+	if status >= http.StatusBadRequest {
+		// The handler reports an error by itself; that of a Set which failed is what it reports.
+		w.c.session.forgive()
+	}
+	if err := w.c.save(); err != nil {
+		w.fail(err)
+		return err
+	}
+	w.c.announce(w.Header())
+	if w.c.watch != nil {
+		w.c.m.hub.join(w.c.watch, w.c.m) // the commit may have made the row
+	}
+	return nil
+}
+
+func (s *Session) forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = nil
+}
+
+// fail discards what the handler has put into the header, and lets the error handler answer.
+func (w *writer) fail(err error) {
+	w.failed = err
+	w.c.report(err)
+	header := w.Header()
+	clear(header)
+	maps.Copy(header, w.kept)
+	addVary(header, w.c.m.vary)
+	w.c.session.seal()
+	w.c.m.config.ErrorHandler(w.ResponseWriter, w.c.request, err)
+}
+
+func (s *Session) seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+}
+
+// WriteHeader implements http.ResponseWriter. Informational responses pass without a commit, as a final one follows.
+func (w *writer) WriteHeader(status int) {
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		if w.failed == nil {
+			w.ResponseWriter.WriteHeader(status)
+		}
+		return
+	}
+	if w.commit(status) == nil {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *writer) Write(p []byte) (int, error) {
+	if err := w.commit(http.StatusOK); err != nil {
+		return 0, err
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// WriteString implements io.StringWriter.
+func (w *writer) WriteString(s string) (int, error) {
+	if err := w.commit(http.StatusOK); err != nil {
+		return 0, err
+	}
+	return io.WriteString(w.ResponseWriter, s)
+}
+
+// ReadFrom implements io.ReaderFrom, with that of the writer below where it has one, so that files go by sendfile.
+func (w *writer) ReadFrom(r io.Reader) (int64, error) {
+	if err := w.commit(http.StatusOK); err != nil {
+		return 0, err
+	}
+	return io.Copy(w.ResponseWriter, r)
+}
+
+func (w *writer) flush() error {
+	if err := w.commit(http.StatusOK); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w *writer) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := w.commit(http.StatusSwitchingProtocols); err != nil {
+		return nil, nil, err
+	}
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// wrap returns the writer with the abilities of the one below, also of those that it unwraps to.
+func (w *writer) wrap() http.ResponseWriter {
+	flushes, hijacks := can[http.Flusher](w.ResponseWriter), can[http.Hijacker](w.ResponseWriter)
+	switch {
+	case flushes && hijacks:
+		return flushHijackWriter{w}
+	case flushes:
+		return flushWriter{w}
+	case hijacks:
+		return hijackWriter{w}
+	}
+	return w
+}
+
+func can[T any](w http.ResponseWriter) bool {
+	for {
+		if _, ok := w.(T); ok {
+			return true
+		}
+		below, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = below.Unwrap()
+	}
+}
+
+// Each of these is a pointer in a struct, which an interface holds without an allocation.
+type (
+	flushWriter       struct{ *writer }
+	hijackWriter      struct{ *writer }
+	flushHijackWriter struct{ *writer }
+)
+
+func (w flushWriter) Flush()                                             { _ = w.flush() }
+func (w flushWriter) FlushError() error                                  { return w.flush() }
+func (w hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error)      { return w.hijack() }
+func (w flushHijackWriter) Flush()                                       { _ = w.flush() }
+func (w flushHijackWriter) FlushError() error                            { return w.flush() }
+func (w flushHijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
