@@ -1,0 +1,230 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func collectorRules() []rule {
+	return []rule{
+		{
+			name: "a collector deletes what has expired", needs: Collector,
+			text: "Collect deletes the expired rows and no others, and says how many.",
+			test: collects,
+		},
+		{
+			name: "a batch is no larger than it may be", needs: Collector,
+			text: "No batch deletes more than Batch rows; Progress is called after each, with what was done so far.",
+			test: collectsInBatches,
+		},
+		{
+			name: "rows of one expiry are collected in batches too", needs: Collector,
+			text: "More rows than a batch that have the same expiry are deleted in several batches, and all of them.",
+			test: collectsTies,
+		},
+		{
+			name: "expired rows are kept for a while", needs: Collector,
+			text: "Rows that have been expired for less than Keep stay. They stay dead.",
+			test: collectsAfterKeep,
+		},
+		{
+			name: "a dry run deletes nothing", needs: Collector,
+			text: "DryRun counts the expired rows in Remaining and deletes none.",
+			test: collectsDry,
+		},
+		{
+			name: "a collector stops between batches", needs: Collector,
+			text: "When ctx ends, Collect stops after the batch at hand and returns what it did, Stopped \"signal\", and no error.",
+			test: collectsUntilSignal,
+		},
+		{
+			name: "a collector keeps to its time", needs: Collector,
+			text: "After MaxDuration Collect stops between batches with Stopped \"max-duration\".",
+			test: collectsForDuration,
+		},
+	}
+}
+
+func (e *env) collect(opts session.CollectOptions) session.CollectReport {
+	e.Helper()
+	store, ok := e.Store.(session.Collector)
+	if !ok {
+		return session.CollectReport{}
+	}
+	opts.Pause = -1
+	report, err := store.Collect(e.ctx, opts)
+	e.must(err, "Collect")
+	return report
+}
+
+func (e *env) collected(report session.CollectReport, deleted, remaining int64, stopped string) {
+	e.Helper()
+	if report.Deleted != deleted || report.Remaining != remaining || report.Stopped != stopped {
+		e.Errorf("got %+v, want %d deleted, %d remaining, stopped: %s", report, deleted, remaining, stopped)
+	}
+}
+
+// fill creates n sessions, several at a time, so that some are of the same millisecond.
+func (e *env) fill(n int, change session.Change) []session.Ref {
+	e.Helper()
+	refs := make([]session.Ref, n)
+	e.parallel(8, func(w int) {
+		for i := w; i < n; i += 8 {
+			refs[i] = e.ref()
+			if _, err := e.Store.Create(e.ctx, refs[i], change); err != nil {
+				e.Errorf("Create: %v", err)
+			}
+		}
+	})
+	return refs
+}
+
+// left returns how many of the sessions still have a row: those that cannot be created.
+func (e *env) left(refs []session.Ref) int {
+	e.Helper()
+	n := 0
+	for _, ref := range refs {
+		if _, err := e.Store.Create(e.ctx, ref, session.Change{}); err != nil {
+			e.failed(err, session.ErrExists, ref, "Create")
+			n++
+		}
+	}
+	return n
+}
+
+func collects(e *env) {
+	e.collected(e.collect(session.CollectOptions{}), 0, 0, session.StopDone)
+	expired := e.fill(40, session.Change{})
+	e.Advance(idle / 2)
+	alive := e.fill(20, set("a", `1`))
+	touched := e.fill(20, session.Change{})
+	e.collected(e.collect(session.CollectOptions{}), 0, 0, session.StopDone)
+	for _, ref := range touched[:10] {
+		e.touch(ref)
+	}
+	e.Advance(idle / 2)
+	e.collected(e.collect(session.CollectOptions{}), 40, 0, session.StopDone)
+	for _, ref := range alive {
+		e.holds(ref, `{"a":1}`)
+	}
+	for _, ref := range touched {
+		e.load(ref)
+	}
+	if n := e.left(expired); n != 0 {
+		e.Errorf("%d expired rows are left", n)
+	}
+}
+
+func collectsInBatches(e *env) {
+	const n, batch = 95, 10
+	e.fill(n, session.Change{})
+	e.Advance(idle)
+	alive := e.fill(5, session.Change{})
+	e.inBatches(n, batch)
+	for _, ref := range alive {
+		e.load(ref)
+	}
+}
+
+// inBatches collects n expired rows and checks each step.
+func (e *env) inBatches(n, batch int64) {
+	e.Helper()
+	var last session.CollectReport
+	calls := 0
+	report := e.collect(session.CollectOptions{Batch: int(batch), Progress: func(r session.CollectReport) {
+		calls++
+		if step := r.Deleted - last.Deleted; step < 0 || step > batch {
+			e.Errorf("batch %d has deleted %d rows, allowed are %d", calls, step, batch)
+		}
+		last = r
+	}})
+	e.collected(report, n, 0, session.StopDone)
+	if calls != report.Batches || int64(calls) < (n+batch-1)/batch || last.Deleted != n {
+		e.Errorf("%d calls of Progress, the last with %d deleted; the report says %+v", calls, last.Deleted, report)
+	}
+}
+
+func collectsTies(e *env) {
+	const n, batch = 64, 5
+	refs := e.fill(n, session.Change{})
+	if e.Tie != nil {
+		e.Tie()
+	}
+	e.Advance(idle)
+	e.inBatches(n, batch)
+	if left := e.left(refs); left != 0 {
+		e.Errorf("%d expired rows are left", left)
+	}
+}
+
+func collectsAfterKeep(e *env) {
+	old := e.fill(10, session.Change{})
+	e.Advance(idle)
+	young := e.fill(7, session.Change{})
+	e.Advance(idle)
+	keep := session.CollectOptions{Keep: idle / 2}
+	report := e.collect(keep)
+	if report.Deleted != 10 || report.Stopped != session.StopDone {
+		e.Errorf("got %+v, want 10 deleted", report)
+	}
+	for _, ref := range young {
+		e.refuses(ref, session.ErrGone)
+	}
+	e.Advance(idle / 2)
+	if report = e.collect(keep); report.Deleted != 7 {
+		e.Errorf("got %+v, want 7 deleted", report)
+	}
+	if n := e.left(append(old, young...)); n != 0 {
+		e.Errorf("%d expired rows are left", n)
+	}
+}
+
+func collectsDry(e *env) {
+	refs := e.fill(12, session.Change{})
+	e.Advance(idle)
+	e.fill(5, session.Change{})
+	e.collected(e.collect(session.CollectOptions{DryRun: true}), 0, 12, session.StopDone)
+	if n := e.left(refs); n != len(refs) {
+		e.Errorf("a dry run has left %d of %d rows", n, len(refs))
+	}
+}
+
+func collectsUntilSignal(e *env) {
+	const n, batch = 60, 5
+	e.fill(n, session.Change{})
+	e.Advance(idle)
+	ctx, cancel := context.WithCancel(e.ctx)
+	defer cancel()
+	calls := 0
+	report, err := e.Store.(session.Collector).Collect(ctx, session.CollectOptions{
+		Batch: batch, Pause: time.Millisecond,
+		Progress: func(session.CollectReport) {
+			if calls++; calls == 2 {
+				cancel()
+			}
+		},
+	})
+	e.must(err, "Collect")
+	if report.Stopped != session.StopSignal || report.Batches != 2 || report.Deleted > 2*batch {
+		e.Errorf("stopped after two batches of %d: %+v", batch, report)
+	}
+	e.collected(e.collect(session.CollectOptions{}), n-report.Deleted, 0, session.StopDone)
+
+	e.fill(3, session.Change{})
+	e.Advance(idle)
+	if report, _ := e.Store.(session.Collector).Collect(ctx, session.CollectOptions{}); report.Deleted != 0 {
+		e.Errorf("with an ended context %d rows were deleted", report.Deleted)
+	}
+}
+
+func collectsForDuration(e *env) {
+	const n, batch = 60, 5
+	e.fill(n, session.Change{})
+	e.Advance(idle)
+	report := e.collect(session.CollectOptions{Batch: batch, MaxDuration: time.Nanosecond})
+	if report.Stopped != session.StopMaxDuration || report.Deleted > 2*batch {
+		e.Errorf("with no time at all: %+v", report)
+	}
+}

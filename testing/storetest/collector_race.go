@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func collectorRaceRules() []rule {
+	return []rule{
+		{
+			name: "collectors side by side", needs: Collector,
+			text: "Of collectors that start at once each deletes what it can or steps back with \"locked\"; no row is counted twice.",
+			test: collectorsSideBySide,
+		},
+		{
+			name: "no collector deletes a live session", needs: Collector,
+			text: "A session that was touched or saved in its last moment stays, however many collectors run beside it.",
+			test: collectBesideTouch,
+		},
+	}
+}
+
+func collectorsSideBySide(e *env) {
+	const n = 200
+	for _, noLock := range []bool{false, true} {
+		refs := e.fill(n, session.Change{})
+		e.Advance(idle)
+		var mu sync.Mutex
+		var deleted int64
+		done := false
+		e.parallel(4, func(int) {
+			report, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 20, NoLock: noLock, Pause: -1})
+			if err != nil {
+				e.Errorf("Collect: %v", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			deleted += report.Deleted
+			switch {
+			case report.Stopped == session.StopDone:
+				done = true
+			case noLock || report.Stopped != session.StopLocked || report.Deleted != 0:
+				e.Errorf("got %+v", report)
+			}
+		})
+		deleted += e.collect(session.CollectOptions{}).Deleted
+		if !done || deleted != n || e.left(refs) != 0 {
+			e.Errorf("%d of %d rows were deleted, a collector finished: %v", deleted, n, done)
+		}
+		e.Advance(idle)
+		e.collect(session.CollectOptions{})
+	}
+}
+
+// collectBesideTouch lets sessions come to their end one after the other while they are touched and collected. Who was
+// told that his session lives must find it.
+func collectBesideTouch(e *env) {
+	const n = 400
+	refs := e.fill(n, set("a", `1`))
+	e.Advance(e.untilEnd(refs[n/2]) - margin)
+	kept := make([]bool, n)
+	stop := make(chan struct{})
+	var collectors sync.WaitGroup
+	for range 4 {
+		collectors.Go(func() { e.collectUntil(stop) })
+	}
+	e.parallel(4, func(w int) {
+		for i := w; i < n; i += 4 {
+			kept[i] = e.keep(refs[i], i%8 < 4)
+		}
+	})
+	close(stop)
+	collectors.Wait()
+	for i, ref := range refs {
+		if _, err := e.Store.Load(e.ctx, ref); kept[i] && err != nil {
+			e.Errorf("a session that was kept alive is lost: %v", err)
+		}
+	}
+}
+
+func (e *env) untilEnd(ref session.Ref) time.Duration {
+	r := e.load(ref)
+	return r.ExpiresAt.Sub(r.Now)
+}
+
+// keep touches or saves the session and reports whether it lives.
+func (e *env) keep(ref session.Ref, touch bool) bool {
+	var err error
+	if touch {
+		_, err = e.Store.Touch(e.ctx, ref)
+	} else {
+		_, err = e.Store.Save(e.ctx, ref, session.Change{Extend: true})
+	}
+	if err != nil && !errors.Is(err, session.ErrGone) {
+		e.Errorf("keeping a session alive: %v", err)
+	}
+	return err == nil
+}
+
+func (e *env) collectUntil(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		_, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 7, NoLock: true, Pause: -1})
+		if err != nil {
+			e.Errorf("Collect: %v", err)
+			return
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// env is what one case works with: a fresh store and the policy under which it asks. Its helpers fail the test where a
+// call that must succeed does not.
+type env struct {
+	*testing.T
+	Fixture
+	ctx    context.Context
+	policy session.Policy
+}
+
+const (
+	idle     = time.Hour
+	absolute = 24 * time.Hour
+	grace    = 30 * time.Second
+)
+
+func defaultPolicy() session.Policy {
+	return session.Policy{
+		Timeouts: session.Timeouts{Idle: idle, Absolute: absolute},
+		Step:     time.Minute,
+		Grace:    grace,
+		MaxBytes: 1 << 20,
+	}
+}
+
+// ref names a session that does not exist yet.
+func (e *env) ref() session.Ref {
+	ref := session.Ref{Hash: newHash(), Policy: e.policy}
+	_, _ = rand.Read(ref.Key[:])
+	return ref
+}
+
+func newHash() (h session.Hash) {
+	_, _ = rand.Read(h[:])
+	return h
+}
+
+// created returns the name of a new session.
+func (e *env) created(change session.Change) session.Ref {
+	e.Helper()
+	ref := e.ref()
+	e.create(ref, change)
+	return ref
+}
+
+func (e *env) create(ref session.Ref, change session.Change) session.Saved {
+	e.Helper()
+	saved, err := e.Store.Create(e.ctx, ref, change)
+	e.must(err, "Create")
+	e.wholeMilliseconds(saved.CreatedAt, saved.ExpiresAt, saved.Now)
+	return saved
+}
+
+func (e *env) load(ref session.Ref) session.Record {
+	e.Helper()
+	r, err := e.Store.Load(e.ctx, ref)
+	e.must(err, "Load")
+	e.wholeMilliseconds(r.CreatedAt, r.ExpiresAt, r.RotatedAt, r.Now)
+	return r
+}
+
+func (e *env) save(ref session.Ref, change session.Change) session.Saved {
+	e.Helper()
+	saved, err := e.Store.Save(e.ctx, ref, change)
+	e.must(err, "Save")
+	e.wholeMilliseconds(saved.CreatedAt, saved.ExpiresAt, saved.Now)
+	return saved
+}
+
+func (e *env) touch(ref session.Ref) session.Saved {
+	e.Helper()
+	saved, err := e.Store.Touch(e.ctx, ref)
+	e.must(err, "Touch")
+	e.wholeMilliseconds(saved.CreatedAt, saved.ExpiresAt, saved.Now)
+	return saved
+}
+
+func (e *env) delete(ref session.Ref) {
+	e.Helper()
+	e.must(e.Store.Delete(e.ctx, ref), "Delete")
+}
+
+func (e *env) must(err error, what string) {
+	e.Helper()
+	if err != nil {
+		e.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (e *env) wholeMilliseconds(times ...time.Time) {
+	e.Helper()
+	for _, t := range times {
+		if !t.Equal(t.Truncate(time.Millisecond)) || t.Location() != time.UTC {
+			e.Errorf("%v is not a time in UTC and whole milliseconds", t)
+		}
+	}
+}
+
+// failed checks that err is the wanted one and gives nothing away. ErrGone may be ErrExpired, and nothing more exact.
+func (e *env) failed(err, want error, ref session.Ref, what string) {
+	e.Helper()
+	if !errors.Is(err, want) || (want == session.ErrGone && errors.Is(err, session.ErrRotated)) {
+		e.Errorf("%s: got error %v, want %v", what, err, want)
+	}
+	e.discreet(err, ref)
+}
+
+// discreet checks that the error does not contain the secret's hash.
+func (e *env) discreet(err error, ref session.Ref) {
+	e.Helper()
+	if err == nil {
+		return
+	}
+	text := strings.ToLower(err.Error())
+	if strings.Contains(text, hex.EncodeToString(ref.Hash[:])) || strings.Contains(err.Error(), string(ref.Hash[:])) ||
+		strings.Contains(err.Error(), base64.RawStdEncoding.EncodeToString(ref.Hash[:])) {
+		e.Errorf("an error contains the secret's hash")
+	}
+}
+
+// refuses checks that Load, Save and Touch all answer with the wanted error.
+func (e *env) refuses(ref session.Ref, want error) {
+	e.Helper()
+	_, err := e.Store.Load(e.ctx, ref)
+	e.failed(err, want, ref, "Load")
+	_, err = e.Store.Save(e.ctx, ref, set("refused", `true`))
+	e.failed(err, want, ref, "Save")
+	_, err = e.Store.Touch(e.ctx, ref)
+	e.failed(err, want, ref, "Touch")
+}
+
+// unchanged checks that the row is what it was when before was loaded.
+func (e *env) unchanged(ref session.Ref, before session.Record) {
+	e.Helper()
+	after := e.load(ref)
+	if after.Version != before.Version || after.Owner != before.Owner || after.Timeouts != before.Timeouts ||
+		after.Hash != before.Hash || !after.RotatedAt.Equal(before.RotatedAt) {
+		e.Errorf("the row has changed:\n got %+v\nwant %+v", after, before)
+	}
+	if !after.CreatedAt.Equal(before.CreatedAt) || !after.ExpiresAt.Equal(before.ExpiresAt) {
+		e.Errorf("the row's times have changed: created %v, expires %v; want %v, %v",
+			after.CreatedAt, after.ExpiresAt, before.CreatedAt, before.ExpiresAt)
+	}
+	e.sameData(after.Data, string(before.Data))
+}
+
+// holds checks the session's data.
+func (e *env) holds(ref session.Ref, want string) {
+	e.Helper()
+	e.sameData(e.load(ref).Data, want)
+}
+
+func (e *env) sameData(got []byte, want string) {
+	e.Helper()
+	if !bytes.HasPrefix(bytes.TrimSpace(got), []byte("{")) {
+		e.Fatalf("the data is no JSON object: %.200q", got)
+	}
+	same, err := EqualJSON(got, []byte(want))
+	if err != nil {
+		e.Fatalf("the data cannot be compared: %v", err)
+	}
+	if !same {
+		e.Errorf("the data is %.500s, want %.500s", got, want)
+	}
+}
+
+// entries decodes a session's data one level deep.
+func (e *env) entries(data []byte) map[string]json.RawMessage {
+	e.Helper()
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(data, &m); err != nil || m == nil {
+		e.Fatalf("the data is no JSON object: %.200q (%v)", data, err)
+	}
+	return m
+}
+
+// parallel runs fn n times at once and waits for all. fn must not call Fatal.
+func (e *env) parallel(n int, fn func(i int)) {
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			fn(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// rounds returns how often a race is run: n times, a tenth of it with -short.
+func rounds(n int) int {
+	if testing.Short() {
+		return max(n/10, 3)
+	}
+	return n
+}
+
+// set returns a change of the given keys and canonical JSON values, in turn.
+func set(pairs ...string) session.Change {
+	c := session.Change{Set: map[string]json.RawMessage{}}
+	for i := 0; i < len(pairs); i += 2 {
+		c.Set[pairs[i]] = json.RawMessage(pairs[i+1])
+	}
+	return c
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,98 @@
+package storetest
+
+import (
+	"github.com/simples-go/sessions/session"
+)
+
+func inspectorRules() []rule {
+	return []rule{
+		{
+			name: "an inspection shows the rows that exist", needs: Inspector,
+			text: "Inspect returns of the given keys those that have a row, with all of a Load but the data.",
+			test: inspects,
+		},
+		{
+			name: "an inspection shows the dead too", needs: Inspector,
+			text: "Inspect returns expired and rotated rows, and leaves out what was destroyed or never was.",
+			test: inspectsDead,
+		},
+		{
+			name: "many rows are inspected at once", needs: Inspector,
+			text: "Inspect takes any number of keys, none included.",
+			test: inspectsMany,
+		},
+	}
+}
+
+func (e *env) inspect(keys ...session.Handle) map[session.Handle]session.Record {
+	e.Helper()
+	rows, err := e.Store.(session.Inspector).Inspect(e.ctx, keys)
+	e.must(err, "Inspect")
+	found := map[session.Handle]session.Record{}
+	for _, r := range rows {
+		if len(r.Data) != 0 {
+			e.Errorf("an inspected row has data: %s", r.Data)
+		}
+		e.wholeMilliseconds(r.CreatedAt, r.ExpiresAt, r.RotatedAt, r.Now)
+		found[r.Key] = r
+	}
+	if len(found) != len(rows) {
+		e.Errorf("%d rows for %d sessions", len(rows), len(found))
+	}
+	return found
+}
+
+func inspects(e *env) {
+	change := set("a", `1`)
+	change.Owner, change.Idle = ptr("anna"), ptr(2*idle)
+	ref := e.created(change)
+	ref = e.rotate(ref, session.Change{})
+	want := e.load(ref)
+	got, ok := e.inspect(ref.Key)[ref.Key]
+	if !ok {
+		e.Fatal("the row was not found")
+	}
+	if got.Hash != want.Hash || got.Version != want.Version || got.Owner != want.Owner || got.Timeouts != want.Timeouts ||
+		!got.CreatedAt.Equal(want.CreatedAt) || !got.ExpiresAt.Equal(want.ExpiresAt) || !got.RotatedAt.Equal(want.RotatedAt) ||
+		got.Now.Before(want.Now) {
+		e.Errorf("inspected %+v, loaded %+v", got, want)
+	}
+}
+
+func inspectsDead(e *env) {
+	expired := e.created(set("a", `1`))
+	e.Advance(idle)
+	alive, destroyed := e.created(set("a", `1`)), e.created(set("a", `1`))
+	e.delete(destroyed)
+	found := e.inspect(expired.Key, alive.Key, destroyed.Key, e.ref().Key)
+	r, ok := found[expired.Key]
+	if _, living := found[alive.Key]; !ok || !living || len(found) != 2 {
+		e.Fatalf("found %v, want the expired row and the live one", found)
+	}
+	if r.Now.Before(r.ExpiresAt) {
+		e.Errorf("the expired row expires at %v, now is %v", r.ExpiresAt, r.Now)
+	}
+}
+
+func inspectsMany(e *env) {
+	const n = 1200
+	keys := make([]session.Handle, n)
+	e.parallel(8, func(w int) {
+		for i := w; i < n; i += 8 {
+			ref := e.ref()
+			keys[i] = ref.Key
+			if i%2 != 0 {
+				continue
+			}
+			if _, err := e.Store.Create(e.ctx, ref, session.Change{}); err != nil {
+				e.Errorf("Create: %v", err)
+			}
+		}
+	})
+	if found := e.inspect(keys...); len(found) != n/2 {
+		e.Errorf("found %d rows, want %d", len(found), n/2)
+	}
+	if found := e.inspect(); len(found) != 0 {
+		e.Errorf("found %d rows among no keys", len(found))
+	}
+}

@@ -1,0 +1,165 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func lockerRules() []rule {
+	return []rule{
+		{
+			name: "a locked save reads, decides and writes in one step", needs: Locker,
+			text: "SaveLocked passes the live record to fn and saves what fn returns.",
+			test: lockedSave,
+		},
+		{
+			name: "an error of the function is returned and nothing written", needs: Locker,
+			text: "Where fn fails, SaveLocked returns that very error and the row is unchanged.",
+			test: lockedError,
+		},
+		{
+			name: "a locked save of a dead session is gone", needs: Locker,
+			text: "SaveLocked of what is unknown, expired or rotated fails as Load does, and fn is not called.",
+			test: lockedDead,
+		},
+		{
+			name: "what a save refuses, a locked save refuses", needs: Locker,
+			text: "ErrConflict and ErrTooLarge hold for SaveLocked too, and nothing is written.",
+			test: lockedRefusals,
+		},
+		{
+			name: "locked increments count them all", needs: Locker,
+			text: "Increments by SaveLocked beside others by conditional saves add up.",
+			test: lockedIncrements,
+		},
+		{
+			name: "a function that panics leaves no lock behind", needs: Locker,
+			text: "Where fn panics, nothing is written and the row can be used at once.",
+			test: lockedPanic,
+		},
+		{
+			name: "a locked save with an ended context writes nothing", needs: Locker,
+			text: "SaveLocked with a context that has ended is an error; fn's change is not written.",
+			test: lockedContext,
+		},
+	}
+}
+
+func (e *env) locker() session.Locker { return e.Store.(session.Locker) }
+
+func lockedSave(e *env) {
+	ref := e.created(set("n", `7`))
+	change := set("n", `8`)
+	next := newHash()
+	change.Rotate = &next
+	var seen session.Record
+	saved, err := e.locker().SaveLocked(e.ctx, ref, func(r session.Record) (session.Change, error) {
+		seen = r
+		return change, nil
+	})
+	e.must(err, "SaveLocked")
+	e.sameData(seen.Data, `{"n":7}`)
+	if seen.Key != ref.Key || seen.Version != 1 || seen.ExpiresAt.Sub(seen.CreatedAt) != idle || saved.Version != 2 || saved.Folded {
+		e.Errorf("fn got %+v, SaveLocked returned %+v", seen, saved)
+	}
+	ref.Hash = next
+	e.holds(ref, `{"n":8}`)
+}
+
+func lockedError(e *env) {
+	ref := e.created(set("n", `7`))
+	before := e.load(ref)
+	refusal := errors.New("no")
+	_, err := e.locker().SaveLocked(e.ctx, ref, func(session.Record) (session.Change, error) {
+		return set("n", `8`), refusal
+	})
+	if err != refusal {
+		e.Errorf("got error %v, want fn's own", err)
+	}
+	e.unchanged(ref, before)
+}
+
+func lockedDead(e *env) {
+	expired := e.created(set("a", `1`))
+	e.Advance(idle)
+	old := e.created(set("a", `1`))
+	e.rotate(old, session.Change{})
+	for what, c := range map[string]struct {
+		ref  session.Ref
+		want error
+	}{
+		"unknown": {e.ref(), session.ErrGone}, "expired": {expired, session.ErrGone}, "rotated": {old, session.ErrRotated},
+	} {
+		_, err := e.locker().SaveLocked(e.ctx, c.ref, func(session.Record) (session.Change, error) {
+			e.Errorf("%s: fn was called", what)
+			return set("b", `2`), nil
+		})
+		e.failed(err, c.want, c.ref, what)
+	}
+}
+
+func lockedRefusals(e *env) {
+	ref := e.created(set("a", `1`))
+	before := e.load(ref)
+	conflicting := set("a", `2`)
+	conflicting.IfVersion = 5
+	ref.Policy.MaxBytes = 20
+	for want, change := range map[error]session.Change{
+		session.ErrConflict: conflicting, session.ErrTooLarge: set("b", `"12345678901234567890"`),
+	} {
+		_, err := e.locker().SaveLocked(e.ctx, ref, func(session.Record) (session.Change, error) { return change, nil })
+		e.failed(err, want, ref, "SaveLocked")
+	}
+	e.unchanged(ref, before)
+}
+
+func lockedIncrements(e *env) {
+	const callers, each = 8, 8
+	ref := e.created(set("n", `0`))
+	e.parallel(callers, func(i int) {
+		for range each {
+			err := e.incrementOnceLocked(ref, i%4 != 0)
+			if err != nil {
+				e.Errorf("increment: %v", err)
+				return
+			}
+		}
+	})
+	e.holds(ref, fmt.Sprintf(`{"n":%d}`, callers*each))
+}
+
+func (e *env) incrementOnceLocked(ref session.Ref, locked bool) error {
+	if !locked {
+		return e.incrementOnce(ref)
+	}
+	_, err := e.locker().SaveLocked(e.ctx, ref, func(r session.Record) (session.Change, error) { return increment(r), nil })
+	return err
+}
+
+func lockedPanic(e *env) {
+	ref := e.created(set("a", `1`))
+	for range 3 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					e.Error("the panic of fn did not reach the caller")
+				}
+			}()
+			_, _ = e.locker().SaveLocked(e.ctx, ref, func(session.Record) (session.Change, error) { panic("fn") })
+		}()
+	}
+	e.save(ref, set("b", `2`))
+	e.holds(ref, `{"a":1,"b":2}`)
+}
+
+func lockedContext(e *env) {
+	ref := e.created(set("a", `1`))
+	before := e.load(ref)
+	_, err := e.locker().SaveLocked(ended(e.ctx), ref, func(session.Record) (session.Change, error) { return set("a", `2`), nil })
+	if err == nil {
+		e.Error("SaveLocked with an ended context succeeded")
+	}
+	e.unchanged(ref, before)
+}

@@ -1,0 +1,148 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func ownerRules() []rule {
+	return []rule{
+		{
+			name: "an owner's sessions are listed newest first", needs: OwnerStore,
+			text: "ListOwner returns the owner's live sessions and no one else's, by time of creation, the newest first.",
+			test: listsOwner,
+		},
+		{
+			name: "a list shows the chosen entries and no secret", needs: OwnerStore,
+			text: "Of the data a list holds the entries that were asked for; Hash is zero.",
+			test: listShowsChosen,
+		},
+		{
+			name: "a list shows the living", needs: OwnerStore,
+			text: "What is expired, also by a shorter configured absolute lifetime, or destroyed, is not listed.",
+			test: listShowsLiving,
+		},
+		{
+			name: "a list follows the owner", needs: OwnerStore,
+			text: "A session whose owner was changed or taken away is listed where it belongs.",
+			test: listFollowsOwner,
+		},
+	}
+}
+
+func (e *env) ownerStore() session.OwnerStore { return e.Store.(session.OwnerStore) }
+
+// owned returns the name of a new session of the owner.
+func (e *env) owned(owner string) session.Ref {
+	e.Helper()
+	return e.created(session.Change{Owner: &owner})
+}
+
+func (e *env) list(owner string, keys ...string) []session.Record {
+	e.Helper()
+	rows, err := e.ownerStore().ListOwner(e.ctx, owner, keys, e.policy)
+	e.must(err, "ListOwner")
+	for _, r := range rows {
+		e.wholeMilliseconds(r.CreatedAt, r.ExpiresAt, r.RotatedAt, r.Now)
+		if r.Hash != (session.Hash{}) {
+			e.Error("a list shows a secret's hash")
+		}
+		if r.Owner != owner {
+			e.Errorf("the list of %q has a session of %q", owner, r.Owner)
+		}
+	}
+	return rows
+}
+
+func keysOf(rows []session.Record) []session.Handle {
+	var keys []session.Handle
+	for _, r := range rows {
+		keys = append(keys, r.Key)
+	}
+	return keys
+}
+
+// lists checks which sessions are the owner's, in order.
+func (e *env) lists(owner string, want ...session.Ref) {
+	e.Helper()
+	got := keysOf(e.list(owner))
+	var keys []session.Handle
+	for _, ref := range want {
+		keys = append(keys, ref.Key)
+	}
+	if !slices.Equal(got, keys) {
+		e.Errorf("%q has sessions %v, want %v", owner, got, keys)
+	}
+}
+
+func listsOwner(e *env) {
+	first := e.owned("anna")
+	e.owned("bert")
+	e.created(session.Change{})
+	e.Advance(time.Second)
+	second := e.owned("anna")
+	e.Advance(time.Second)
+	third := e.owned("anna")
+	e.save(first, set("a", `1`))
+	e.lists("anna", third, second, first)
+	e.lists("nobody")
+	e.Advance(time.Second)
+	e.save(first, session.Change{Renew: true})
+	e.Advance(time.Second)
+	fourth := e.owned("anna")
+	e.lists("anna", fourth, first, third, second)
+	for _, owner := range []string{"a'b", `a"b\`, "a,b", "%", "ann_", "é", "{}", " "} {
+		e.lists(owner, e.owned(owner))
+	}
+}
+
+func listShowsChosen(e *env) {
+	change := set("agent", `"Firefox"`, "seen", `{"at":1}`, "secret", `"x"`, "a.b", `2`, "", `3`, `"`, `4`)
+	change.Owner, change.Idle, change.Absolute = ptr("anna"), ptr(2*idle), ptr(2*absolute)
+	ref := e.created(change)
+	loaded := e.load(ref)
+	for _, c := range []struct {
+		keys []string
+		want string
+	}{
+		{nil, `{}`},
+		{[]string{"missing"}, `{}`},
+		{[]string{"agent", "seen", "missing"}, `{"agent":"Firefox","seen":{"at":1}}`},
+		{[]string{"a.b", "", `"`, "agent", "agent"}, `{"a.b":2,"":3,"\"":4,"agent":"Firefox"}`},
+	} {
+		rows := e.list("anna", c.keys...)
+		if len(rows) != 1 {
+			e.Fatalf("%d sessions are listed, want one", len(rows))
+		}
+		r := rows[0]
+		e.sameData(r.Data, c.want)
+		if r.Key != ref.Key || r.Version != 1 || r.Timeouts != loaded.Timeouts || !r.CreatedAt.Equal(loaded.CreatedAt) ||
+			!r.ExpiresAt.Equal(loaded.ExpiresAt) || r.Now.Before(loaded.Now) {
+			e.Errorf("listed %+v, loaded %+v", r, loaded)
+		}
+	}
+}
+
+func listShowsLiving(e *env) {
+	e.owned("anna")
+	e.Advance(idle / 2)
+	old := e.created(session.Change{Owner: ptr("anna"), Idle: ptr(5 * idle)})
+	e.Advance(idle / 2)
+	young, destroyed := e.owned("anna"), e.owned("anna")
+	e.delete(destroyed)
+	e.lists("anna", young, old)
+	e.policy.Absolute = idle / 2
+	e.lists("anna", young)
+}
+
+func listFollowsOwner(e *env) {
+	ref := e.owned("anna")
+	e.save(ref, session.Change{Owner: ptr("bert")})
+	e.lists("anna")
+	e.lists("bert", ref)
+	e.save(ref, session.Change{Owner: ptr("")})
+	e.lists("bert")
+	e.lists("")
+}

@@ -1,0 +1,349 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func raceRules() []rule {
+	return []rule{
+		{
+			name: "parallel saves of different keys lose nothing",
+			text: "Connections that write different keys of one session lose nothing, and each save counts in the version.",
+			test: differentKeys,
+		},
+		{
+			name: "parallel increments count them all",
+			text: "Increments by conditional saves that are tried again on ErrConflict add up.",
+			test: conditionalIncrements,
+		},
+		{
+			name: "a save beside a destroy brings nothing back",
+			text: "However saves, touches and a Delete of one session meet, the session is gone afterwards.",
+			test: saveAgainstDestroy,
+		},
+		{
+			name: "a rotation beside saves and loads",
+			text: "At no instant do both hashes open the row, or neither; what the old one has saved is kept, with the data of the rotation.",
+			test: rotateAgainstSave,
+		},
+		{
+			name: "of two rotations one wins",
+			text: "Of parallel rotations from the same secret one succeeds, and its secret alone opens the row.",
+			test: rotateAgainstRotate,
+		},
+		{
+			name: "a clear beside a set",
+			text: "Clear and Set of one session are each applied whole, one after the other.",
+			test: clearAgainstSet,
+		},
+		{
+			name: "parallel touches and saves keep both",
+			text: "A touch beside saves loses no data and never takes the expiry back.",
+			test: touchAgainstSave,
+		},
+	}
+}
+
+func differentKeys(e *env) {
+	const writers, each = 8, 12
+	ref := e.created(session.Change{})
+	var mu sync.Mutex
+	seen := map[int64]bool{}
+	e.parallel(writers, func(w int) {
+		for i := range each {
+			saved, err := e.Store.Save(e.ctx, ref, set(fmt.Sprintf("%d/%d", w, i), strconv.Itoa(i)))
+			if err != nil {
+				e.Errorf("Save: %v", err)
+				return
+			}
+			mu.Lock()
+			if !saved.Folded && seen[saved.Version] {
+				e.Errorf("two saves that were not folded have both made version %d", saved.Version)
+			}
+			seen[saved.Version] = true
+			mu.Unlock()
+		}
+	})
+	r := e.load(ref)
+	if n := len(e.entries(r.Data)); n != writers*each || r.Version != writers*each+1 {
+		e.Errorf("%d keys at version %d are left of %d saves", n, r.Version, writers*each)
+	}
+}
+
+func number(data []byte, key string) int {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(data, &m) != nil {
+		return -1
+	}
+	n, err := strconv.Atoi(string(m[key]))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func increment(r session.Record) session.Change {
+	return set("n", strconv.Itoa(number(r.Data, "n")+1))
+}
+
+// incrementOnce adds one by conditional saves, however many it takes.
+func (e *env) incrementOnce(ref session.Ref) error {
+	for {
+		r, err := e.Store.Load(e.ctx, ref)
+		if err != nil {
+			return err
+		}
+		change := increment(r)
+		change.IfVersion = r.Version
+		saved, err := e.Store.Save(e.ctx, ref, change)
+		if err == nil && (saved.Folded || saved.Version != r.Version+1) {
+			return fmt.Errorf("a conditional save upon version %d returned %+v", r.Version, saved)
+		}
+		if !errors.Is(err, session.ErrConflict) {
+			return err
+		}
+	}
+}
+
+func conditionalIncrements(e *env) {
+	const callers, each = 8, 8
+	ref := e.created(set("n", `0`))
+	e.parallel(callers, func(int) {
+		for range each {
+			if err := e.incrementOnce(ref); err != nil {
+				e.Errorf("increment: %v", err)
+				return
+			}
+		}
+	})
+	e.holds(ref, fmt.Sprintf(`{"n":%d}`, callers*each))
+	if v := e.load(ref).Version; v != callers*each+1 {
+		e.Errorf("version %d after %d increments", v, callers*each)
+	}
+}
+
+func saveAgainstDestroy(e *env) {
+	for range rounds(100) {
+		ref := e.created(set("a", `1`))
+		e.parallel(10, func(i int) {
+			var err error
+			switch i {
+			case 0:
+				_, err = e.Store.Touch(e.ctx, ref)
+			case 5:
+				if err := e.Store.Delete(e.ctx, ref); err != nil {
+					e.Errorf("Delete: %v", err)
+				}
+			default:
+				change := set(strconv.Itoa(i), `1`)
+				change.Extend, change.Clear = i%2 == 0, i%3 == 0
+				_, err = e.Store.Save(e.ctx, ref, change)
+			}
+			if err != nil {
+				e.failed(err, session.ErrGone, ref, "a call beside the destroy")
+			}
+		})
+		if e.refuses(ref, session.ErrGone); e.Failed() {
+			return
+		}
+		e.absent(ref)
+	}
+}
+
+// absent checks, where the store can tell, that there is no row left.
+func (e *env) absent(ref session.Ref) {
+	e.Helper()
+	if store, ok := e.Store.(session.Inspector); ok {
+		rows, err := store.Inspect(e.ctx, []session.Handle{ref.Key})
+		if e.must(err, "Inspect"); len(rows) != 0 {
+			e.Errorf("the row is still there: %+v", rows[0])
+		}
+	}
+}
+
+func rotateAgainstSave(e *env) {
+	for range rounds(20) {
+		if newRotationRace(e).run(); e.Failed() {
+			return
+		}
+	}
+}
+
+// rotationRace has savers and watchers at work on one row while it is rotated.
+type rotationRace struct {
+	*env
+	old, next session.Ref
+	saving    chan struct{} // each saver sends once it has saved
+	acked     [savers]int   // of each saver, the last number that was saved
+}
+
+const savers = 4
+
+func newRotationRace(e *env) *rotationRace {
+	race := &rotationRace{env: e, old: e.created(session.Change{}), saving: make(chan struct{}, savers)}
+	race.next = race.old
+	race.next.Hash = newHash()
+	return race
+}
+
+func (race *rotationRace) run() {
+	race.parallel(savers+5, func(i int) {
+		switch {
+		case i < savers:
+			race.saveOn(i)
+		case i == savers:
+			race.rotate()
+		case i%2 == 0:
+			race.watchOld()
+		default:
+			race.watchNew()
+		}
+	})
+	entries := race.entries(race.load(race.next).Data)
+	for i, n := range race.acked {
+		if got := string(entries[strconv.Itoa(i)]); got != strconv.Itoa(n) {
+			race.Errorf("the last save before the rotation was of %d, the row has %s", n, got)
+		}
+	}
+}
+
+func (race *rotationRace) saveOn(i int) {
+	for n := 1; ; n++ {
+		_, err := race.Store.Save(race.ctx, race.old, set(strconv.Itoa(i), strconv.Itoa(n)))
+		if n == 1 {
+			race.saving <- struct{}{}
+		}
+		if err != nil {
+			race.failed(err, session.ErrRotated, race.old, "Save with the old secret")
+			return
+		}
+		race.acked[i] = n
+	}
+}
+
+func (race *rotationRace) rotate() {
+	for range savers {
+		<-race.saving
+	}
+	change := set("rotated", `true`)
+	change.Rotate = &race.next.Hash
+	if _, err := race.Store.Save(race.ctx, race.old, change); err != nil {
+		race.Errorf("Save with Rotate: %v", err)
+	}
+}
+
+// watchOld waits until the old secret is refused: from then on the new one must open the row.
+func (race *rotationRace) watchOld() {
+	for {
+		if _, err := race.Store.Load(race.ctx, race.old); err != nil {
+			race.failed(err, session.ErrRotated, race.old, "Load with the old secret")
+			break
+		}
+	}
+	r, err := race.Store.Load(race.ctx, race.next)
+	if err != nil {
+		race.Errorf("neither secret opens the row: %v", err)
+	} else if same, _ := EqualJSON(fieldOf(r.Data, "rotated"), []byte("true")); !same {
+		race.Errorf("the secret was rotated before the data: %s", r.Data)
+	}
+}
+
+// watchNew waits until the new secret opens the row: from then on the old one must not.
+func (race *rotationRace) watchNew() {
+	for race.ctx.Err() == nil {
+		if _, err := race.Store.Load(race.ctx, race.next); err == nil {
+			break
+		}
+	}
+	_, err := race.Store.Load(race.ctx, race.old)
+	race.failed(err, session.ErrRotated, race.old, "Load with the old secret after the new one opened the row")
+}
+
+func fieldOf(data []byte, key string) []byte {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(data, &m) != nil || m[key] == nil {
+		return []byte("null")
+	}
+	return m[key]
+}
+
+func rotateAgainstRotate(e *env) {
+	for range rounds(20) {
+		ref := e.created(set("a", `1`))
+		names := make([]session.Ref, 6)
+		won := make([]bool, len(names))
+		e.parallel(len(names), func(i int) {
+			names[i] = ref
+			names[i].Hash = newHash()
+			_, err := e.Store.Save(e.ctx, ref, session.Change{Rotate: &names[i].Hash})
+			if won[i] = err == nil; err != nil {
+				e.failed(err, session.ErrRotated, ref, "Save with Rotate")
+			}
+		})
+		winners := 0
+		for i, name := range names {
+			_, err := e.Store.Load(e.ctx, name)
+			if won[i] != (err == nil) {
+				e.Errorf("rotated: %v; a load with that secret: %v", won[i], err)
+			}
+			if won[i] {
+				winners++
+			}
+		}
+		if winners != 1 {
+			e.Errorf("%d rotations from one secret succeeded", winners)
+		}
+	}
+}
+
+func clearAgainstSet(e *env) {
+	for range rounds(30) {
+		ref := e.created(set("seed", `1`, "more", `2`))
+		e.parallel(2, func(i int) {
+			change := set("a", `1`, "b", `1`)
+			if i == 0 {
+				change = session.Change{Clear: true, Set: set("c", `1`).Set}
+			}
+			if _, err := e.Store.Save(e.ctx, ref, change); err != nil {
+				e.Errorf("Save: %v", err)
+			}
+		})
+		r := e.load(ref)
+		m := e.entries(r.Data)
+		_, a := m["a"]
+		_, b := m["b"]
+		_, c := m["c"]
+		if a != b || !c || m["seed"] != nil || m["more"] != nil || r.Version != 3 {
+			e.Errorf("a clear with c beside a set of a and b has left %s at version %d", r.Data, r.Version)
+		}
+	}
+}
+
+func touchAgainstSave(e *env) {
+	ref := e.created(set("n", `0`))
+	for range rounds(10) {
+		e.Advance(idle / 8)
+		e.parallel(6, func(i int) {
+			var err error
+			switch {
+			case i%2 == 0:
+				_, err = e.Store.Touch(e.ctx, ref)
+			default:
+				err = e.incrementOnce(ref)
+			}
+			if err != nil {
+				e.Errorf("%v", err)
+			}
+		})
+		if r := e.load(ref); r.ExpiresAt.Sub(r.Now) < idle-e.policy.Step {
+			e.Errorf("after a touch the session expires in %v", r.ExpiresAt.Sub(r.Now))
+		}
+	}
+	e.holds(ref, fmt.Sprintf(`{"n":%d}`, 3*rounds(10)))
+}

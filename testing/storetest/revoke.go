@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func revokeRules() []rule {
+	return []rule{
+		{
+			name: "a revocation ends what it names", needs: OwnerStore,
+			text: "Revoke ends the sessions for which every field of Which but Except holds, returns them, and leaves all others.",
+			test: revokes,
+		},
+		{
+			name: "a revocation that names nothing ends nothing", needs: OwnerStore,
+			text: "Without Owner and Key nothing is revoked.",
+			test: revokesNothing,
+		},
+		{
+			name: "revoked is final", needs: OwnerStore,
+			text: "After a revocation, saves and touches bring nothing back.",
+			test: revokedIsFinal,
+		},
+	}
+}
+
+func revokes(e *env) {
+	for name, c := range map[string]struct {
+		which func(a1, a2, a3, b session.Handle) session.Which
+		ended []int // of a1, a2, a3, b
+	}{
+		"all of an owner": {func(_, _, _, _ session.Handle) session.Which { return session.Which{Owner: "anna"} }, []int{0, 1, 2}},
+		"all but one": {func(_, a2, _, _ session.Handle) session.Which {
+			return session.Which{Owner: "anna", Except: a2}
+		}, []int{0, 2}},
+		"one": {func(a1, _, _, _ session.Handle) session.Which { return session.Which{Key: a1} }, []int{0}},
+		"one of the owner": {func(_, _, a3, _ session.Handle) session.Which {
+			return session.Which{Owner: "anna", Key: a3}
+		}, []int{2}},
+		"one of another owner": {func(_, _, _, b session.Handle) session.Which {
+			return session.Which{Owner: "anna", Key: b}
+		}, nil},
+		"one but that one": {func(a1, _, _, _ session.Handle) session.Which {
+			return session.Which{Key: a1, Except: a1}
+		}, nil},
+		"all but one of another owner": {func(_, _, _, b session.Handle) session.Which {
+			return session.Which{Owner: "anna", Except: b}
+		}, []int{0, 1, 2}},
+		"nobody's":    {func(_, _, _, _ session.Handle) session.Which { return session.Which{Owner: "nobody"} }, nil},
+		"unknown key": {func(_, _, _, _ session.Handle) session.Which { return session.Which{Key: session.Handle{1}} }, nil},
+	} {
+		e.T.Run(name, func(t *testing.T) {
+			sub := *e
+			sub.T = t
+			sub.revokesOnly(c.which, c.ended)
+		})
+	}
+}
+
+func (e *env) revokesOnly(which func(a1, a2, a3, b session.Handle) session.Which, want []int) {
+	refs := []session.Ref{e.owned("anna"), e.owned("anna"), e.owned("anna"), e.owned("bert"), e.created(session.Change{})}
+	got, err := e.ownerStore().Revoke(e.ctx, which(refs[0].Key, refs[1].Key, refs[2].Key, refs[3].Key))
+	e.must(err, "Revoke")
+	if len(got) != len(want) {
+		e.Errorf("%d sessions were ended, want %d", len(got), len(want))
+	}
+	for i, ref := range refs {
+		if !slices.Contains(want, i) {
+			e.load(ref)
+			e.delete(ref)
+			continue
+		}
+		e.refuses(ref, session.ErrGone)
+		e.absent(ref)
+		if !slices.Contains(got, ref.Key) {
+			e.Errorf("session %d was ended and not returned", i)
+		}
+	}
+}
+
+func revokesNothing(e *env) {
+	owned, free := e.owned("anna"), e.created(session.Change{})
+	for _, which := range []session.Which{{}, {Except: owned.Key}} {
+		ended, _ := e.ownerStore().Revoke(e.ctx, which)
+		if len(ended) != 0 {
+			e.Errorf("%+v ended %v", which, ended)
+		}
+	}
+	e.load(owned)
+	e.load(free)
+}
+
+func revokedIsFinal(e *env) {
+	for range rounds(20) {
+		ref := e.owned("anna")
+		e.parallel(6, func(i int) {
+			var err error
+			if i == 3 {
+				_, revoked := e.ownerStore().Revoke(e.ctx, session.Which{Owner: "anna"})
+				if revoked != nil {
+					e.Errorf("Revoke: %v", revoked)
+				}
+			} else {
+				_, err = e.Store.Save(e.ctx, ref, session.Change{Set: set("a", `1`).Set, Extend: true})
+			}
+			if err != nil {
+				e.failed(err, session.ErrGone, ref, "Save beside a revocation")
+			}
+		})
+		e.refuses(ref, session.ErrGone)
+		e.absent(ref)
+	}
+}

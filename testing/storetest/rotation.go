@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func rotationRules() []rule {
+	return []rule{
+		{
+			name: "a rotation closes the old secret and opens the new one",
+			text: "After a Save with Rotate the new hash opens the row with all its data, and the old one is ErrRotated for a while.",
+			test: rotates,
+		},
+		{
+			name: "the old secret deletes nothing",
+			text: "Delete with the old hash is ErrRotated within Policy.Grace and does nothing later; the row stays.",
+			test: oldSecretDeletesNothing,
+		},
+		{
+			name: "after the grace the old secret is unknown",
+			text: "From Policy.Grace after the rotation on, to the millisecond, the old hash is ErrGone like any other.",
+			test: graceEnds,
+		},
+		{
+			name: "no grace is none",
+			text: "With a Grace of 0 the old hash is ErrGone at once.",
+			test: noGrace,
+		},
+		{
+			name: "rotations follow one another",
+			text: "Of several rotations the last secret alone opens the row, and the time counts from the last.",
+			test: rotatesAgain,
+		},
+		{
+			name: "an expired session is expired for every secret",
+			text: "Where the row is dead, the old hash within the grace is ErrGone too, not ErrRotated.",
+			test: rotatedAndExpired,
+		},
+	}
+}
+
+// rotate gives the row a new secret and returns the name that it then has.
+func (e *env) rotate(ref session.Ref, change session.Change) session.Ref {
+	e.Helper()
+	next := ref
+	next.Hash = newHash()
+	change.Rotate = &next.Hash
+	e.save(ref, change)
+	return next
+}
+
+func rotates(e *env) {
+	change := set("a", `1`)
+	change.Owner = ptr("anna")
+	old := e.created(change)
+	before := e.load(old)
+	e.Advance(time.Minute)
+	next := e.rotate(old, set("b", `2`))
+	r := e.load(next)
+	e.sameData(r.Data, `{"a":1,"b":2}`)
+	if r.Key != old.Key || r.Hash != next.Hash || r.Version != 2 || r.Owner != "anna" || r.RotatedAt.Before(r.CreatedAt.Add(time.Minute)) {
+		e.Errorf("before the rotation %+v, after it %+v", before, r)
+	}
+	e.refuses(old, session.ErrRotated)
+	e.unchanged(next, r)
+}
+
+func oldSecretDeletesNothing(e *env) {
+	old := e.created(set("a", `1`))
+	next := e.rotate(old, session.Change{})
+	e.failed(e.Store.Delete(e.ctx, old), session.ErrRotated, old, "Delete")
+	e.holds(next, `{"a":1}`)
+	e.Advance(grace)
+	e.delete(old)
+	e.holds(next, `{"a":1}`)
+	e.delete(next)
+	e.refuses(next, session.ErrGone)
+}
+
+func graceEnds(e *env) {
+	old := e.created(set("a", `1`))
+	next := e.rotate(old, session.Change{})
+	load := func() error { _, err := e.Store.Load(e.ctx, old); return err }
+	e.newInstant(e.load(next).RotatedAt.Add(grace)).cross("Load", load, session.ErrRotated, session.ErrGone)
+	e.refuses(old, session.ErrGone)
+	e.holds(next, `{"a":1}`)
+}
+
+func noGrace(e *env) {
+	old := e.created(set("a", `1`))
+	next := e.rotate(old, session.Change{})
+	old.Policy.Grace = 0
+	e.refuses(old, session.ErrGone)
+	e.delete(old)
+	e.holds(next, `{"a":1}`)
+}
+
+func rotatesAgain(e *env) {
+	first := e.created(set("a", `1`))
+	second := e.rotate(first, session.Change{})
+	e.Advance(grace - time.Second)
+	third := e.rotate(second, session.Change{})
+	e.Advance(grace - time.Second)
+	e.refuses(second, session.ErrRotated)
+	e.holds(third, `{"a":1}`)
+	e.Advance(time.Second)
+	e.refuses(first, session.ErrGone)
+	e.refuses(second, session.ErrGone)
+	e.holds(third, `{"a":1}`)
+}
+
+func rotatedAndExpired(e *env) {
+	old := e.created(session.Change{Idle: ptr(grace / 2)})
+	next := e.rotate(old, session.Change{})
+	e.Advance(grace / 2)
+	e.refuses(old, session.ErrGone)
+	e.refuses(next, session.ErrGone)
+}

@@ -1,0 +1,244 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func watcherRules() []rule {
+	return []rule{
+		{
+			name: "a watch begins with a look", needs: Watcher,
+			text: "Watch sends Missed, with a zero key, when it starts, since it cannot know what was before.",
+			test: watchBegins,
+		},
+		{
+			name: "a watch ends with its context", needs: Watcher,
+			text: "Watch returns the error of its context when that ends, and calls fn no more.",
+			test: watchEnds,
+		},
+		{
+			name: "what ends a session is told", needs: Watcher,
+			text: "A Delete is told as Destroyed, and a Rotate as Rotated, with the session's key, to each watcher.",
+			test: watchTells,
+		},
+		{
+			name: "a revocation is told", needs: Watcher,
+			text: "What a Revoke or an OwnerLimit ends is told as Revoked.",
+			test: watchTellsRevoked,
+		},
+		{
+			name: "what ends nothing is not told", needs: Watcher,
+			text: "Loads, saves and touches, refused or repeated destroys and rotations, and expired rows that are collected are no events.",
+			test: watchIsQuiet,
+		},
+		{
+			name: "one call at a time", needs: Watcher,
+			text: "A watch calls fn from one goroutine at a time.",
+			test: watchOneAtATime,
+		},
+	}
+}
+
+// watch is a running Watch and what it has told so far.
+type watch struct {
+	*env
+	mu     sync.Mutex
+	events []session.Event
+	more   chan struct{} // holds a mark when something was told
+	stop   context.CancelFunc
+	done   chan error
+	ended  atomic.Bool
+}
+
+func (e *env) watch() *watch {
+	e.Helper()
+	ctx, stop := context.WithCancel(e.ctx)
+	w := &watch{env: e, stop: stop, done: make(chan error, 1), more: make(chan struct{}, 1)}
+	go func() { w.done <- e.Store.(session.Watcher).Watch(ctx, w.note) }()
+	e.Cleanup(stop)
+	w.await(session.Event{Kind: session.Missed})
+	return w
+}
+
+func (w *watch) note(event session.Event) {
+	if w.ended.Load() {
+		w.Errorf("%v was told after the watch had returned", event)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, event)
+	select {
+	case w.more <- struct{}{}:
+	default:
+	}
+}
+
+// await waits until the event was told.
+func (w *watch) await(event session.Event) {
+	w.Helper()
+	deadline := time.After(20 * time.Second)
+	for w.count(event) == 0 {
+		select {
+		case <-w.more:
+		case <-deadline:
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.Fatalf("%+v was not told; told was %+v", event, w.events)
+		}
+	}
+}
+
+func (w *watch) count(event session.Event) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, told := range w.events {
+		if told == event {
+			n++
+		}
+	}
+	return n
+}
+
+// about returns what was told of a session, but for changes of its data, which a store may tell.
+func (w *watch) about(key session.Handle) []session.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []session.Event
+	for _, told := range w.events {
+		if told.Key == key && told.Kind != session.Changed {
+			found = append(found, told)
+		}
+	}
+	return found
+}
+
+func watchBegins(e *env) {
+	w := e.watch()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if first := w.events[0]; first != (session.Event{Kind: session.Missed}) {
+		e.Errorf("the first event is %+v", first)
+	}
+}
+
+func watchEnds(e *env) {
+	w := e.watch()
+	w.stop()
+	select {
+	case err := <-w.done:
+		if !errors.Is(err, context.Canceled) {
+			e.Errorf("Watch returned %v", err)
+		}
+	case <-e.ctx.Done():
+		e.Fatal("Watch did not return")
+	}
+	w.ended.Store(true)
+	other := e.watch()
+	ref := e.created(session.Change{})
+	e.delete(ref)
+	other.await(session.Event{Kind: session.Destroyed, Key: ref.Key})
+}
+
+func watchTells(e *env) {
+	first, second := e.watch(), e.watch()
+	ref := e.created(set("a", `1`))
+	ref = e.rotate(ref, session.Change{})
+	for _, w := range []*watch{first, second} {
+		w.await(session.Event{Kind: session.Rotated, Key: ref.Key})
+	}
+	e.delete(ref)
+	for _, w := range []*watch{first, second} {
+		w.await(session.Event{Kind: session.Destroyed, Key: ref.Key})
+	}
+}
+
+func watchTellsRevoked(e *env) {
+	store, ok := e.Store.(session.OwnerStore)
+	if !ok {
+		e.Log("the store knows no owners")
+		return
+	}
+	w := e.watch()
+	first, second := e.owned("anna"), e.owned("anna")
+	_, err := store.Revoke(e.ctx, session.Which{Key: first.Key})
+	e.must(err, "Revoke")
+	w.await(session.Event{Kind: session.Revoked, Key: first.Key})
+	third := e.ref()
+	third.Policy.Owner = session.OwnerLimit{Max: 1, EndOldest: true}
+	e.create(third, session.Change{Owner: ptr("anna")})
+	w.await(session.Event{Kind: session.Revoked, Key: second.Key})
+}
+
+func watchIsQuiet(e *env) {
+	w := e.watch()
+	ref, expired, old := e.created(set("a", `1`)), e.created(session.Change{Idle: ptr(idle / 4)}), e.created(session.Change{})
+	rotated := e.rotate(old, session.Change{})
+	w.await(session.Event{Kind: session.Rotated, Key: old.Key})
+	e.load(ref)
+	e.save(ref, set("b", `1`))
+	e.touch(ref)
+	wrong := ref
+	wrong.Hash = newHash()
+	e.delete(wrong)
+	_, _ = e.Store.Save(e.ctx, wrong, session.Change{Rotate: ptr(newHash())})
+	_, _ = e.Store.Save(e.ctx, ref, session.Change{Rotate: ptr(newHash()), IfVersion: 9})
+	_ = e.Store.Delete(e.ctx, old)
+	e.Advance(idle / 2)
+	e.collect(session.CollectOptions{})
+	e.delete(rotated)
+	w.await(session.Event{Kind: session.Destroyed, Key: rotated.Key})
+	for name, key := range map[string]session.Handle{"live": ref.Key, "expired": expired.Key} {
+		if told := w.about(key); len(told) != 0 {
+			e.Errorf("of the %s session was told: %+v", name, told)
+		}
+	}
+	if told := w.about(old.Key); len(told) != 2 {
+		e.Errorf("of one rotation and one destroy was told: %+v", told)
+	}
+}
+
+func watchOneAtATime(e *env) {
+	ctx, stop := context.WithCancel(e.ctx)
+	defer stop()
+	var running, told atomic.Int32
+	done := make(chan error, 1)
+	enough := make(chan struct{})
+	go func() {
+		done <- e.Store.(session.Watcher).Watch(ctx, func(event session.Event) {
+			if running.Add(1) != 1 {
+				e.Error("fn was called twice at a time")
+			}
+			defer running.Add(-1)
+			if event.Kind == session.Destroyed && told.Add(1) == 64 {
+				close(enough)
+			}
+		})
+	}()
+	other := e.watch()
+	refs := make([]session.Ref, 64)
+	for i := range refs {
+		refs[i] = e.created(session.Change{})
+	}
+	e.parallel(8, func(i int) {
+		for _, ref := range refs[i*8 : i*8+8] {
+			if err := e.Store.Delete(e.ctx, ref); err != nil {
+				e.Errorf("Delete: %v", err)
+			}
+		}
+	})
+	select {
+	case <-enough:
+	case <-e.ctx.Done():
+		e.Fatalf("%d of %d destroys were told", told.Load(), len(refs))
+	}
+	other.await(session.Event{Kind: session.Destroyed, Key: refs[0].Key})
+	stop()
+	<-done
+}
