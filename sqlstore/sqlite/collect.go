@@ -1,0 +1,234 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+const (
+	defaultBatch = 2000
+	maxBatch     = 100_000
+	defaultPause = 10 * time.Millisecond
+
+	// collectStep is how many rows are deleted before others may write. A deletion need not survive a power cut, so a step
+	// costs no wait for the disk, and a batch of several steps holds up nobody for longer than one of them.
+	collectStep = 100
+
+	// vacuumStep is how many pages are given back before others may write.
+	vacuumStep = 32
+	// vacuumKeep: one page in so many may be free; new sessions will want them.
+	vacuumKeep = 10
+)
+
+// Collect implements session.Collector.
+//
+// The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a lock on
+// the file <database>-collect, which stays behind empty; the lock ends with the process that holds it.
+func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
+	if err := collectDefaults(&opts); err != nil {
+		return session.CollectReport{}, err
+	}
+	run := &collector{store: s, opts: opts, start: time.Now()}
+	if !opts.NoLock && !opts.DryRun {
+		unlock, err := s.lockRun(ctx)
+		if isBusy(err) {
+			return session.CollectReport{Stopped: session.StopLocked, Duration: time.Since(run.start)}, nil
+		}
+		if err != nil {
+			return session.CollectReport{}, fmt.Errorf("sqlite: collect: run lock: %w", err)
+		}
+		defer unlock()
+	}
+	err := run.run(ctx)
+	return run.report, explain("collect", err)
+}
+
+func collectDefaults(o *session.CollectOptions) error {
+	switch {
+	case o.Batch < 0 || o.Batch > maxBatch:
+		return fmt.Errorf("sqlite: collect: batch of %d, 1 to %d are possible", o.Batch, maxBatch)
+	case o.Keep < 0:
+		return fmt.Errorf("sqlite: collect: keep of %v is negative", o.Keep)
+	case o.MaxDuration < 0:
+		return fmt.Errorf("sqlite: collect: maximum duration of %v is negative", o.MaxDuration)
+	}
+	if o.Batch == 0 {
+		o.Batch = defaultBatch
+	}
+	if o.Pause == 0 {
+		o.Pause = defaultPause
+	}
+	return nil
+}
+
+// lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database that
+// stays empty: the one way of locking a file that this module has on every system, and one that ends with the process.
+func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
+	c, err := create(ctx, s.at.beside("-collect"), locking, time.Millisecond)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.script("begin exclusive"); err != nil {
+		_ = c.close()
+		return nil, err
+	}
+	return func() { _ = c.close() }, nil
+}
+
+// collector is one run.
+type collector struct {
+	store  *Store
+	opts   session.CollectOptions
+	start  time.Time
+	found  int64 // expired rows at the start, up to the limit
+	report session.CollectReport
+}
+
+func (k *collector) run(ctx context.Context) (err error) {
+	defer func() { k.report.Duration = time.Since(k.start) }()
+	if k.found, err = k.count(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	k.report.Remaining = k.found
+	if k.opts.DryRun {
+		k.report.Stopped = session.StopDone
+		return nil
+	}
+	if err := k.delete(ctx); err != nil {
+		return err
+	}
+	if err := k.vacuum(ctx); err != nil {
+		return err
+	}
+	k.report.Remaining, err = k.count(context.WithoutCancel(ctx))
+	return err
+}
+
+// delete goes on batch by batch until it is done or has to stop.
+func (k *collector) delete(ctx context.Context) error {
+	for {
+		if k.report.Stopped = k.stopped(ctx); k.report.Stopped != "" {
+			return nil
+		}
+		deleted, err := k.batch(ctx)
+		k.report.Deleted += deleted
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		k.progress()
+		if err == nil && deleted < int64(k.opts.Batch) {
+			k.report.Stopped = session.StopDone
+			return nil
+		}
+		pause(ctx, k.opts.Pause)
+	}
+}
+
+func (k *collector) stopped(ctx context.Context) string {
+	switch {
+	case ctx.Err() != nil:
+		return session.StopSignal
+	case k.opts.MaxDuration > 0 && time.Since(k.start) >= k.opts.MaxDuration:
+		return session.StopMaxDuration
+	}
+	return ""
+}
+
+// batch deletes up to a batch of rows, in steps.
+func (k *collector) batch(ctx context.Context) (total int64, err error) {
+	for total < int64(k.opts.Batch) {
+		size := min(collectStep, int64(k.opts.Batch)-total)
+		deleted, err := k.step(ctx, size)
+		total += deleted
+		if err != nil || deleted < size {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (k *collector) step(ctx context.Context, size int64) (deleted int64, err error) {
+	err = k.store.writer.transact(ctx, true, func(c *conn) error {
+		row, err := c.first(readClock)
+		if err != nil {
+			return err
+		}
+		deleted, err = c.exec(deleteExpired, now(row[0]).Add(-k.opts.Keep).UnixMilli(), size)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return deleted, nil
+}
+
+// progress reports a batch. What remains is counted at the start and at the end, in between it is worked out.
+func (k *collector) progress() {
+	k.report.Batches++
+	k.report.Duration = time.Since(k.start)
+	if k.found < session.RemainingLimit {
+		k.report.Remaining = max(k.found-k.report.Deleted, 0)
+	}
+	if k.opts.Progress != nil {
+		k.opts.Progress(k.report)
+	}
+}
+
+// count counts the expired rows, kept ones too, up to the limit.
+func (k *collector) count(ctx context.Context) (n int64, err error) {
+	err = k.store.readers.do(ctx, func(c *conn) error {
+		row, err := c.first(readClock)
+		if err != nil {
+			return err
+		}
+		n, err = c.number(countExpired, now(row[0]).UnixMilli(), int64(session.RemainingLimit))
+		return err
+	})
+	return n, err
+}
+
+// vacuum gives free pages back to the file system, in steps, and leaves some for new rows. It does nothing in a database
+// that was made without auto_vacuum.
+func (k *collector) vacuum(ctx context.Context) error {
+	for more := k.report.Deleted > 0; more && k.stopped(ctx) == ""; pause(ctx, k.opts.Pause) {
+		err := k.store.writer.transact(ctx, true, func(c *conn) (err error) {
+			more, err = c.vacuum()
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) vacuum() (more bool, err error) {
+	free, err := c.number(freePages)
+	if err != nil {
+		return false, err
+	}
+	all, err := c.number(allPages)
+	if err != nil || free <= all/vacuumKeep {
+		return false, err
+	}
+	if err := c.script(fmt.Sprintf("pragma incremental_vacuum(%d)", vacuumStep)); err != nil {
+		return false, err
+	}
+	left, err := c.number(freePages)
+	return left < free, err
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,43 @@
+package sqlite
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/testing/storetest"
+)
+
+func TestContract(t *testing.T) {
+	for _, size := range []int{1, 3, 256} {
+		t.Run(fmt.Sprintf("batches of %d", size), func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, storetest.Harness{Require: storetest.All(), New: func(t *testing.T) storetest.Fixture {
+				return fixture(t, open(t, newPath(t), BatchSize(size)))
+			}})
+		})
+	}
+}
+
+func TestContractInMemory(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, storetest.Harness{Require: storetest.All(), New: func(t *testing.T) storetest.Fixture {
+		return fixture(t, open(t, ":memory:"))
+	}})
+}
+
+func fixture(t *testing.T, s *Store) storetest.Fixture {
+	return storetest.Fixture{
+		Store: s,
+		Advance: func(d time.Duration) {
+			ms := d.Milliseconds()
+			edit(t, s, `update sessions set created_at = created_at - ?1, expires_at = expires_at - ?1,
+				rotated_at = rotated_at - ?1`, ms)
+		},
+		Corrupt: func(key session.Handle, data string) {
+			edit(t, s, `update sessions set data = ?1 where id = ?2`, data, key[:])
+		},
+		Tie: func() { edit(t, s, `update sessions set expires_at = (select min(expires_at) from sessions)`) },
+	}
+}

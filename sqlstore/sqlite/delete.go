@@ -1,0 +1,39 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// Delete implements session.Store.
+func (s *Store) Delete(ctx context.Context, ref session.Ref) error {
+	_, err := s.write(ctx, &write{what: "delete", apply: func(c *conn) (outcome, error) { return c.delete(ref) }})
+	return err
+}
+
+func (c *conn) delete(ref session.Ref) (outcome, error) {
+	var r session.Record
+	switch err := c.find(selectMeta, ref.Key, &r); {
+	case err == session.ErrGone:
+		return outcome{}, nil
+	case err != nil:
+		return outcome{}, err
+	case r.Hash != ref.Hash:
+		if r.Open(ref, r.Now) == session.ErrRotated {
+			return outcome{}, session.ErrRotated
+		}
+		return outcome{}, nil
+	}
+	return c.remove(&r, session.Destroyed)
+}
+
+// remove deletes a row and, where it was alive, says so.
+func (c *conn) remove(r *session.Record, kind session.EventKind) (out outcome, err error) {
+	if r.Now.Before(r.ExpiresAt) {
+		out.events = append(out.events, session.Event{Kind: kind, Key: r.Key})
+	}
+	out.ended = append(out.ended, r.Key)
+	_, err = c.exec(deleteRow, r.Key[:])
+	return out, err
+}

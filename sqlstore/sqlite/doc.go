@@ -1,0 +1,9 @@
+// Package sqlite keeps sessions in a SQLite file, embedded in the process, on the driver modernc.org/sqlite (no cgo).
+//
+// [Open] opens the file with a write-ahead log, full synchronisation and mode 0600. The store has one connection that
+// writes and a few that read. Saves that have to wait for the disk travel together in the next commit, so that many
+// callers share one fsync; a save is acknowledged when that fsync is done. Several processes may work on one file.
+//
+// The store does not make its table: run the command sessions-migrate, or pass a function that calls migrate.Up with
+// [Migrate].
+package sqlite

@@ -1,0 +1,158 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	modernc "modernc.org/sqlite"
+)
+
+// ErrNoTable: the database has no sessions table. Run the command "sessions-migrate up", or pass a function that calls
+// migrate.Up with Migrate.
+var ErrNoTable = errors.New("sqlite: no sessions table")
+
+// Open opens the SQLite file at a path, which may begin with "sqlite:", and makes it, with mode 0600, where there is none.
+// ":memory:" is a database that ends with the store, for tests. The path is taken as it is: no character in it has a
+// meaning for the database.
+//
+// The sessions table has to be there, or to be made by the function given with Migrate; otherwise ErrNoTable.
+func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
+	config, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	at, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
+	first, err := create(ctx, at, writing, config.busy)
+	if err != nil {
+		return nil, err
+	}
+	s := newStore(at, config, first)
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// create opens a connection to a database that may not exist yet.
+func create(ctx context.Context, at location, r role, busy time.Duration) (*conn, error) {
+	exists, err := at.check()
+	if err != nil {
+		return nil, err
+	}
+	if exists {
+		return connect(ctx, at, r, busy, "")
+	}
+	// The database gets the mode of another file. To make it ourselves we would have to close it again, and that drops the
+	// locks of every connection that this process may have to it meanwhile.
+	template, err := os.CreateTemp(filepath.Dir(at.path), ".sessions-*")
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
+	}
+	defer func() { _ = os.Remove(template.Name()) }()
+	if err := template.Close(); err != nil {
+		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
+	}
+	return connect(ctx, at, r, busy, template.Name())
+}
+
+func newStore(at location, config *config, first *conn) *Store {
+	sql := newStatements(config.table)
+	first.sql = sql
+	dial := func(r role) func(context.Context) (*conn, error) {
+		return func(ctx context.Context) (*conn, error) {
+			c, err := connect(ctx, at, r, config.busy, "")
+			if c != nil {
+				c.sql = sql
+			}
+			return c, err
+		}
+	}
+	s := &Store{at: at, config: config}
+	s.readers = newReaders(config.readers, config.busy, dial(reading))
+	s.writer = newWriter(first, config.busy, at.path == "", dial(writing))
+	s.group = s.newGroup(config.batch, config.busy)
+	return s
+}
+
+// prepare migrates where it was told to, and looks for the table.
+func (s *Store) prepare(ctx context.Context) error {
+	if s.config.migrate != nil {
+		if err := s.migrate(ctx); err != nil {
+			return err
+		}
+	}
+	return s.readers.do(ctx, func(c *conn) error { return s.checkTable(c) })
+}
+
+func (s *Store) checkTable(c *conn) error {
+	n, err := c.number(countTables, s.config.table)
+	switch {
+	case err != nil:
+		return openError(s.at, err)
+	case n == 0:
+		return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or migrate.Up in Go", ErrNoTable, s.at, s.config.table)
+	}
+	if _, err := c.prepare(selectRow); err != nil {
+		return fmt.Errorf("sqlite: table %q in %s is not the one of this release, run: sessions-migrate up: %w",
+			s.config.table, s.at, err)
+	}
+	return nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	db := sql.OpenDB(connector{s.at.dsn(writing, s.config.busy, "")})
+	db.SetMaxOpenConns(1)
+	err := s.config.migrate(ctx, db)
+	if err != nil {
+		err = fmt.Errorf("sqlite: migrating %s: %w", s.at, err)
+	}
+	return errors.Join(err, db.Close())
+}
+
+// OpenDB opens the file as Open does, for other work on it: migrations, an operator's command. The caller closes it.
+func OpenDB(ctx context.Context, path string) (*sql.DB, error) {
+	at, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
+	const busy = 5 * time.Second
+	first, err := create(ctx, at, writing, busy)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector{at.dsn(writing, busy, "")})
+	db.SetMaxOpenConns(1)
+	// The first connection has made the file; a database in memory must not end with it.
+	err = db.PingContext(ctx)
+	return db, errors.Join(err, first.close())
+}
+
+// connector opens connections for database/sql, without what the application registered with the driver's package.
+type connector struct{ dsn string }
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.Driver().Open(c.dsn)
+}
+
+func (c connector) Driver() driver.Driver { return new(modernc.Driver) }
+
+// Close waits for what is under way and closes the connections. What comes later fails.
+func (s *Store) Close() error {
+	err := errors.Join(s.writer.close(), s.readers.close())
+	if err != nil {
+		return fmt.Errorf("sqlite: closing %s: %w", s.at, err)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/simples-go/sessions/migrations"
+)
+
+// Option changes how a store is opened. Open checks the values.
+type Option func(*config)
+
+// Table names the sessions table; the default is "sessions". migrations.ValidateName says what is possible.
+func Table(name string) Option { return func(c *config) { c.table = name } }
+
+// Readers sets how many connections read at a time; the default is 4, or the number of processors where that is more.
+func Readers(n int) Option { return func(c *config) { c.readers = n } }
+
+// BatchSize sets how many waiting writes share one commit at most; the default is 256. 1 gives each its own commit.
+func BatchSize(n int) Option { return func(c *config) { c.batch = n } }
+
+// BusyTimeout sets how long an operation waits for another process that holds the file; the default is 5 s.
+func BusyTimeout(d time.Duration) Option { return func(c *config) { c.busy = d } }
+
+// PollInterval sets how often Watch looks whether another process has changed the file; the default is 100 ms.
+func PollInterval(d time.Duration) Option { return func(c *config) { c.poll = d } }
+
+// Migrate has Open call fn before it looks for the table. The handle is opened as the store's own connections are, and
+// closed when fn returns. Pass a function that calls migrate.Up in services that migrate at their start.
+func Migrate(fn func(context.Context, *sql.DB) error) Option {
+	return func(c *config) { c.migrate = fn }
+}
+
+type config struct {
+	table   string
+	readers int
+	batch   int
+	busy    time.Duration
+	poll    time.Duration
+	migrate func(context.Context, *sql.DB) error
+}
+
+func newConfig(opts []Option) (*config, error) {
+	c := &config{
+		table:   migrations.DefaultTable,
+		readers: max(4, runtime.GOMAXPROCS(0)),
+		batch:   256,
+		busy:    5 * time.Second,
+		poll:    100 * time.Millisecond,
+	}
+	for _, opt := range opts {
+		opt(c)
+	}
+	return c, c.validate()
+}
+
+func (c *config) validate() error {
+	if err := migrations.ValidateName(c.table); err != nil {
+		return fmt.Errorf("sqlite: table: %w", err)
+	}
+	switch {
+	case c.readers < 1 || c.readers > 1000:
+		return fmt.Errorf("sqlite: %d readers, 1 to 1000 are possible", c.readers)
+	case c.batch < 1 || c.batch > 10_000:
+		return fmt.Errorf("sqlite: batches of %d, 1 to 10000 are possible", c.batch)
+	case c.busy < time.Millisecond || c.busy > time.Hour:
+		return fmt.Errorf("sqlite: busy timeout %v, 1ms to 1h are possible", c.busy)
+	case c.poll < time.Millisecond || c.poll > time.Hour:
+		return fmt.Errorf("sqlite: poll interval %v, 1ms to 1h are possible", c.poll)
+	}
+	return nil
+}

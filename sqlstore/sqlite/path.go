@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// memory is the path of a database that lives in the process and ends with the store.
+const memory = ":memory:"
+
+// location is where a database is, in a form that no character of its path can turn into a parameter.
+type location struct {
+	path string // absolute; "" in memory
+	name string // in memory: what the connections of one store have in common
+}
+
+// locate accepts a plain path, "sqlite:" before one, and ":memory:".
+func locate(target string) (location, error) {
+	path := strings.TrimPrefix(target, "sqlite:")
+	switch {
+	case path == "":
+		return location{}, errors.New("sqlite: no path given, write a file's name such as sessions.db")
+	case path == memory:
+		return location{name: "/" + rand.Text()}, nil
+	case strings.HasPrefix(path, "file:"):
+		return location{}, errors.New("sqlite: give a plain path, not a file: URI; the store sets the parameters itself")
+	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
+		return location{}, errors.New("sqlite: a path has no host, write sqlite:live.db or sqlite:/var/lib/live.db")
+	case strings.ContainsRune(path, 0):
+		return location{}, errors.New("sqlite: the path holds a zero byte")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return location{}, fmt.Errorf("sqlite: %w", err)
+	}
+	return location{path: abs}, nil
+}
+
+// beside returns the location of another file next to this one.
+func (l location) beside(suffix string) location {
+	if l.path == "" {
+		return location{name: l.name + suffix}
+	}
+	return location{path: l.path + suffix}
+}
+
+func (l location) String() string {
+	if l.path == "" {
+		return memory
+	}
+	return l.path
+}
+
+// role is what a connection is for.
+type role int
+
+const (
+	writing role = iota
+	reading
+	locking // of a file that nothing is ever written to
+)
+
+// dsn returns the data source name for the driver. Where template is set, the database may be created, with the mode that
+// this file has.
+func (l location) dsn(r role, busy time.Duration, template string) string {
+	q := url.Values{}
+	q.Set("_busy_timeout", strconv.FormatInt(busy.Milliseconds(), 10))
+	switch {
+	case l.path == "":
+		q.Set("vfs", "memdb")
+		// Its lock manager has no room for a transaction that writes to the database before its commit.
+		q.Add("_pragma", "cache_spill(0)")
+	case template != "":
+		q.Set("modeof", template)
+	default:
+		q.Set("mode", "rw")
+	}
+	switch r {
+	case reading:
+		q.Set("_query_only", "1")
+		fallthrough
+	case writing:
+		// The driver sets auto_vacuum before journal_mode: afterwards the file has its header, and it is too late.
+		q.Set("_auto_vacuum", "INCREMENTAL")
+		if l.path != "" {
+			q.Set("_journal_mode", "WAL")
+		}
+		q.Set("_synchronous", "FULL")
+		q.Set("_foreign_keys", "1")
+		q.Set("_txlock", "immediate")
+		q.Add("_pragma", "journal_size_limit(67108864)")
+	}
+	return l.uri() + "?" + q.Encode()
+}
+
+// uri escapes the path, so that a "?", "%" or "#" in it stays a part of it.
+func (l location) uri() string {
+	path := l.name
+	if l.path != "" {
+		path = filepath.ToSlash(l.path)
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive letter
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String()
+}
+
+// check says what is wrong with a path in words that the database does not find.
+func (l location) check() (exists bool, err error) {
+	if l.path == "" {
+		return true, nil
+	}
+	info, err := os.Stat(l.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("sqlite: %w", err)
+	case info.IsDir():
+		return false, fmt.Errorf("sqlite: %s is a directory, name a file in it", l)
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("sqlite: %s is no regular file", l)
+	}
+	return true, nil
+}

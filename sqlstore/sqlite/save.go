@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// Create implements session.Store.
+func (s *Store) Create(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
+	out, err := s.write(ctx, &write{what: "create", apply: func(c *conn) (outcome, error) {
+		return c.create(ref, change)
+	}})
+	return out.saved, err
+}
+
+func (c *conn) create(ref session.Ref, change session.Change) (outcome, error) {
+	var old session.Record
+	switch err := c.find(selectMeta, ref.Key, &old); err {
+	case session.ErrGone:
+	case nil:
+		return outcome{}, session.ErrExists
+	default:
+		return outcome{}, err
+	}
+	row, err := c.first(readClock)
+	if err != nil {
+		return outcome{}, err
+	}
+	r, err := session.NewRecord(ref, change, now(row[0]))
+	if err != nil {
+		return outcome{}, err
+	}
+	out, err := c.makeRoom("", &r, ref.Policy)
+	if err != nil {
+		return outcome{}, err
+	}
+	_, err = c.exec(insertRow, r.Key[:], r.Hash[:], nullTime(r.RotatedAt), r.Version, nullText(r.Owner),
+		nullMilliseconds(r.Timeouts.Idle), nullMilliseconds(r.Timeouts.Absolute), r.CreatedAt.UnixMilli(),
+		r.ExpiresAt.UnixMilli(), r.Data)
+	return out, err
+}
+
+// Save implements session.Store.
+func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
+	out, err := s.write(ctx, &write{what: "save", apply: func(c *conn) (outcome, error) {
+		var old session.Record
+		if err := c.live(ref, &old); err != nil {
+			return outcome{}, err
+		}
+		return c.save(old, ref.Policy, change)
+	}})
+	return out.saved, err
+}
+
+// SaveLocked implements session.Locker. fn runs while no one else writes to the file.
+func (s *Store) SaveLocked(ctx context.Context, ref session.Ref,
+	fn func(session.Record) (session.Change, error)) (session.Saved, error) {
+	out, err := s.alone(ctx, &write{apply: func(c *conn) (outcome, error) {
+		var old session.Record
+		if err := c.live(ref, &old); err != nil {
+			return outcome{}, err
+		}
+		change, err := fn(old)
+		if err != nil {
+			return outcome{}, err
+		}
+		return c.save(old, ref.Policy, change)
+	}})
+	if err != nil {
+		return session.Saved{}, explain("locked save", err)
+	}
+	return out.saved, nil
+}
+
+// save merges the change into the row that was just read.
+func (c *conn) save(old session.Record, p session.Policy, change session.Change) (outcome, error) {
+	r := old
+	if err := change.Apply(&r, p, old.Now); err != nil {
+		return outcome{}, err
+	}
+	out, err := c.makeRoom(old.Owner, &r, p)
+	if err != nil {
+		return outcome{}, err
+	}
+	if change.Rotate != nil {
+		out.events = append(out.events, session.Event{Kind: session.Rotated, Key: r.Key})
+	}
+	return out, c.update(&old, &r)
+}
+
+// update writes what differs. An expiry that stays where it is costs no index entry.
+func (c *conn) update(old, r *session.Record) (err error) {
+	if onlyData(old, r) {
+		_, err = c.exec(updateData, r.Version, r.Data, r.Key[:])
+		return err
+	}
+	_, err = c.exec(updateRow, r.Hash[:], nullTime(r.RotatedAt), r.Version, nullText(r.Owner),
+		nullMilliseconds(r.Timeouts.Idle), nullMilliseconds(r.Timeouts.Absolute), r.CreatedAt.UnixMilli(),
+		r.ExpiresAt.UnixMilli(), r.Data, r.Key[:])
+	return err
+}
+
+// onlyData reports whether nothing but data and version may differ.
+func onlyData(a, b *session.Record) bool {
+	return a.Hash == b.Hash && a.RotatedAt.Equal(b.RotatedAt) && a.Owner == b.Owner && a.Timeouts == b.Timeouts &&
+		a.CreatedAt.Equal(b.CreatedAt) && a.ExpiresAt.Equal(b.ExpiresAt)
+}

@@ -1,0 +1,86 @@
+package sqlite
+
+import "strings"
+
+// statement names one of the store's SQL statements; each connection compiles those that it uses once.
+type statement int
+
+const (
+	selectRow   statement = iota // by id, with its data
+	selectMeta                   // by id, without
+	selectFew                    // by ids, without data
+	selectMany                   // by ids, without data
+	selectOwner                  // by owner, with data
+	insertRow
+	updateData
+	updateExpiry
+	updateRow
+	deleteRow
+	deleteOwned
+	deleteExpired
+	countExpired
+	readClock
+	beginWrite
+	commitWrite
+	rollbackWrite
+	dataVersion
+	freePages
+	allPages
+	countTables
+	statementCount
+)
+
+// How many ids selectFew and selectMany take.
+const (
+	few  = 16
+	many = 500
+)
+
+// The clock is that of the database's host, read by the database in the statement. meta has metaColumns columns.
+const (
+	clock       = `unixepoch('subsec')`
+	meta        = `secret_hash, rotated_at, version, owner, idle_timeout_ms, absolute_timeout_ms, created_at, expires_at, ` + clock + ` as now`
+	metaColumns = 9
+	maxColumns  = 11
+)
+
+type statements [statementCount]string
+
+// newStatements returns the statements for a table, whose name is validated.
+func newStatements(table string) *statements {
+	s := &statements{
+		selectRow:   `select ` + meta + `, cast(data as blob) as d from {t} where id = ?`,
+		selectMeta:  `select ` + meta + ` from {t} where id = ?`,
+		selectFew:   `select ` + meta + `, id from {t} where id in (` + marks(few) + `)`,
+		selectMany:  `select ` + meta + `, id from {t} where id in (` + marks(many) + `)`,
+		selectOwner: `select ` + meta + `, id, cast(data as blob) from {t} where owner = ? order by created_at desc, id desc`,
+
+		insertRow: `insert into {t} (id, secret_hash, rotated_at, version, owner, idle_timeout_ms, absolute_timeout_ms,
+			created_at, expires_at, data) values (?, ?, ?, ?, ?, ?, ?, ?, ?, cast(? as text))`,
+		updateData:   `update {t} set version = ?, data = cast(? as text) where id = ?`,
+		updateExpiry: `update {t} set expires_at = ? where id = ?`,
+		updateRow: `update {t} set secret_hash = ?, rotated_at = ?, version = ?, owner = ?, idle_timeout_ms = ?,
+			absolute_timeout_ms = ?, created_at = ?, expires_at = ?, data = cast(? as text) where id = ?`,
+		deleteRow:   `delete from {t} where id = ?`,
+		deleteOwned: `delete from {t} where owner = ? and id <> ? returning id, expires_at, ` + clock,
+
+		// Every row that is found is deleted in the same transaction, so that none can come back to life in between.
+		deleteExpired: `delete from {t} where id in (select id from {t} where expires_at <= ? order by expires_at limit ?)`,
+		countExpired:  `select count(*) from (select 1 from {t} where expires_at <= ? limit ?)`,
+
+		readClock:     `select ` + clock,
+		beginWrite:    `begin immediate`,
+		commitWrite:   `commit`,
+		rollbackWrite: `rollback`,
+		dataVersion:   `pragma data_version`,
+		freePages:     `pragma freelist_count`,
+		allPages:      `pragma page_count`,
+		countTables:   `select count(*) from sqlite_schema where type = 'table' and name = ? collate nocase`,
+	}
+	for i, text := range s {
+		s[i] = strings.ReplaceAll(text, "{t}", `"`+table+`"`)
+	}
+	return s
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

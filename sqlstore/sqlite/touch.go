@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// Touch implements session.Store. It writes nothing where the gain is below the step. What it writes, a power cut may undo.
+func (s *Store) Touch(ctx context.Context, ref session.Ref) (session.Saved, error) {
+	saved, due, err := s.peek(ctx, ref)
+	if err != nil || !due {
+		return saved, err
+	}
+	out, err := s.write(ctx, &write{what: "touch", relaxed: true, apply: func(c *conn) (outcome, error) {
+		return c.touch(ref)
+	}})
+	return out.saved, err
+}
+
+// peek reads whether a touch would gain enough to be written.
+func (s *Store) peek(ctx context.Context, ref session.Ref) (saved session.Saved, due bool, err error) {
+	var r session.Record
+	err = s.readers.do(ctx, func(c *conn) error {
+		if err := c.find(selectMeta, ref.Key, &r); err != nil {
+			return err
+		}
+		return r.Open(ref, r.Now)
+	})
+	if err != nil {
+		return session.Saved{}, false, explain("touch", err)
+	}
+	gain := r.Extended(ref.Policy, r.Now).Sub(r.ExpiresAt)
+	return r.Saved(r.Now), gain > 0 && gain >= ref.Policy.Step, nil
+}
+
+func (c *conn) touch(ref session.Ref) (outcome, error) {
+	var r session.Record
+	if err := c.find(selectMeta, ref.Key, &r); err != nil {
+		return outcome{}, err
+	}
+	if err := r.Open(ref, r.Now); err != nil {
+		return outcome{}, err
+	}
+	until := r.Extended(ref.Policy, r.Now)
+	if until.Equal(r.ExpiresAt) {
+		return outcome{saved: r.Saved(r.Now)}, nil
+	}
+	r.ExpiresAt = until
+	_, err := c.exec(updateExpiry, until.UnixMilli(), r.Key[:])
+	return outcome{saved: r.Saved(r.Now)}, err
+}
+
+// touchChunk is how many rows TouchAll writes before it lets others write.
+const touchChunk = 256
+
+// TouchAll implements session.Toucher, with transactions of bounded size. What they write, a power cut may undo.
+func (s *Store) TouchAll(ctx context.Context, refs []session.Ref) error {
+	refs = slices.Clone(refs)
+	slices.SortFunc(refs, func(a, b session.Ref) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	for chunk := range slices.Chunk(refs, touchChunk) {
+		err := s.writer.transact(ctx, true, func(c *conn) error { return c.touchEach(chunk) })
+		if err != nil {
+			return explain("touch many", err)
+		}
+	}
+	return ctx.Err()
+}
+
+func (c *conn) touchEach(refs []session.Ref) error {
+	for _, ref := range refs {
+		if _, err := c.touch(ref); err != nil && !errors.Is(err, session.ErrGone) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// writer is the one connection that writes. Who has its slot has the connection.
+type writer struct {
+	slot   chan struct{}
+	open   func(context.Context) (*conn, error)
+	busy   time.Duration
+	keep   bool // the database would end with its last connection
+	conn   *conn
+	closed bool
+}
+
+func newWriter(c *conn, busy time.Duration, keep bool, open func(context.Context) (*conn, error)) *writer {
+	return &writer{slot: make(chan struct{}, 1), open: open, busy: busy, keep: keep, conn: c}
+}
+
+// do calls fn with the connection, within no transaction. Others wait meanwhile.
+func (w *writer) do(ctx context.Context, fn func(*conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case w.slot <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-w.slot }()
+	if w.closed {
+		return errClosed
+	}
+	if err := w.reopen(ctx); err != nil {
+		return err
+	}
+	err := fn(w.conn)
+	if broken(err) && !w.keep {
+		_ = w.conn.close()
+		w.conn = nil
+	}
+	return err
+}
+
+func (w *writer) reopen(ctx context.Context) (err error) {
+	if w.conn == nil {
+		w.conn, err = w.open(ctx)
+	}
+	return err
+}
+
+// transact calls fn between BEGIN IMMEDIATE and COMMIT. ctx bounds the wait for the file, not what follows. Where
+// relaxed is set, a power cut may undo the transaction.
+func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) error) error {
+	return w.do(ctx, func(c *conn) error {
+		if err := c.relax(relaxed); err != nil {
+			return fmt.Errorf("setting the durability: %w", err)
+		}
+		if err := retryBusy(ctx, w.busy, func() error { return c.run(beginWrite) }); err != nil {
+			return fmt.Errorf("beginning a transaction: %w", err)
+		}
+		committed := false
+		defer func() {
+			if !committed {
+				// Some errors have ended the transaction already, then this fails.
+				_ = c.run(rollbackWrite)
+			}
+		}()
+		if err := fn(c); err != nil {
+			return err
+		}
+		if err := retryBusy(context.WithoutCancel(ctx), w.busy, func() error { return c.run(commitWrite) }); err != nil {
+			return fmt.Errorf("committing: %w", err)
+		}
+		committed = true
+		return nil
+	})
+}
+
+func (c *conn) run(id statement) error {
+	_, err := c.exec(id)
+	return err
+}
+
+// relax sets whether commits wait for the disk.
+func (c *conn) relax(relaxed bool) error {
+	if c.relaxed == relaxed {
+		return nil
+	}
+	mode := "FULL"
+	if relaxed {
+		mode = "NORMAL"
+	}
+	if err := c.script("pragma synchronous=" + mode); err != nil {
+		return err
+	}
+	c.relaxed = relaxed
+	return nil
+}
+
+func (w *writer) close() error {
+	w.slot <- struct{}{}
+	defer func() { <-w.slot }()
+	if w.closed {
+		return errors.New("sqlite: closed twice")
+	}
+	w.closed = true
+	if w.conn == nil {
+		return nil
+	}
+	return w.conn.close()
+}
