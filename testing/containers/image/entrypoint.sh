@@ -23,7 +23,7 @@ make_cluster() {
 	: "${POSTGRES_PASSWORD:?is to be set for the first start}"
 	initdb --username="$user" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
 		--encoding=UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256
-	printf 'host all all all scram-sha-256\nhost replication all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
+	echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
 	printf "listen_addresses = '*'\njit = off\n" >>"$PGDATA/postgresql.conf"
 	make_database "$user" "${POSTGRES_DB:-$user}" "$@"
 }
