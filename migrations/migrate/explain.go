@@ -33,7 +33,24 @@ func advise(err error, advice string) error {
 	return &explained{err, advice}
 }
 
+// errUnreadable stands for what pgx says about a URL that it cannot parse: that quotes the URL, and parts of the password.
+var errUnreadable = errors.New("migrate: the database URL does not parse, or has a setting with an impossible value; " +
+	"characters such as @ : / ? # % in a password must be percent-encoded")
+
+// quotesURL reports whether err is pgx's parse error. Its type is known by name, as no driver is imported here.
+func quotesURL(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if fmt.Sprintf("%T", err) == "*pgconn.ParseConfigError" {
+			return true
+		}
+	}
+	return false
+}
+
 func (e postgresEngine) explain(err error) error {
+	if quotesURL(err) {
+		return errUnreadable
+	}
 	var state interface{ SQLState() string }
 	if !errors.As(err, &state) {
 		return err

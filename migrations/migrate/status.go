@@ -101,12 +101,13 @@ func (m *Migrator) read(ctx context.Context, q querier) (Status, error) {
 		return Status{}, err
 	}
 	s := m.status(applied)
-	s.Problems, s.foreign = m.diagnose(found, s)
+	problems, foreign := m.diagnose(found, s)
+	s.Problems, s.foreign = append(s.Problems, problems...), foreign
 	return s, nil
 }
 
 func (m *Migrator) status(applied []int64) Status {
-	s := Status{Table: m.table.Quoted(), Latest: m.latest()}
+	s := Status{Table: m.table.Quoted(), Latest: m.latest(), Problems: []string{}}
 	for _, k := range m.known {
 		s.Migrations = append(s.Migrations, Migration{k.version, k.name, slices.Contains(applied, k.version)})
 	}

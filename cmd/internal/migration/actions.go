@@ -1,0 +1,176 @@
+package migration
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/simples-go/sessions/cmd/internal/cli"
+	"github.com/simples-go/sessions/migrations/migrate"
+)
+
+func (c *command) up(ctx context.Context) error {
+	version := c.to
+	if version == -1 {
+		version = migrate.Latest
+	}
+	steps, err := c.migrate.UpTo(ctx, version)
+	if err != nil {
+		return err
+	}
+	return c.report(steps)
+}
+
+var errUnconfirmed = errors.New("not confirmed, nothing was changed; --yes answers beforehand")
+
+func (c *command) down(ctx context.Context) error {
+	if err := c.confirm(ctx); err != nil {
+		return err
+	}
+	if c.to == -1 {
+		steps, err := c.migrate.Down(ctx)
+		return errors.Join(err, c.reportUnless(err, steps))
+	}
+	steps, err := c.migrate.DownTo(ctx, c.to)
+	return errors.Join(err, c.reportUnless(err, steps))
+}
+
+// confirm asks, where there is something to take back.
+func (c *command) confirm(ctx context.Context) error {
+	if c.yes {
+		return nil
+	}
+	now, err := c.migrate.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Current == 0 || now.Newer() || (c.to != -1 && c.to >= now.Current) {
+		return nil
+	}
+	_, _ = fmt.Fprintf(c.stderr, "%s is at version %d. Going down drops sessions, and their users are logged out.\n"+
+		"Type yes to go on: ", now.Table, now.Current)
+	if c.answer(ctx) != "yes" {
+		return errUnconfirmed
+	}
+	return nil
+}
+
+// answer returns the line that is typed, "" where none comes before ctx ends.
+func (c *command) answer(ctx context.Context) string {
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(c.Stdin).ReadString('\n')
+		line <- text
+	}()
+	select {
+	case text := <-line:
+		return strings.TrimSpace(text)
+	case <-ctx.Done():
+		return ""
+	}
+}
+
+func (c *command) status(ctx context.Context) error {
+	now, err := c.migrate.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.print(now)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is at version %d of %d\n", now.Table, now.Current, now.Latest)
+	for _, m := range now.Migrations {
+		fmt.Fprintf(&b, "  %-8s %s\n", state(m), m.Name)
+	}
+	if now.Newer() {
+		b.WriteString("the database is newer than this program, which can use it but not change it\n")
+	}
+	for _, problem := range now.Problems {
+		fmt.Fprintf(&b, "problem: %s\n", problem)
+	}
+	return cli.Written(c.stdout.Write([]byte(b.String())))
+}
+
+func state(m migrate.Migration) string {
+	if m.Applied {
+		return "applied"
+	}
+	return "pending"
+}
+
+// checked is what check prints as JSON.
+type checked struct {
+	OK      bool   `json:"ok"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func (c *command) check(ctx context.Context) error {
+	failed := c.migrate.Check(ctx)
+	if c.json {
+		return errors.Join(failed, c.print(checked{failed == nil, errText(plain(failed))}))
+	}
+	if failed != nil {
+		return failed
+	}
+	return cli.Written(fmt.Fprintln(c.stdout, "up to date"))
+}
+
+func (c *command) sql(ctx context.Context) error {
+	version := c.to
+	if version == -1 {
+		version = migrate.Latest
+	}
+	script, err := c.migrate.SQL(ctx, version)
+	if err != nil {
+		return err
+	}
+	if script == "" {
+		script = "-- nothing to do\n"
+	}
+	return cli.Written(c.stdout.Write([]byte(script)))
+}
+
+// ran is what up and down print as JSON.
+type ran struct {
+	Steps []migrate.Step `json:"steps"`
+}
+
+func (c *command) reportUnless(err error, steps []migrate.Step) error {
+	if err != nil {
+		return nil
+	}
+	return c.report(steps)
+}
+
+func (c *command) report(steps []migrate.Step) error {
+	if c.json {
+		return c.print(ran{append([]migrate.Step{}, steps...)})
+	}
+	if len(steps) == 0 {
+		return cli.Written(fmt.Fprintln(c.stdout, "nothing to do"))
+	}
+	var b strings.Builder
+	for _, s := range steps {
+		fmt.Fprintf(&b, "%s %s\n", verb(s), s.Name)
+	}
+	return cli.Written(c.stdout.Write([]byte(b.String())))
+}
+
+func verb(s migrate.Step) string {
+	if s.Down {
+		return "took back"
+	}
+	return "applied"
+}
+
+func (c *command) print(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return cli.Written(c.stdout.Write(append(text, '\n')))
+}
