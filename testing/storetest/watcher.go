@@ -209,19 +209,25 @@ func watchOneAtATime(e *env) {
 	defer stop()
 	var running, told atomic.Int32
 	done := make(chan error, 1)
-	enough := make(chan struct{})
+	begun, enough := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(begun) })
 	go func() {
 		done <- e.Store.(session.Watcher).Watch(ctx, func(event session.Event) {
 			if running.Add(1) != 1 {
 				e.Error("fn was called twice at a time")
 			}
 			defer running.Add(-1)
+			begin()
 			if event.Kind == session.Destroyed && told.Add(1) == 64 {
 				close(enough)
 			}
 		})
 	}()
-	other := e.watch()
+	select {
+	case <-begun:
+	case <-e.ctx.Done():
+		e.Fatal("the watch has not begun with Missed")
+	}
 	refs := make([]session.Ref, 64)
 	for i := range refs {
 		refs[i] = e.created(session.Change{})
@@ -238,7 +244,6 @@ func watchOneAtATime(e *env) {
 	case <-e.ctx.Done():
 		e.Fatalf("%d of %d destroys were told", told.Load(), len(refs))
 	}
-	other.await(session.Event{Kind: session.Destroyed, Key: refs[0].Key})
 	stop()
 	<-done
 }

@@ -1,0 +1,107 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Collect implements Collector. It holds up other callers for no longer than a batch takes, and needs no lock of its own
+// against another collector.
+func (m *MemoryStore) Collect(ctx context.Context, opts CollectOptions) (CollectReport, error) {
+	c := memoryCollector{store: m, opts: opts, start: time.Now()}
+	if !opts.DryRun {
+		c.run(ctx, m.expired(opts.Keep))
+	}
+	c.report.Remaining = int64(min(len(m.expired(0)), RemainingLimit))
+	c.report.Duration = time.Since(c.start)
+	if c.report.Stopped == "" {
+		c.report.Stopped = StopDone
+	}
+	return c.report, nil
+}
+
+// expired returns the keys of the rows that have been expired for at least keep, those that expired first before others.
+func (m *MemoryStore) expired(keep time.Duration) []Handle {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	var keys []Handle
+	for key, r := range m.rows {
+		if !now.Before(r.ExpiresAt.Add(keep)) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b Handle) int { return m.rows[a].ExpiresAt.Compare(m.rows[b].ExpiresAt) })
+	return keys
+}
+
+// memoryCollector is one run of Collect.
+type memoryCollector struct {
+	store  *MemoryStore
+	opts   CollectOptions
+	start  time.Time
+	report CollectReport
+}
+
+func (c *memoryCollector) run(ctx context.Context, due []Handle) {
+	for batch := range slices.Chunk(due, c.batch()) {
+		if c.report.Batches > 0 {
+			c.pause(ctx)
+		}
+		if c.report.Stopped = c.stopped(ctx); c.report.Stopped != "" {
+			return
+		}
+		c.report.Deleted += c.store.deleteExpired(batch, c.opts.Keep)
+		c.report.Batches++
+		c.report.Duration = time.Since(c.start)
+		if c.opts.Progress != nil {
+			c.opts.Progress(c.report)
+		}
+	}
+}
+
+func (c *memoryCollector) batch() int {
+	const usual, most = 2_000, 100_000
+	if c.opts.Batch <= 0 {
+		return usual
+	}
+	return min(c.opts.Batch, most)
+}
+
+func (c *memoryCollector) pause(ctx context.Context) {
+	const usual = 10 * time.Millisecond
+	d := c.opts.Pause
+	if d == 0 {
+		d = usual
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// stopped says why no further batch may be begun; "" where one may.
+func (c *memoryCollector) stopped(ctx context.Context) string {
+	switch {
+	case ctx.Err() != nil:
+		return StopSignal
+	case c.opts.MaxDuration > 0 && c.report.Batches > 0 && time.Since(c.start) >= c.opts.MaxDuration:
+		return StopMaxDuration
+	}
+	return ""
+}
+
+// deleteExpired deletes those of keys that are expired still: some may have been touched meanwhile.
+func (m *MemoryStore) deleteExpired(keys []Handle, keep time.Duration) (deleted int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	for _, key := range keys {
+		if r, ok := m.rows[key]; ok && !now.Before(r.ExpiresAt.Add(keep)) {
+			m.remove(key, Destroyed)
+			deleted++
+		}
+	}
+	return deleted
+}
