@@ -16,9 +16,9 @@ type bill struct {
 
 // The bounds are what was measured when they were written. README.md quotes them.
 var bills = []bill{
-	{store: "sqlstore/postgres", lines: 26, modules: 31},
-	{store: "sqlstore/sqlite", lines: 60, modules: 31},
-	{store: "", lines: 26, modules: 31},
+	{store: "sqlstore/postgres", lines: 28, modules: 31},
+	{store: "sqlstore/sqlite", lines: 52, modules: 35},
+	{store: "", lines: 2, modules: 21},
 }
 
 func TestImportersBill(t *testing.T) {

@@ -33,6 +33,7 @@ var (
 	store     session.Store
 	sessions  *session.Manager
 	mux       *http.ServeMux
+	app       http.Handler
 	server    *http.Server
 	pool      *pgxpool.Pool
 	db        *sql.DB
