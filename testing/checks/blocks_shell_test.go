@@ -164,7 +164,7 @@ func (s *sandbox) listens(ctx context.Context, ended chan error) error {
 		case <-tick.C:
 		case err := <-ended:
 			ended <- err
-			return fmt.Errorf("it ended before it listened: %w", err)
+			return fmt.Errorf("it ended before it listened: %v", err)
 		case <-ctx.Done():
 			return fmt.Errorf("nothing listens on the port: %w", ctx.Err())
 		}

@@ -101,7 +101,7 @@ func TestTextSpeaksOfTheProjectAlone(t *testing.T) {
 			continue
 		}
 		for i, line := range strings.Split(readFile(t, filepath.Join(top(t), name)), "\n") {
-			if m := issue.FindString(line); m != "" && !strings.Contains(line, "://") {
+			if m := issue.FindString(line); m != "" && filepath.Ext(name) != ".html" && !strings.Contains(line, "://") {
 				t.Errorf("%s:%d names an issue: %s", name, i+1, m)
 			}
 			if m := strays.FindString(line); m != "" {
