@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// Create implements session.Store.
+func (s *Store) Create(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
+	at, err := s.at(ctx)
+	if err != nil {
+		return session.Saved{}, err
+	}
+	r, err := session.NewRecord(ref, change, time.Unix(0, 0)) // the database's clock decides, and replaces this one
+	if err != nil {
+		return session.Saved{}, err
+	}
+	var saved session.Saved
+	if limited(ref, &change) {
+		saved, err = s.withinLimit(ctx, at, ref, r.Owner, func(ctx context.Context, q querier) (session.Saved, error) {
+			return s.insert(ctx, q, &r)
+		})
+	} else {
+		saved, err = s.create(ctx, &r)
+	}
+	return saved, failed("creating a session", err)
+}
+
+func (s *Store) create(ctx context.Context, r *session.Record) (saved session.Saved, err error) {
+	lost := false // whether an earlier attempt may have succeeded
+	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+		saved, err = s.insert(ctx, conn, r)
+		if err == session.ErrExists && lost {
+			saved, err = s.made(ctx, conn, r)
+		}
+		lost = lost || err != nil && untold(err)
+		return err
+	})
+	return saved, err
+}
+
+func (s *Store) insert(ctx context.Context, q querier, r *session.Record) (saved session.Saved, err error) {
+	text := s.sql.insert
+	if !r.RotatedAt.IsZero() {
+		text = s.sql.insertRotated
+	}
+	st := s.statement(text, uuid(r.Key), r.Hash[:], string(r.Data), nullable(r.Owner),
+		ownMillis(r.Timeouts.Idle), ownMillis(r.Timeouts.Absolute), r.ExpiresAt.Sub(r.CreatedAt).Milliseconds())
+	n, err := query(ctx, q, st, func(v [][]byte) error {
+		saved = readSaved(v)
+		return nil
+	})
+	if err == nil && n == 0 {
+		err = session.ErrExists
+	}
+	return saved, err
+}
+
+// made answers for a row that this call's own earlier attempt has made: nobody else knows its secret.
+func (s *Store) made(ctx context.Context, q querier, r *session.Record) (session.Saved, error) {
+	found, err := readOne(ctx, q, s.statement(s.sql.look, uuid(r.Key)))
+	switch {
+	case err != nil:
+		return session.Saved{}, err
+	case found.Hash != r.Hash:
+		return session.Saved{}, session.ErrExists
+	}
+	return found.Saved(found.Now), nil
+}

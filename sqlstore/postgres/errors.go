@@ -1,0 +1,51 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// localError is an error of this package's own, not of the connection.
+type localError struct{ text string }
+
+func (e *localError) Error() string { return e.text }
+
+func localErrorf(format string, args ...any) error { return &localError{fmt.Sprintf(format, args...)} }
+
+// isSession reports whether err is an answer of the contract.
+func isSession(err error) bool {
+	for _, answer := range [...]error{
+		session.ErrGone, session.ErrConflict, session.ErrTooLarge, session.ErrCorrupt, session.ErrExists,
+		session.ErrOwnerLimit, session.ErrValue,
+	} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}
+
+// failed says what was tried, unless err is an answer of the contract.
+func failed(what string, err error) error {
+	if err == nil || isSession(err) {
+		return err
+	}
+	var server *pgconn.PgError
+	if errors.As(err, &server) && isValue(server) {
+		return fmt.Errorf("postgres: %s: %w: %w", what, session.ErrValue, err)
+	}
+	return fmt.Errorf("postgres: %s: %w", what, err)
+}
+
+// isValue reports whether the server refused what was to be stored: bad JSON, characters or numbers that it has not.
+func isValue(err *pgconn.PgError) bool {
+	switch err.Code {
+	case "22P02", "22P05", "22003", "22021", "22030", "22032":
+		return true
+	}
+	return false
+}

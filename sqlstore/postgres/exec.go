@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// attempts is how often a call is made at most.
+const attempts = 4
+
+// querier is a connection of the pool, or a transaction on one.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// statement is a text with its arguments, preceded by how pgx is to run it.
+type statement struct {
+	sql  string
+	args []any
+}
+
+func (s *Store) statement(sql string, args ...any) statement {
+	all := make([]any, 0, len(args)+2)
+	all = append(all, s.exec, pgx.QueryResultFormats{pgx.BinaryFormatCode})
+	return statement{sql, append(all, args...)}
+}
+
+// query runs a statement and calls read for each row with its values in binary form, which are valid during the call only.
+func query(ctx context.Context, q querier, st statement, read func([][]byte) error) (n int, err error) {
+	rows, err := q.Query(ctx, st.sql, st.args...)
+	if err != nil {
+		return 0, err
+	}
+	for ; err == nil && rows.Next(); n++ {
+		err = read(rows.RawValues())
+	}
+	rows.Close()
+	if err == nil {
+		err = rows.Err()
+	}
+	return n, err
+}
+
+// bound gives a context without a deadline the store's own.
+func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.opts.timeout)
+}
+
+// repetition says when a call may be made again.
+type repetition uint8
+
+const (
+	// untouched: where the database has surely done nothing.
+	untouched repetition = iota
+	// idempotent: also where it may have done what was asked, since doing it twice is the same as doing it once.
+	idempotent
+)
+
+// do calls fn with a connection of the pool, again where that is allowed and may help.
+func (s *Store) do(ctx context.Context, again repetition, fn func(context.Context, *pgxpool.Conn) error) error {
+	for attempt := 1; ; attempt++ {
+		err := s.once(ctx, fn)
+		if err == nil || attempt == attempts || !again.allows(err) || !pause(ctx, attempt) {
+			return err
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return &unsent{err}
+	}
+	defer conn.Release()
+	err = fn(ctx, conn)
+	if err != nil && isReadOnly(err) {
+		leave(conn.Conn())
+	}
+	return err
+}
+
+// leave closes a connection to a server that has become read-only, so that the pool looks for the new primary: the old
+// one does not close it by itself.
+func leave(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}
+
+// unsent is an error from before anything was sent.
+type unsent struct{ err error }
+
+func (e *unsent) Error() string { return e.err.Error() }
+func (e *unsent) Unwrap() error { return e.err }
+
+func (r repetition) allows(err error) bool {
+	var server *pgconn.PgError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return false
+	case untold(err):
+		return r == idempotent
+	case errors.As(err, &server):
+		return isAborted(server)
+	}
+	return notSent(err)
+}
+
+func notSent(err error) bool {
+	var early *unsent
+	return errors.As(err, &early) || pgconn.SafeToRetry(err)
+}
+
+// untold reports whether the connection was lost with the outcome open.
+func untold(err error) bool {
+	if notSent(err) {
+		return false
+	}
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return closesConnection(server)
+	}
+	var local *localError
+	return !errors.As(err, &local) && !isSession(err)
+}
+
+// closesConnection reports whether the server ended the connection with this error. It may have committed just before.
+func closesConnection(err *pgconn.PgError) bool {
+	switch err.Code {
+	case "57P01", "57P02", "57P05":
+		return true
+	}
+	return err.Code[:min(2, len(err.Code))] == "08"
+}
+
+// isAborted reports whether the server took the statement back and may accept it another time: serialization failure,
+// deadlock, read-only, starting or stopping, a prepared statement lost or outdated.
+func isAborted(err *pgconn.PgError) bool {
+	switch err.Code {
+	case "40001", "40P01", "25006", "57P03", "26000":
+		return true
+	case "0A000":
+		return err.Message == "cached plan must not change result type"
+	}
+	return false
+}
+
+func isReadOnly(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == "25006"
+}
+
+// pause waits a little, longer each time and never as long as others do; false where there is no time left.
+func pause(ctx context.Context, attempt int) bool {
+	longest := 5 * time.Millisecond << (2 * (attempt - 1))
+	timer := time.NewTimer(rand.N(longest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// inspectRows is how many rows one statement of Inspect looks at.
+const inspectRows = 1 << 14
+
+// Inspect implements session.Inspector.
+func (s *Store) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
+	found := make([]session.Record, 0, len(keys))
+	for part := range slices.Chunk(keys, inspectRows) {
+		bound, cancel := s.bound(ctx)
+		records, err := s.inspect(bound, part)
+		cancel()
+		if err != nil {
+			return nil, failed("inspecting sessions", err)
+		}
+		found = append(found, records...)
+	}
+	return found, nil
+}
+
+func (s *Store) inspect(ctx context.Context, keys []session.Handle) (found []session.Record, err error) {
+	st := s.statement(s.sql.inspect, uuids(keys))
+	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+		found, err = readAll(ctx, conn, st)
+		return err
+	})
+	return found, err
+}
+
+func readAll(ctx context.Context, q querier, st statement) (found []session.Record, err error) {
+	_, err = query(ctx, q, st, func(v [][]byte) error {
+		r, err := readRecord(v)
+		found = append(found, r)
+		return err
+	})
+	return found, err
+}
+
+func uuids(keys []session.Handle) []pgtype.UUID {
+	ids := make([]pgtype.UUID, len(keys))
+	for i, key := range keys {
+		ids[i] = uuid(key)
+	}
+	return ids
+}

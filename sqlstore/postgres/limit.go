@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// limited reports whether a change may be refused for its owner's other sessions.
+func limited(ref session.Ref, c *session.Change) bool {
+	return c.Owner != nil && *c.Owner != "" && ref.Policy.Owner.Max > 0
+}
+
+// writer makes the change that gives a session its owner.
+type writer func(context.Context, querier) (session.Saved, error)
+
+// withinLimit runs write in a transaction in which the owner has room for the session.
+func (s *Store) withinLimit(ctx context.Context, at *site, ref session.Ref, owner string, write writer) (
+	saved session.Saved, err error) {
+	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return inTx(ctx, conn, func(tx pgx.Tx) error {
+			saved, err = s.limitIn(ctx, tx, at, ref, owner, write)
+			return err
+		})
+	})
+	if err != nil {
+		return session.Saved{}, err
+	}
+	for _, key := range saved.Ended {
+		s.announce(session.Event{Kind: session.Revoked, Key: key})
+	}
+	return saved, nil
+}
+
+const lockOwner = `select pg_advisory_xact_lock($1)`
+
+// limitIn makes room and writes. The owner's lock lets one such transaction at a time count and write; who waits for it sees
+// what the one before has committed.
+func (s *Store) limitIn(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref, owner string, write writer) (
+	saved session.Saved, err error) {
+	_, err = query(ctx, tx, s.statement(lockOwner, s.lockKey(at, "owner", owner)), func([][]byte) error { return nil })
+	if err != nil {
+		return saved, err
+	}
+	ended, err := s.makeRoom(ctx, tx, at, ref, owner)
+	if err != nil {
+		return saved, err
+	}
+	saved, err = write(ctx, tx)
+	saved.Ended = ended
+	return saved, err
+}
+
+// makeRoom ends as many of the owner's other sessions as the limit asks for.
+func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref, owner string) ([]session.Handle, error) {
+	limit := ref.Policy.Owner
+	others, err := readAll(ctx, tx, s.statement(s.sql.owned, owner, absoluteMillis(ref.Policy)))
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(others, func(r session.Record) bool { return r.Key == ref.Key }) {
+		return nil, nil // it is the owner's already
+	}
+	excess := len(others) + 1 - limit.Max
+	switch {
+	case excess <= 0:
+		return nil, nil
+	case !limit.EndOldest:
+		return nil, fmt.Errorf("%w: %d of %d", session.ErrOwnerLimit, len(others), limit.Max)
+	}
+	oldest := make([]session.Handle, 0, excess)
+	for _, r := range others[len(others)-excess:] {
+		oldest = append(oldest, r.Key)
+	}
+	return s.revokeIn(ctx, tx, at, ref.Key, oldest)
+}
+
+// revokeIn deletes sessions within a transaction that will change another one. All these rows are locked in one order first.
+func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, at *site, own session.Handle, keys []session.Handle) (
+	[]session.Handle, error) {
+	if !at.distributed {
+		st := s.statement(s.sql.lockMany, uuids(append(slices.Clone(keys), own)))
+		if _, err := query(ctx, tx, st, func([][]byte) error { return nil }); err != nil {
+			return nil, err
+		}
+	}
+	var ended ending
+	_, err := query(ctx, tx, s.statement(s.sql.revokeIDs, uuids(keys)), ended.read)
+	if err != nil {
+		return nil, err
+	}
+	return ended.keys, s.notify(ctx, tx, at, s.payloads(ended.live)...)
+}

@@ -1,0 +1,67 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// SaveLocked implements session.Locker: the row is locked while fn runs, in a transaction of its own. An error of the
+// database before fn's change was committed makes it run again, with the row as it is then.
+func (s *Store) SaveLocked(ctx context.Context, ref session.Ref, fn func(session.Record) (session.Change, error)) (
+	session.Saved, error) {
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
+	at, err := s.at(ctx)
+	if err != nil {
+		return session.Saved{}, err
+	}
+	var l locked
+	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+		l = locked{}
+		return inTx(ctx, conn, func(tx pgx.Tx) error { return s.saveLocked(ctx, tx, at, ref, fn, &l) })
+	})
+	switch {
+	case l.refused != nil:
+		return session.Saved{}, l.refused
+	case err != nil:
+		return session.Saved{}, failed("saving a locked session", err)
+	}
+	s.announce(l.event)
+	return l.saved, nil
+}
+
+// locked is what became of one attempt.
+type locked struct {
+	refused error // of the caller's function, to be returned as it is
+	saved   session.Saved
+	event   session.Event
+}
+
+func (s *Store) saveLocked(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref,
+	fn func(session.Record) (session.Change, error), l *locked) error {
+	r, err := readOne(ctx, tx, s.statement(s.sql.lock, uuid(ref.Key), ref.Hash[:]))
+	if err != nil {
+		return err
+	}
+	if err := opened(&r, ref); err != nil {
+		return err
+	}
+	change, err := fn(r)
+	if err != nil {
+		l.refused = err
+		return &localError{"refused"}
+	}
+	l.event = eventOf(ref, &change, s.opts.changes)
+	if limited(ref, &change) {
+		l.saved, err = s.limitIn(ctx, tx, at, ref, *change.Owner, func(ctx context.Context, q querier) (session.Saved, error) {
+			return s.saveOn(ctx, q, at, ref, &change)
+		})
+		return err
+	}
+	l.saved, err = s.saveOn(ctx, tx, at, ref, &change)
+	return err
+}

@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// letters begin a notification's payload: kind, handle, a colon and the node that sent it. An operator may leave the
+// colon and what follows out.
+var letters = [...]byte{
+	session.Destroyed: 'd', session.Revoked: 'v', session.Rotated: 'r', session.Changed: 'c',
+}
+
+func (s *Store) payload(e session.Event) string {
+	return string(letters[e.Kind]) + e.Key.String() + ":" + s.node
+}
+
+// readPayload returns the event and who sent it; false for what is none.
+func readPayload(text string) (e session.Event, node string, ok bool) {
+	text, node, _ = strings.Cut(text, ":")
+	if text == "" {
+		return e, node, false
+	}
+	for kind, letter := range letters {
+		if letter == text[0] && letter != 0 {
+			key, err := session.ParseHandle(text[1:])
+			return session.Event{Kind: session.EventKind(kind), Key: key}, node, err == nil
+		}
+	}
+	return e, node, false
+}
+
+// tellingQuery runs a statement that changes one row and, where it did, sends the event to the other processes; both take
+// effect together. The zero event is none.
+func (s *Store) tellingQuery(ctx context.Context, q querier, at *site, st statement, e session.Event,
+	read func([][]byte) error) (n int, err error) {
+	switch {
+	case e.Key.IsZero():
+		return query(ctx, q, st, read)
+	case !at.distributed:
+		return query(ctx, q, withNotify(st, at.channel, s.payload(e)), read)
+	}
+	return s.queryThenNotify(ctx, q, at, st, e, read)
+}
+
+// withNotify appends the notification to the statement, for each row that it returns.
+func withNotify(st statement, channel, payload string) statement {
+	n := len(st.args) - 2
+	return statement{
+		sql: `with w as (` + st.sql + `) select w.*, pg_notify($` + strconv.Itoa(n+1) + `, $` + strconv.Itoa(n+2) +
+			`) from w`,
+		args: append(st.args[:len(st.args):len(st.args)], channel, payload),
+	}
+}
+
+// queryThenNotify does it in a statement of its own: in one with a write, a distributed database would send the notification
+// from a server where nobody listens.
+func (s *Store) queryThenNotify(ctx context.Context, q querier, at *site, st statement, e session.Event,
+	read func([][]byte) error) (n int, err error) {
+	if conn, ok := q.(*pgxpool.Conn); ok {
+		err = inTx(ctx, conn, func(tx pgx.Tx) error {
+			n, err = s.queryThenNotify(ctx, tx, at, st, e, read)
+			return err
+		})
+		return n, err
+	}
+	n, err = query(ctx, q, st, read)
+	if err == nil && n > 0 {
+		err = s.notify(ctx, q, at, s.payload(e))
+	}
+	return n, err
+}
+
+func (s *Store) notify(ctx context.Context, q querier, at *site, payloads ...string) error {
+	st := s.statement(`select pg_notify($1, p) from unnest($2::text[]) p`, at.channel, payloads)
+	_, err := query(ctx, q, st, func([][]byte) error { return nil })
+	return err
+}
+
+// inTx runs fn in a transaction. Read committed, whatever the database's default: each statement is to see what was
+// committed while an earlier one waited for a lock.
+func inTx(ctx context.Context, conn *pgxpool.Conn, fn func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, fn)
+}
+
+// announce tells those in this process who watch.
+func (s *Store) announce(events ...session.Event) {
+	for _, e := range events {
+		if !e.Key.IsZero() {
+			s.events.Send(e)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// What Open sets where the URL does not.
+const (
+	connectTimeout  = 5 * time.Second
+	poolPingTimeout = 2 * time.Second
+	lifetimeJitter  = 5 * time.Minute
+)
+
+// Open makes a pool for a URL (postgres://… or postgresql://…, or keyword=value pairs) and a store on it, and reaches the
+// database once. Close ends both.
+//
+// Where the URL does not say otherwise, a connection attempt is given up after 5 s and the check of an idle connection
+// after 2 s, connections live for an hour and up to 5 min more at random, and only a server that accepts writes is used
+// (target_session_attrs=read-write). With several hosts in the URL, the store follows a failover. Errors never contain the
+// password.
+func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
+	config, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: opening the pool: %w", err)
+	}
+	s, err := New(pool, opts...)
+	if err == nil {
+		err = s.reach(ctx)
+	}
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	s.ownPool = true
+	return s, nil
+}
+
+func (s *Store) reach(ctx context.Context) error {
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("postgres: connecting: %w", err)
+	}
+	return nil
+}
+
+func parseURL(url string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, parseError(err)
+	}
+	c := config.ConnConfig
+	if c.ConnectTimeout <= 0 {
+		c.ConnectTimeout = connectTimeout
+	}
+	if c.ValidateConnect == nil && !strings.Contains(url, "target_session_attrs") &&
+		os.Getenv("PGTARGETSESSIONATTRS") == "" {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if config.PingTimeout <= 0 {
+		config.PingTimeout = poolPingTimeout
+	}
+	if config.MaxConnLifetimeJitter <= 0 {
+		config.MaxConnLifetimeJitter = lifetimeJitter
+	}
+	return config, nil
+}
+
+// parseHints are what may be said of a URL that cannot be read.
+var parseHints = [...]string{"port", "connect_timeout", "sslmode", "target_session_attrs", "pool_max_conns", "pool_"}
+
+// parseError says what kind of mistake a URL has. Nothing of it is repeated: where the parts of a malformed one end cannot
+// be told, so that any part may be the password's.
+func parseError(err error) error {
+	_, reason, _ := strings.Cut(err.Error(), "`: ")
+	for _, hint := range parseHints {
+		if strings.Contains(reason, hint) {
+			return localErrorf("postgres: the database URL cannot be read: the value of %s", hint)
+		}
+	}
+	return localErrorf("postgres: the database URL cannot be read: " +
+		"it is not postgres://user:password@host:port/database, nor keyword=value pairs")
+}

@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/simples-go/sessions/sqlstore/internal/batch"
+)
+
+// DefaultTimeout is the deadline of a call whose context has none.
+const DefaultTimeout = 5 * time.Second
+
+// The defaults of WithPing: together they bound how long a dead notification connection goes unnoticed.
+const (
+	DefaultPingInterval = 3 * time.Second
+	DefaultPingTimeout  = 2 * time.Second
+)
+
+// Option changes a setting of a Store.
+type Option func(*options)
+
+type options struct {
+	table, schema string
+	timeout       time.Duration
+	logger        *slog.Logger
+
+	batching    mode
+	slots, max  int
+	distributed mode
+
+	noPrepare bool
+
+	listenURL    string
+	noListen     bool
+	changes      bool
+	pingInterval time.Duration
+	pingTimeout  time.Duration
+}
+
+// mode is a choice that the store makes by itself unless told.
+type mode uint8
+
+const (
+	auto mode = iota
+	on
+	off
+)
+
+func newOptions(given []Option, maxConns int) options {
+	o := options{
+		timeout:      DefaultTimeout,
+		logger:       slog.Default(),
+		slots:        max(1, min(maxConns, 2*runtime.GOMAXPROCS(0))),
+		max:          batch.DefaultMax,
+		pingInterval: DefaultPingInterval,
+		pingTimeout:  DefaultPingTimeout,
+	}
+	for _, option := range given {
+		option(&o)
+	}
+	return o
+}
+
+// WithTable names the table; "sessions" by default. It is validated and quoted.
+func WithTable(name string) Option { return func(o *options) { o.table = name } }
+
+// WithSchema names the table's schema; by default the connection's search path finds the table.
+func WithSchema(name string) Option { return func(o *options) { o.schema = name } }
+
+// WithTimeout sets the deadline of calls whose context has none; DefaultTimeout by default.
+func WithTimeout(d time.Duration) Option {
+	return func(o *options) {
+		if d > 0 {
+			o.timeout = d
+		}
+	}
+}
+
+// WithLogger sets where the store says what no caller can be told, such as a lost notification connection. By default
+// slog.Default(). Nothing that it says contains a token or a password.
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) {
+		if l != nil {
+			o.logger = l
+		}
+	}
+}
+
+// WithBatching sets how many statements of a kind are in flight before callers share one, and how many of them share at
+// most. Zero values keep the defaults: twice the processors, but no more than the pool's connections; and 64. It also turns
+// batching on where the table is distributed.
+func WithBatching(inFlight, largest int) Option {
+	return func(o *options) {
+		o.batching = on
+		if inFlight > 0 {
+			o.slots = inFlight
+		}
+		if largest > 0 {
+			o.max = largest
+		}
+	}
+}
+
+// WithoutBatching gives every call its own statement. It is the default where the table is distributed.
+func WithoutBatching() Option { return func(o *options) { o.batching = off } }
+
+// WithDistributed says that the table is distributed over several servers by its id, as the store finds out by itself on
+// Citus. Statements then touch no more than they must, and there is no batching unless it is asked for.
+func WithDistributed() Option { return func(o *options) { o.distributed = on } }
+
+// WithoutPreparedStatements has every statement parsed anew, for poolers that hand each transaction another connection
+// and know nothing of prepared statements (PgBouncer before 1.21). Parameters are still sent apart from the statement.
+func WithoutPreparedStatements() Option { return func(o *options) { o.noPrepare = true } }
+
+// WithListenURL gives Watch a connection of its own to the database, where the pool goes through a pooler that does not
+// pass notifications on. By default Watch connects as the pool does, outside of it.
+func WithListenURL(url string) Option { return func(o *options) { o.listenURL = url } }
+
+// WithoutListen has Watch tell of this process's own sessions only. The others are found by polling.
+func WithoutListen() Option { return func(o *options) { o.noListen = true } }
+
+// WithChangeNotifications sends a notification for every save that changes data, so that sockets on other nodes hear of it
+// at once instead of at their next poll. Notifications make commits wait for each other: under many writers saves become
+// several times slower.
+func WithChangeNotifications() Option { return func(o *options) { o.changes = true } }
+
+// WithPing sets how often the notification connection is tried while it is silent, and how long it may take to answer. Zero
+// values keep the defaults.
+func WithPing(interval, timeout time.Duration) Option {
+	return func(o *options) {
+		if interval > 0 {
+			o.pingInterval = interval
+		}
+		if timeout > 0 {
+			o.pingTimeout = timeout
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// Save implements session.Store.
+func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
+	at, err := s.at(ctx)
+	if err != nil {
+		return session.Saved{}, err
+	}
+	var saved session.Saved
+	if limited(ref, &change) {
+		saved, err = s.withinLimit(ctx, at, ref, *change.Owner, func(ctx context.Context, q querier) (session.Saved, error) {
+			return s.saveOn(ctx, q, at, ref, &change)
+		})
+	} else {
+		r := saveRequest{ref: ref, change: &change, n: 1}
+		saved, err = grouped(ctx, at.batching && r.foldable(), s.saves, r, s.saveRequested)
+	}
+	if err != nil {
+		return session.Saved{}, failed("saving a session", err)
+	}
+	s.announce(eventOf(ref, &change, s.opts.changes))
+	return saved, nil
+}
+
+// saveRequested serves a request that is one caller's alone.
+func (s *Store) saveRequested(ctx context.Context, r saveRequest) (saved session.Saved, err error) {
+	at, err := s.at(ctx)
+	if err != nil {
+		return saved, err
+	}
+	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+		saved, err = s.saveOn(ctx, conn, at, r.ref, r.change)
+		return err
+	})
+	return saved, err
+}
+
+// looks is how often a row that refused a change, and a moment later had no reason to, is tried.
+const looks = 3
+
+// saveOn makes the change and sends the notification that belongs to it.
+func (s *Store) saveOn(ctx context.Context, q querier, at *site, ref session.Ref, c *session.Change) (
+	saved session.Saved, err error) {
+	x := shapeOf(c, ref.Policy)
+	st := s.statement(s.sql.save(x, at.distributed), saveArgs(x, ref, c)...)
+	for range looks {
+		n, err := s.tellingQuery(ctx, q, at, st, eventOf(ref, c, s.opts.changes), func(v [][]byte) error {
+			saved = readSaved(v)
+			return nil
+		})
+		if err != nil || n > 0 {
+			return saved, err
+		}
+		if err := s.whyNotSaved(ctx, q, ref, c); err != nil {
+			return saved, err
+		}
+	}
+	return saved, localErrorf("the row of session %s changes faster than it can be looked at", ref.Key)
+}
+
+// eventOf is the event that a change makes; the zero one for none.
+func eventOf(ref session.Ref, c *session.Change, changes bool) session.Event {
+	switch {
+	case c.Rotate != nil:
+		return session.Event{Kind: session.Rotated, Key: ref.Key}
+	case changes && c.HasData():
+		return session.Event{Kind: session.Changed, Key: ref.Key}
+	}
+	return session.Event{}
+}

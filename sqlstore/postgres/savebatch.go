@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/sqlstore/internal/batch"
+)
+
+// foldableBytes is how large a change may be to share a statement with others.
+const foldableBytes = 64 << 10
+
+// saveRequest is one change, or several of one row folded into one.
+type saveRequest struct {
+	ref    session.Ref
+	change *session.Change
+	n      int64
+}
+
+func (r saveRequest) key() session.Handle { return r.ref.Key }
+
+// foldable reports whether the request may share a statement: it changes data and at most extends the expiry. What is
+// conditional must see the row as it is, and what is rare goes alone.
+func (r saveRequest) foldable() bool {
+	c := r.change
+	rare := c.IfVersion != 0 || c.Rotate != nil || c.Owner != nil || c.Resets()
+	return !rare && changeBytes(c) <= foldableBytes
+}
+
+func changeBytes(c *session.Change) (n int) {
+	for key, value := range c.Set {
+		n += len(key) + len(value)
+	}
+	for _, key := range c.Delete {
+		n += len(key)
+	}
+	return n
+}
+
+// join folds second into r where both ask under the same rules. Each still counts as a change of its own.
+func (r saveRequest) join(second saveRequest) (saveRequest, bool) {
+	if r.ref != second.ref || changeBytes(r.change)+changeBytes(second.change) > foldableBytes {
+		return r, false
+	}
+	both := r.change.Then(*second.change)
+	return saveRequest{r.ref, &both, r.n + second.n}, true
+}
+
+// saveMany serves a batch in one statement. What it did not save is left to the callers, each of whom then goes alone and
+// learns his own reason; only where the outcome is not known do all get the error.
+func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Result[session.Saved] {
+	results := make([]batch.Result[session.Saved], len(requests))
+	saved := make(map[session.Handle]session.Saved, len(requests))
+	at, err := s.at(ctx)
+	if err == nil {
+		err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+			clear(saved)
+			return s.saveTogether(ctx, conn, at, requests, saved)
+		})
+	}
+	for i, r := range requests {
+		row, ok := saved[r.ref.Key]
+		row.Folded = r.n > 1
+		switch {
+		case err != nil && untold(err):
+			results[i].Err = err
+		case err != nil || !ok:
+			results[i].Err = errAlone
+		default:
+			results[i].Value = row
+		}
+	}
+	return results
+}
+
+func (s *Store) saveTogether(ctx context.Context, q querier, at *site, requests []saveRequest,
+	saved map[session.Handle]session.Saved) error {
+	text, args := s.sql.saveMany, saveManyArgs(requests)
+	if s.opts.changes {
+		text = `with w as (` + text + `) select w.*, pg_notify($11, $12 || w.id || $13) from w`
+		args = append(args, at.channel, string(letters[session.Changed]), ":"+s.node)
+	}
+	_, err := query(ctx, q, s.statement(text, args...), func(v [][]byte) error {
+		if len(v) < 5 || len(v[4]) != len(session.Handle{}) {
+			return localErrorf("a saved row of unexpected form")
+		}
+		saved[session.Handle(v[4])] = readSaved(v)
+		return nil
+	})
+	return err
+}
+
+// saveManyArgs are the arguments of saveManyText.
+func saveManyArgs(requests []saveRequest) []any {
+	size := len(requests)
+	ids, hashes := make([]pgtype.UUID, size), make([][]byte, size)
+	idle, absolute, count, limit := make([]int64, size), make([]int64, size), make([]int64, size), make([]int64, size)
+	clears, extends := make([]bool, size), make([]bool, size)
+	deletes, patches := make([]*string, size), make([]string, size)
+	for i, r := range requests {
+		ids[i], hashes[i] = uuid(r.ref.Key), r.ref.Hash[:]
+		idle[i], absolute[i] = idleMillis(r.ref.Policy), absoluteMillis(r.ref.Policy)
+		clears[i], extends[i], count[i] = r.change.Clear, r.change.Extend, r.n
+		limit[i] = int64(max(0, r.ref.Policy.MaxBytes))
+		if !r.change.HasData() {
+			limit[i] = 0
+		}
+		if len(r.change.Delete) > 0 {
+			text := arrayText(r.change.Delete)
+			deletes[i] = &text
+		}
+		patches[i] = objectText(r.change.Set)
+	}
+	return []any{ids, hashes, idle, absolute, clears, deletes, patches, count, extends, limit}
+}

@@ -1,0 +1,213 @@
+package postgres
+
+import (
+	"strings"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// shape says what a save's statement holds, so that one text serves all changes of a kind.
+type shape uint16
+
+const (
+	shapeClear shape = 1 << iota
+	shapeDelete
+	shapeSet
+	shapeLimit
+	shapeRotate
+	shapeRenew
+	shapeIdle
+	shapeAbsolute
+	shapeOwner
+	shapeExtend
+	shapeVersion
+)
+
+func shapeOf(c *session.Change, p session.Policy) (x shape) {
+	for _, part := range [...]struct {
+		bit shape
+		has bool
+	}{
+		{shapeClear, c.Clear},
+		{shapeDelete, len(c.Delete) > 0 && !c.Clear},
+		{shapeSet, len(c.Set) > 0},
+		{shapeLimit, p.MaxBytes > 0 && c.HasData()},
+		{shapeRotate, c.Rotate != nil},
+		{shapeRenew, c.Renew},
+		{shapeIdle, c.Idle != nil},
+		{shapeAbsolute, c.Absolute != nil},
+		{shapeOwner, c.Owner != nil},
+		{shapeExtend, c.Extend},
+		{shapeVersion, c.IfVersion != 0},
+	} {
+		if part.has {
+			x |= part.bit
+		}
+	}
+	return x
+}
+
+func (x shape) has(bits shape) bool { return x&bits != 0 }
+
+// save returns the text for a shape. Its parameters are those of saveArgs.
+func (t *texts) save(x shape, render bool) string {
+	type key struct {
+		shape
+		render bool
+	}
+	if text, ok := t.saves.Load(key{x, render}); ok {
+		return text.(string)
+	}
+	text := saveText(t.table, x, render)
+	t.saves.Store(key{x, render}, text)
+	return text
+}
+
+// saveText is an update of one row. It leaves expires_at out unless the change is about it: an update that writes no
+// indexed column can stay on its page.
+func saveText(table string, x shape, render bool) string {
+	var p placeholders
+	id, hash, idle, absolute := p.next(), p.next(), p.next()+`::bigint`, p.next()+`::bigint`
+	where := `s.id = ` + id + ` and s.secret_hash = ` + hash + ` and ` + alive(absolute) +
+		` and jsonb_typeof(s.data) = 'object'`
+	set := []string{`version = s.version + 1`}
+	if x.has(shapeClear | shapeDelete | shapeSet) {
+		merged := mergedText(x, &p)
+		set = append(set, `data = `+merged)
+		if x.has(shapeLimit) {
+			where += ` and ` + fitsText(merged, p.next()+`::bigint`, render)
+		}
+	}
+	if x.has(shapeRotate) {
+		set = append(set, `secret_hash = `+p.next(), `rotated_at = `+now)
+	}
+	if x.has(shapeOwner) {
+		set = append(set, `owner = `+p.next())
+	}
+	set = append(set, timesText(x, &p, idle, absolute)...)
+	if x.has(shapeVersion) {
+		where += ` and s.version = ` + p.next()
+	}
+	if !x.has(shapeIdle | shapeAbsolute | shapeRenew | shapeExtend) {
+		// The text has no other use for the parameter, and each must have one.
+		where += ` and ` + idle + ` is not null`
+	}
+	return `update ` + table + ` s set ` + strings.Join(set, `, `) + ` where ` + where + ` returning ` + savedColumns
+}
+
+func mergedText(x shape, p *placeholders) string {
+	merged := `s.data`
+	if x.has(shapeDelete) {
+		merged = `(` + merged + ` - ` + p.next() + `::text[])`
+	}
+	switch {
+	case x.has(shapeClear) && x.has(shapeSet):
+		merged = p.next() + `::text::jsonb`
+	case x.has(shapeClear):
+		merged = `'{}'::jsonb`
+	case x.has(shapeSet):
+		merged = `(` + merged + ` || ` + p.next() + `::text::jsonb)`
+	}
+	return merged
+}
+
+// textFactor bounds how much longer the text of a jsonb is than its binary form. Of what sessions hold, 5e-324 comes
+// closest: 326 digits, a comma and a space for a number of 10 bytes and its entry of 4, so 24 times.
+const textFactor = `32`
+
+// fitsText is the condition that a jsonb's text has at most limit bytes. The text is made only where the binary form does
+// not tell already. pg_column_size is not immutable, so a distributed table makes the text in any case (render).
+func fitsText(merged, limit string, render bool) string {
+	exact := `octet_length((` + merged + `)::text) <= ` + limit
+	if render {
+		return exact
+	}
+	return `(pg_column_size(` + merged + `)::bigint * ` + textFactor + ` <= ` + limit + ` or ` + exact + `)`
+}
+
+func timesText(x shape, p *placeholders, idle, absolute string) (set []string) {
+	ownIdle, ownAbsolute := `s.idle_timeout_ms`, `s.absolute_timeout_ms`
+	created := `(s.created_at at time zone 'utc')`
+	if x.has(shapeIdle) {
+		ownIdle = p.next() + `::bigint`
+		set = append(set, `idle_timeout_ms = `+ownIdle)
+	}
+	if x.has(shapeAbsolute) {
+		ownAbsolute = p.next() + `::bigint`
+		set = append(set, `absolute_timeout_ms = `+ownAbsolute)
+	}
+	if x.has(shapeRenew) {
+		created = nowUTC
+		set = append(set, `created_at = `+now)
+	}
+	next := expiry(`coalesce(`+ownIdle+`, `+idle+`)`, created, `coalesce(`+ownAbsolute+`, `+absolute+`)`)
+	switch {
+	case x.has(shapeRenew | shapeIdle | shapeAbsolute):
+		set = append(set, `expires_at = `+next)
+	case x.has(shapeExtend):
+		set = append(set, `expires_at = greatest(s.expires_at, `+next+`)`)
+	}
+	return set
+}
+
+// saveArgs are the arguments of the text for shape x, in the order in which saveText numbers them.
+func saveArgs(x shape, ref session.Ref, c *session.Change) []any {
+	args := []any{uuid(ref.Key), ref.Hash[:], idleMillis(ref.Policy), absoluteMillis(ref.Policy)}
+	if x.has(shapeDelete) {
+		args = append(args, c.Delete)
+	}
+	if x.has(shapeSet) {
+		args = append(args, objectText(c.Set))
+	}
+	if x.has(shapeLimit) {
+		args = append(args, int64(ref.Policy.MaxBytes))
+	}
+	if x.has(shapeRotate) {
+		args = append(args, c.Rotate[:])
+	}
+	if x.has(shapeOwner) {
+		args = append(args, nullable(*c.Owner))
+	}
+	if x.has(shapeIdle) {
+		args = append(args, ownMillis(*c.Idle))
+	}
+	if x.has(shapeAbsolute) {
+		args = append(args, ownMillis(*c.Absolute))
+	}
+	if x.has(shapeVersion) {
+		args = append(args, c.IfVersion)
+	}
+	return args
+}
+
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// saveManyText merges the data of many rows: arrays of ids, secret hashes, the manager's timeouts, whether to clear, keys to
+// delete (a JSON array, or null), entries to set (a JSON object), how many changes it is that are one here, whether to
+// extend, and the size limit. The rows are locked in the order of their ids before any is written: two statements whose
+// arrays are sorted would still lock in the order of their plans. What is merged is read under that lock, once.
+func saveManyText(table string) string {
+	next := accessExpiry(`q.idle`, `q.absolute`)
+	return `with q as materialized (
+  select * from unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[], $7::text[],
+    $8::bigint[], $9::bool[], $10::bigint[]) as q (id, hash, idle, absolute, clear, del, patch, n, extend, max)
+), held as materialized (
+  select s.id, case when q.clear then '{}'::jsonb else s.data end as data, q.del, q.patch, q.n, q.max,
+    case when q.extend then greatest(s.expires_at, ` + next + `) else s.expires_at end as expires_at
+  from ` + table + ` s join q on q.id = s.id and q.hash = s.secret_hash
+  where s.id = any($1::uuid[]) and ` + alive(`q.absolute`) + ` and jsonb_typeof(s.data) = 'object'
+  order by s.id for no key update of s
+), merged as materialized (
+  select id, n, max, expires_at, case when del is null then data
+    else data - array(select jsonb_array_elements_text(del::jsonb)) end || patch::jsonb as data
+  from held
+)
+update ` + table + ` s set version = s.version + m.n, data = m.data, expires_at = m.expires_at
+from merged m where s.id = m.id and (m.max = 0 or ` + fitsText(`m.data`, `m.max`, false) + `)
+returning ` + savedColumns + `, s.id`
+}

@@ -1,0 +1,95 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// site is what the table runs on.
+type site struct {
+	schema      string
+	channel     string // of its notifications
+	distributed bool
+	batching    bool
+}
+
+const findTable = `select n.nspname, exists (select from pg_extension where extname = 'citus')
+from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`
+
+const findDistribution = `select exists (select from pg_dist_partition where logicalrelid = $1::text::regclass)`
+
+// at returns what the table runs on; the first call that succeeds asks the database.
+func (s *Store) at(ctx context.Context) (*site, error) {
+	if found := s.site.Load(); found != nil {
+		return found, nil
+	}
+	found := new(site)
+	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.look(ctx, conn, found)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("postgres: looking for the table: %w", err)
+	}
+	s.site.Store(found)
+	return found, nil
+}
+
+func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error {
+	var citus bool
+	n, err := query(ctx, conn, s.statement(findTable, s.sql.table), func(v [][]byte) error {
+		found.schema = string(v[0])
+		citus = isTrue(v[1])
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errors.New("there is no table " + s.sql.table + ": run the migrations, or check schema and search path")
+	}
+	if citus {
+		_, err = query(ctx, conn, s.statement(findDistribution, s.sql.table), func(v [][]byte) error {
+			found.distributed = isTrue(v[0])
+			return nil
+		})
+	}
+	s.decide(found)
+	return err
+}
+
+func (s *Store) decide(found *site) {
+	found.distributed = found.distributed || s.opts.distributed == on
+	found.batching = s.opts.batching == on || s.opts.batching == auto && !found.distributed
+	found.channel = channelName(found.schema, s.sql.name)
+}
+
+// maxChannel is how many bytes of a name Postgres keeps.
+const maxChannel = 63
+
+// channelName is that of the notifications for one table: sessions.schema.table, or a hash where that is too long.
+func channelName(schema, table string) string {
+	name := "sessions." + schema + "." + table
+	if len(name) <= maxChannel {
+		return name
+	}
+	return fmt.Sprintf("sessions.%016x", hash64(schema, table))
+}
+
+// hash64 makes the key of an advisory lock or the like from names. Two that meet wait for each other and nothing worse.
+func hash64(names ...string) uint64 {
+	h := fnv.New64a()
+	for _, name := range names {
+		_, _ = h.Write([]byte(name))
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+// lockKey is the key of an advisory lock for the table.
+func (s *Store) lockKey(at *site, purpose, name string) int64 {
+	return int64(hash64("sessions", purpose, at.schema, s.sql.name, name))
+}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/migrations"
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/sqlstore/internal/batch"
+)
+
+// Store keeps sessions in Postgres. Make it with New or Open. All methods are safe for concurrent use.
+type Store struct {
+	pool    *pgxpool.Pool
+	ownPool bool
+	opts    options
+	sql     texts
+	exec    pgx.QueryExecMode
+	site    atomic.Pointer[site]
+	node    string // tells this process's notifications from those of others
+	events  hub
+
+	loads   *batch.Group[loadKey, session.Ref, session.Record]
+	saves   *batch.Group[session.Handle, saveRequest, session.Saved]
+	touches *batch.Group[session.Handle, session.Ref, session.Saved]
+}
+
+var (
+	_ session.Store      = (*Store)(nil)
+	_ session.Locker     = (*Store)(nil)
+	_ session.Inspector  = (*Store)(nil)
+	_ session.Toucher    = (*Store)(nil)
+	_ session.Watcher    = (*Store)(nil)
+	_ session.OwnerStore = (*Store)(nil)
+	_ session.Collector  = (*Store)(nil)
+)
+
+// New returns a store on the pool, which stays the caller's to close. It does not connect: that the table is there is found
+// out by the first call. The error is one of an invalid name.
+func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
+	if pool == nil {
+		return nil, errors.New("postgres: the pool is nil")
+	}
+	config := pool.Config()
+	s := &Store{pool: pool, opts: newOptions(opts, int(config.MaxConns)), node: rand.Text()[:8]}
+	table, err := migrations.NewTable(migrations.Postgres, s.opts.schema, s.opts.table)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s.sql = newTexts(table)
+	s.exec = execMode(config.ConnConfig, s.opts.noPrepare)
+	s.events.listen = s.listen
+	s.makeGroups()
+	return s, nil
+}
+
+// Close ends the pool where Open made it, after waiting for what is in flight.
+func (s *Store) Close() {
+	if s.ownPool {
+		s.pool.Close()
+	}
+}
+
+// execMode is the pool's own, but for the two modes that send values as text: rows are read in binary form.
+func execMode(config *pgx.ConnConfig, noPrepare bool) pgx.QueryExecMode {
+	mode := config.DefaultQueryExecMode
+	text := mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol
+	switch {
+	case !noPrepare && !text:
+		return mode
+	case config.DescriptionCacheCapacity > 0:
+		return pgx.QueryExecModeCacheDescribe
+	}
+	return pgx.QueryExecModeDescribeExec
+}
+
+func (s *Store) makeGroups() {
+	s.loads = batch.New(batch.Options[loadKey, session.Ref, session.Record]{
+		Slots: s.opts.slots, Max: s.opts.max, Timeout: s.opts.timeout,
+		One: s.loadOne, Many: s.loadMany,
+		Key:  func(ref session.Ref) loadKey { return loadKey{ref.Key, ref.Hash} },
+		Join: func(first, _ session.Ref) (session.Ref, bool) { return first, true },
+	})
+	s.saves = batch.New(batch.Options[session.Handle, saveRequest, session.Saved]{
+		Slots: s.opts.slots, Max: s.opts.max, Timeout: s.opts.timeout,
+		One: s.saveRequested, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
+	})
+	s.touches = batch.New(batch.Options[session.Handle, session.Ref, session.Saved]{
+		Slots: s.opts.slots, Max: s.opts.max, Timeout: s.opts.timeout,
+		One: s.touchOne, Many: s.touchMany,
+		Key:  func(ref session.Ref) session.Handle { return ref.Key },
+		Join: func(first, second session.Ref) (session.Ref, bool) { return first, first == second },
+	})
+}
+
+// errAlone is what a batch answers for a request that it surely has not served, and that its caller is to make again alone:
+// one bad row, or one lost connection, then costs its neighbours a little time and nothing else.
+var errAlone = errors.New("postgres: not served by its batch")
+
+// grouped has the request served by the group, or else by alone.
+func grouped[K comparable, Req, Res any](ctx context.Context, use bool, g *batch.Group[K, Req, Res], req Req,
+	alone func(context.Context, Req) (Res, error)) (Res, error) {
+	if !use {
+		return alone(ctx, req)
+	}
+	res, err := g.Do(ctx, req)
+	switch {
+	case err == errAlone:
+		return alone(ctx, req)
+	case errors.Is(err, batch.ErrFull):
+		err = fmt.Errorf("postgres: %w", err)
+	}
+	return res, err
+}
