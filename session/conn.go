@@ -171,14 +171,14 @@ func (c *conn) save() error {
 	s := c.session
 	s.mu.Lock()
 	m, changed := s.m, !s.pending.empty() || s.failed != nil
-	touch := !changed && s.touchDue()
+	touch := !changed && !s.touching && s.touchDue()
 	var ref Ref
 	if touch {
-		ref = s.ref()
+		ref, s.touching = s.ref(), true
 	}
 	s.mu.Unlock()
 	if touch {
-		m.touchSoon(c.Context, ref)
+		m.touchSoon(c.Context, s, ref)
 	}
 	if !changed {
 		return nil

@@ -121,7 +121,7 @@ func (m *Manager) open(ctx context.Context, s *Session, t *token) error {
 }
 
 // touchSoon touches the row in the background, where there is room for that.
-func (m *Manager) touchSoon(ctx context.Context, ref Ref) {
+func (m *Manager) touchSoon(ctx context.Context, s *Session, ref Ref) {
 	select {
 	case m.touches <- struct{}{}:
 	default:
@@ -131,7 +131,9 @@ func (m *Manager) touchSoon(ctx context.Context, ref Ref) {
 		defer func() { <-m.touches }()
 		ctx, cancel := m.detach(ctx)
 		defer cancel()
-		if _, err := m.touch(ctx, ref); err != nil && !errors.Is(err, ErrGone) {
+		saved, err := m.touch(ctx, ref)
+		s.touched(saved, err)
+		if err != nil && !errors.Is(err, ErrGone) {
 			m.config.Logger.WarnContext(ctx, "session: touch failed", "session", ref.Key, "error", err)
 		}
 	})

@@ -309,6 +309,16 @@ func (m *Manager) touch(ctx context.Context, ref Ref) (Saved, error) {
 	return saved, nil
 }
 
+// touched takes in the outcome of a touch in the background, unless something newer is known.
+func (s *Session) touched(saved Saved, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.touching = false
+	if err == nil && !saved.Now.Before(s.meta.now) {
+		s.meta.set(saved)
+	}
+}
+
 // touchDue reports whether an access now extends the expiry by at least a step. s.mu is held.
 func (s *Session) touchDue() bool {
 	if !s.stored || s.dead != nil {

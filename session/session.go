@@ -36,6 +36,7 @@ type Session struct {
 	sealed   bool          // no cookie can be sent any more
 	cookie   cookieState   // what the client has to be told
 	browser  bool          // the cookie is to end with the browser
+	touching bool          // a touch in the background is under way
 	unsure   bool          // a write failed without saying whether it took effect
 	changes  chan struct{} // made by Changes
 }
