@@ -7,25 +7,34 @@ SHELL := /bin/bash
 GO ?= go
 FUZZTIME ?= 3s
 
-.PHONY: test short lint fuzz bench setup help
+# The machine is set up beside the linters, which need the compiler alone.
+MAKEFLAGS += --jobs=2
 
-test: setup lint fuzz ## everything: machine set-up, linters, fuzz targets for seconds, all modules under -race
+.PHONY: test short lint fuzz bench compiler setup image help
+
+test: lint image fuzz ## everything: machine set-up, linters, fuzz targets for seconds, all modules under -race
 	.ci/with-postgres $(GO) test -race -shuffle=on -p 2 -timeout 15m work
 
 short: ## the root module alone, without Docker
 	$(GO) test -race -shuffle=on -short ./...
 
-lint: ## gofmt, go vet, staticcheck, govulncheck, in all modules of go.work
+lint: compiler ## gofmt, go vet, staticcheck, govulncheck, in all modules of go.work
 	.ci/lint
 
-fuzz: ## every fuzz target for FUZZTIME (make fuzz FUZZTIME=1m)
+fuzz: compiler ## every fuzz target for FUZZTIME (make fuzz FUZZTIME=1m)
 	.ci/fuzz $(FUZZTIME)
 
-bench: setup ## this library beside its peers; docs/performance.md explains the figures
+bench: image ## this library beside its peers; docs/performance.md explains the figures
 	cd testing/bench && ../../.ci/with-postgres $(GO) run .
 
-setup: ## install what the tests need, where that is missing and may be installed
-	.ci/setup
+compiler:
+	.ci/setup compiler
+
+setup: compiler ## install what the tests need, where that is missing and may be installed
+	.ci/setup tests
+
+image: setup
+	.ci/with-postgres true
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
