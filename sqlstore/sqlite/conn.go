@@ -36,17 +36,32 @@ func connect(ctx context.Context, l location, r role, busy time.Duration, templa
 		return nil, openError(l, err)
 	}
 	c := &conn{raw: raw, row: make([]driver.Value, maxColumns)}
-	if err := c.script("pragma busy_timeout=0"); err != nil {
+	err = c.script("pragma busy_timeout=0")
+	if err == nil && r == writing {
+		err = c.checkWritable()
+	}
+	if err != nil {
 		return nil, errors.Join(openError(l, err), raw.Close())
 	}
 	return c, nil
 }
 
+var errReadOnly = errors.New("it is read-only")
+
+// checkWritable: the database opens a file that it must not write for reading, and says nothing.
+func (c *conn) checkWritable() error {
+	ro, err := c.raw.(interface{ IsReadOnly(string) (bool, error) }).IsReadOnly("main")
+	if err == nil && ro {
+		err = errReadOnly
+	}
+	return err
+}
+
 func openError(l location, err error) error {
-	switch code(err) {
-	case lib.SQLITE_NOTADB:
+	switch c := code(err); {
+	case c == lib.SQLITE_NOTADB:
 		return fmt.Errorf("sqlite: %s is no SQLite database: %w", l, err)
-	case lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:
+	case c == lib.SQLITE_CANTOPEN, c == lib.SQLITE_READONLY, err == errReadOnly:
 		return fmt.Errorf("sqlite: %s cannot be opened for writing, look at the rights of file and directory: %w", l, err)
 	}
 	return fmt.Errorf("sqlite: opening %s: %w", l, err)

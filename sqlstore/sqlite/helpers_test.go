@@ -109,3 +109,5 @@ func created(t testing.TB, s *Store, change session.Change) session.Ref {
 	}
 	return ref
 }
+
+func collectNow() session.CollectOptions { return session.CollectOptions{Pause: -1} }

@@ -148,11 +148,12 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 
 func (c connector) Driver() driver.Driver { return new(modernc.Driver) }
 
-// Close waits for what is under way and closes the connections. What comes later fails.
+// Close waits for what is under way and closes the connections. What comes later fails. A second Close does nothing.
 func (s *Store) Close() error {
-	err := errors.Join(s.writer.close(), s.readers.close())
-	if err != nil {
-		return fmt.Errorf("sqlite: closing %s: %w", s.at, err)
-	}
-	return nil
+	s.closing.Do(func() {
+		if err := errors.Join(s.writer.close(), s.readers.close()); err != nil {
+			s.closed = fmt.Errorf("sqlite: closing %s: %w", s.at, err)
+		}
+	})
+	return s.closed
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"sync"
 
 	"github.com/simples-go/sessions/internal/broadcast"
 	"github.com/simples-go/sessions/session"
@@ -17,6 +18,9 @@ type Store struct {
 	group   *batch.Group[*write, *write, outcome]
 	ended   broadcast.Broadcast[session.Event]
 	poll    poller
+
+	closing sync.Once
+	closed  error
 }
 
 var (

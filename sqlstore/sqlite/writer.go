@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -105,9 +104,6 @@ func (c *conn) relax(relaxed bool) error {
 func (w *writer) close() error {
 	w.slot <- struct{}{}
 	defer func() { <-w.slot }()
-	if w.closed {
-		return errors.New("sqlite: closed twice")
-	}
 	w.closed = true
 	if w.conn == nil {
 		return nil
