@@ -1,0 +1,394 @@
+package session_test
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"math"
+	"math/big"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func TestMap(t *testing.T) {
+	s := newSite(t).m.Create()
+	if s.Changed() || s.Len() != 0 || s.Has("a") {
+		t.Error("a new session is not empty and unchanged")
+	}
+	for _, key := range []string{"b", "a", ""} {
+		if err := s.Set(key, len(key)); err != nil {
+			t.Error(err)
+		}
+	}
+	wantKeys(t, s.Keys(), "", "a", "b")
+	if s.Len() != 3 || !s.Has("") || !s.Changed() {
+		t.Errorf("%d entries, changed %v", s.Len(), s.Changed())
+	}
+	all := maps.Collect(s.All())
+	if len(all) != 3 || string(all["a"]) != "1" {
+		t.Errorf("All: %s", all)
+	}
+	if err := s.Delete("a"); err != nil || s.Has("a") {
+		t.Errorf("after Delete: %v, still there %v", err, s.Has("a"))
+	}
+	if err := s.Clear(); err != nil || s.Len() != 0 {
+		t.Errorf("after Clear: %v, %d entries", err, s.Len())
+	}
+}
+
+// All is as it was at its call, can be left early, and the text that it gives belongs to the caller.
+func TestAllIsASnapshot(t *testing.T) {
+	site := newSite(t)
+	s := site.open(site.stored("a", "b", "c"))
+	all := s.All()
+	site.ok(s.Delete("c"))
+	var seen []string
+	for key, raw := range all {
+		clear(raw)
+		site.ok(s.Set("new"+key, 1))
+		if seen = append(seen, key); len(seen) == 2 {
+			break
+		}
+	}
+	wantKeys(t, seen, "a", "b")
+	if raw, ok := s.Raw("a"); !ok || string(raw) != `"a's value"` {
+		t.Errorf("the session's own text was changed: %q", raw)
+	}
+	if n := len(maps.Collect(all)); n != 3 {
+		t.Errorf("All has %d entries after all, want 3", n)
+	}
+}
+
+// changedCases say what marks a session as changed.
+var changedCases = []struct {
+	name string
+	do   func(*session.Session) error
+	want bool
+}{
+	{"nothing", func(*session.Session) error { return nil }, false},
+	{"reads", func(s *session.Session) error {
+		s.Keys()
+		s.ID()
+		_, err := session.Get[string](s, "a")
+		return err
+	}, false},
+	{"Set", func(s *session.Session) error { return s.Set("a", 1) }, true},
+	{"Set of the same", func(s *session.Session) error { return s.Set("a", "a's value") }, true},
+	{"Delete", func(s *session.Session) error { return s.Delete("a") }, true},
+	{"Delete of nothing", func(s *session.Session) error { return s.Delete("b") }, false},
+	{"Clear", (*session.Session).Clear, true},
+	{"Pop", func(s *session.Session) error { _, err := session.Pop[string](s, "a"); return err }, true},
+	{"Pop of nothing", func(s *session.Session) error { _, err := session.Pop[string](s, "b"); return err }, false},
+	{"Generate", (*session.Session).Generate, true},
+	{"Renew", (*session.Session).Renew, true},
+	{"SetTimeout", func(s *session.Session) error { return s.SetTimeout(time.Minute) }, true},
+	{"SetAbsoluteTimeout", func(s *session.Session) error { return s.SetAbsoluteTimeout(2 * time.Hour) }, true},
+	{"SetOwner", func(s *session.Session) error { return s.SetOwner("ann") }, true},
+}
+
+func TestChanged(t *testing.T) {
+	for _, c := range changedCases {
+		t.Run(c.name, func(t *testing.T) {
+			site := newSite(t)
+			s := site.open(site.stored("a"))
+			if s.Changed() {
+				t.Error("changed by Load")
+			}
+			site.ok(c.do(s))
+			if s.Changed() != c.want {
+				t.Errorf("Changed is %v, want %v", s.Changed(), c.want)
+			}
+			site.ok(s.Save(t.Context()))
+			if s.Changed() {
+				t.Error("changed after Save")
+			}
+		})
+	}
+}
+
+// Clear of a session that is seen to be empty is no change.
+func TestClearOfNothing(t *testing.T) {
+	site := newSite(t)
+	s := site.open(site.stored())
+	if err := s.Clear(); err != nil || s.Changed() {
+		t.Errorf("%v, changed %v", err, s.Changed())
+	}
+}
+
+func TestClearRemovesUnseenKeys(t *testing.T) {
+	site := newSite(t)
+	mine := site.open(site.stored("seen"))
+	other := site.open(mine)
+	site.ok(errors.Join(other.Set("unseen", 1), other.Save(t.Context())))
+	site.ok(errors.Join(mine.Clear(), mine.Set("after", 1), mine.Save(t.Context())))
+	wantKeys(t, site.open(mine).Keys(), "after")
+}
+
+// A failed Set changes nothing, and comes back once from Save, before anything is written.
+func TestFailedSetComesBackFromSave(t *testing.T) {
+	site := newSite(t)
+	s := site.open(site.stored("a"))
+	site.store.taken()
+	site.ok(s.Set("good", 1))
+	wantIs(t, "Set", s.Set("a", make(chan int)), session.ErrValue)
+	wantIs(t, "Set", s.Set("b\x00", 1), session.ErrValue)
+	if got, err := session.Get[string](s, "a"); err != nil || got != "a's value" {
+		t.Errorf("a is %q, %v", got, err)
+	}
+	wantIs(t, "Save", s.Save(t.Context()), session.ErrValue)
+	wantEvents(t, site.store)
+	if !s.Changed() || !s.Has("good") {
+		t.Error("the good change is not pending any more")
+	}
+	site.ok(s.Save(t.Context()))
+	wantKeys(t, site.open(s).Keys(), "a", "good")
+}
+
+// What is set is encoded then and there.
+func TestValuesDoNotChangeAfterSet(t *testing.T) {
+	site := newSite(t)
+	s := site.m.Create()
+	list, raw, object := []int{1, 2}, json.RawMessage(`"raw"`), map[string]int{"n": 1}
+	site.ok(errors.Join(s.Set("list", list), s.Set("raw", raw), s.Set("object", object)))
+	list[0], raw[1], object["n"] = 9, 'X', 9
+	check := func(when string) {
+		gotList, _ := session.Get[[]int](s, "list")
+		gotRaw, _ := session.Get[string](s, "raw")
+		gotObject, _ := session.Get[map[string]int](s, "object")
+		if !slices.Equal(gotList, []int{1, 2}) || gotRaw != "raw" || gotObject["n"] != 1 {
+			t.Errorf("%s: %v %q %v", when, gotList, gotRaw, gotObject)
+		}
+		gotList[0] = 9
+		if text, ok := s.Raw("raw"); ok {
+			text[1] = 'X'
+		}
+		if value, err := session.Get[json.RawMessage](s, "raw"); err == nil {
+			value[1] = 'X'
+		}
+	}
+	check("before the save")
+	check("after what was read was changed")
+	site.ok(s.Save(t.Context()))
+	check("after the save")
+	site.ok(s.Load(t.Context()))
+	check("after a load")
+}
+
+func TestTypedAccess(t *testing.T) {
+	type user struct {
+		Name string
+		Tags []string `json:"tags,omitempty"`
+	}
+	site := newSite(t)
+	s := site.m.Create()
+	huge, _ := new(big.Int).SetString("1234567890123456789012345678901234567890", 10)
+	site.ok(errors.Join(s.Set("user", user{Name: "Ann", Tags: []string{"x"}}), s.Set("int", int64(math.MaxInt64)),
+		s.Set("uint", uint64(math.MaxUint64)), s.Set("huge", huge), s.Set("float", 0.1), s.Set("nil", nil),
+		s.Set("time", time.Unix(0, 0).UTC()), s.Set("bytes", []byte{0, 255}), s.Set("quote", "\"\\\u2028<&")))
+	for _, when := range []string{"pending", "saved", "loaded"} {
+		wantEntry(t, when, s, "int", int64(math.MaxInt64))
+		wantEntry(t, when, s, "uint", uint64(math.MaxUint64))
+		wantEntry(t, when, s, "float", 0.1)
+		wantEntry(t, when, s, "quote", "\"\\\u2028<&")
+		wantEntry(t, when, s, "absent", 0)
+		wantEntry(t, when, s, "huge", json.Number(huge.String()))
+		wantEntry[any](t, when, s, "nil", nil)
+		wantEntry(t, when, s, "time", time.Unix(0, 0).UTC())
+		if u, err := session.Get[user](s, "user"); err != nil || u.Name != "Ann" || len(u.Tags) != 1 {
+			t.Errorf("%s: user %v, %v", when, u, err)
+		}
+		if b, err := session.Get[[]byte](s, "bytes"); err != nil || !slices.Equal(b, []byte{0, 255}) {
+			t.Errorf("%s: bytes %v, %v", when, b, err)
+		}
+		if when == "pending" {
+			site.ok(s.Save(t.Context()))
+		} else {
+			s = site.open(s)
+		}
+	}
+	if !s.Has("nil") {
+		t.Error("an entry that is null is an entry")
+	}
+}
+
+func wantEntry[T comparable](t *testing.T, when string, r session.Reader, key string, want T) {
+	t.Helper()
+	if got, err := session.Get[T](r, key); err != nil || got != want {
+		t.Errorf("%s: %s is %v, %v; want %v", when, key, got, err, want)
+	}
+}
+
+func TestEntryOfAnotherType(t *testing.T) {
+	s := newSite(t).m.Create()
+	if err := s.Set("name", "Ann"); err != nil {
+		t.Fatal(err)
+	}
+	n, err := session.Get[int](s, "name")
+	if err == nil || n != 0 {
+		t.Errorf("Get: %d, %v; want an error and zero", n, err)
+	}
+	if _, err := session.Pop[int](s, "name"); err == nil || !s.Has("name") {
+		t.Errorf("Pop: %v, still there %v; what does not decode has to stay", err, s.Has("name"))
+	}
+	wantIs(t, "Save", s.Save(t.Context()), nil)
+}
+
+func TestTypedKeys(t *testing.T) {
+	site := newSite(t)
+	theme := session.NewKey("theme", "light")
+	s := site.m.Create()
+	for _, want := range []string{"light", "dark", "light"} {
+		if got, err := theme.Get(s); err != nil || got != want {
+			t.Errorf("theme %q, %v; want %q", got, err, want)
+		}
+		if want == "dark" {
+			site.ok(theme.Delete(s))
+		} else {
+			site.ok(theme.Set(s, "dark"))
+		}
+	}
+	site.ok(errors.Join(theme.Delete(s), s.Set("theme", 1)))
+	if got, err := theme.Get(s); err == nil || got != "" {
+		t.Errorf("an entry of another type: %q, %v", got, err)
+	}
+	if theme.Name() != "theme" {
+		t.Errorf("name %q", theme.Name())
+	}
+}
+
+func TestPopShowsOnce(t *testing.T) {
+	site := newSite(t)
+	b := site.browser(site.stored("flash"))
+	var shown []string
+	for range 2 {
+		b.use(func(s *session.Session) error {
+			text, err := session.Pop[string](s, "flash")
+			shown = append(shown, text)
+			return err
+		})
+	}
+	if !slices.Equal(shown, []string{"flash's value", ""}) {
+		t.Errorf("shown %q", shown)
+	}
+}
+
+// Load brings what is stored and leaves what is pending on top of it.
+func TestLoadKeepsPending(t *testing.T) {
+	site := newSite(t)
+	mine := site.open(site.stored("a", "b", "c"))
+	other := site.open(mine)
+	site.ok(errors.Join(mine.Set("a", "mine"), mine.Delete("b"), mine.SetOwner("me"), mine.SetTimeout(time.Minute)))
+	site.ok(errors.Join(other.Set("a", "other"), other.Set("b", "other"), other.Set("c", "other"), other.Set("d", "other"),
+		other.SetOwner("other"), other.Save(t.Context())))
+	site.ok(mine.Load(t.Context()))
+	wantKeys(t, mine.Keys(), "a", "c", "d")
+	wantEntry(t, "after Load", mine, "a", "mine")
+	wantEntry(t, "after Load", mine, "c", "other")
+	if mine.Owner() != "me" || mine.Timeout() != time.Minute || !mine.Changed() {
+		t.Errorf("owner %q, timeout %v, changed %v", mine.Owner(), mine.Timeout(), mine.Changed())
+	}
+	site.ok(mine.Save(t.Context()))
+	wantKeys(t, site.open(mine).Keys(), "a", "c", "d")
+}
+
+func TestLoadKeepsClear(t *testing.T) {
+	site := newSite(t)
+	mine := site.open(site.stored("a"))
+	other := site.open(mine)
+	site.ok(errors.Join(mine.Clear(), mine.Set("mine", 1)))
+	site.ok(errors.Join(other.Set("b", 1), other.Save(t.Context()), mine.Load(t.Context())))
+	wantKeys(t, mine.Keys(), "mine")
+}
+
+// A session that belongs to a request takes no changes after its handler has returned, and can still be read.
+func TestClosedAfterTheHandler(t *testing.T) {
+	site := newSite(t)
+	b := site.browser(site.stored("a"))
+	var s *session.Session
+	b.use(func(of *session.Session) error { s = of; return nil })
+	site.store.taken()
+	for name, err := range map[string]error{
+		"Set": s.Set("b", 1), "Delete": s.Delete("a"), "Clear": s.Clear(), "Generate": s.Generate(), "Renew": s.Renew(),
+		"SetOwner": s.SetOwner("x"), "SetTimeout": s.SetTimeout(time.Minute), "Save": s.Save(t.Context()),
+		"SetAbsoluteTimeout": s.SetAbsoluteTimeout(time.Hour), "SetBrowserSession": s.SetBrowserSession(true),
+		"Update": s.Update(t.Context()), "Destroy": s.Destroy(t.Context()), "Modify": increment(s),
+	} {
+		if !errors.Is(err, session.ErrClosed) {
+			t.Errorf("%s: %v, want ErrClosed", name, err)
+		}
+	}
+	wantEvents(t, site.store)
+	wantKeys(t, s.Keys(), "a")
+	wantKeys(t, b.keys(), "a")
+}
+
+func TestNewSessionTellsOfItself(t *testing.T) {
+	site := newSite(t)
+	s := site.m.Create()
+	if !s.New() || !s.Expiration().IsZero() || s.Version() != 0 || s.Err() != nil || s.Store() != session.Store(site.store) {
+		t.Errorf("new %v, expires %v, version %d, %v", s.New(), s.Expiration(), s.Version(), s.Err())
+	}
+	id, handle := s.ID(), s.Handle()
+	site.ok(errors.Join(s.Set("a", 1), s.Save(t.Context())))
+	if s.New() || s.Expiration().IsZero() || s.Version() != 1 || !s.ID().Equal(id) || s.Handle() != handle {
+		t.Errorf("new %v, expires %v, version %d, same id %v", s.New(), s.Expiration(), s.Version(), s.ID().Equal(id))
+	}
+}
+
+// The version says what this connection has seen whole: it does not go on over somebody else's change.
+func TestVersion(t *testing.T) {
+	site := newSite(t)
+	mine := site.open(site.stored("a"))
+	other := site.open(mine)
+	save := func(s *session.Session, want int64) {
+		t.Helper()
+		site.ok(errors.Join(s.Set("k", 1), s.Save(t.Context())))
+		if s.Version() != want {
+			t.Errorf("version %d, want %d", s.Version(), want)
+		}
+	}
+	save(mine, 2)
+	save(other, 1)
+	site.ok(other.Update(t.Context()))
+	save(mine, 2)
+	site.ok(mine.Load(t.Context()))
+	save(mine, 5)
+}
+
+func TestManagerWithoutRequests(t *testing.T) {
+	site := newSite(t)
+	made := site.m.Create()
+	_, err := site.m.Open(t.Context(), made.ID().Reveal())
+	wantIs(t, "Open before the save", err, session.ErrGone)
+	site.ok(errors.Join(made.Set("a", 1), made.Save(t.Context())))
+	wantKeys(t, site.open(made).Keys(), "a")
+	wantKeys(t, site.browser(made).keys(), "a")
+	_, err = site.m.Open(t.Context(), "")
+	wantIs(t, "Open of nothing", err, session.ErrGone)
+	site.store.failBefore(errDown, "load")
+	_, err = site.m.Open(t.Context(), made.ID().Reveal())
+	if !errors.Is(err, errDown) || errors.Is(err, session.ErrGone) {
+		t.Errorf("Open with the database down: %v", err)
+	}
+}
+
+func TestContextWithoutSession(t *testing.T) {
+	site := newSite(t)
+	defer func() {
+		if text, _ := recover().(string); text == "" {
+			t.Error("FromContext without a middleware does not panic with a text")
+		}
+	}()
+	if _, ok := session.Lookup(t.Context()); ok {
+		t.Error("Lookup found a session")
+	}
+	if _, ok := site.m.Lookup(t.Context()); ok {
+		t.Error("Manager.Lookup found a session")
+	}
+	r, _ := http.NewRequest(http.MethodGet, "/", nil)
+	session.FromContext(r.Context())
+}
