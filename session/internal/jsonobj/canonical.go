@@ -446,10 +446,31 @@ func Unquote(quoted []byte) []byte {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return inner
 	}
-	text, _, err := appendUnquoted(nil, quoted, 0)
-	if err != nil {
-		// Rows written by others may hold lone surrogates, which no Go string can.
-		return inner
+	if text, _, err := appendUnquoted(nil, quoted, 0); err == nil {
+		return text
+	}
+	return unquoteLone(quoted)
+}
+
+// unquoteLone decodes a string that has lone surrogates, as rows written by others may. No Go string can spell these: each
+// becomes the three bytes that it would have in UTF-8, so that no two keys are taken for one.
+func unquoteLone(quoted []byte) []byte {
+	var text []byte
+	for i := 1; i < len(quoted)-1; {
+		if quoted[i] != '\\' {
+			text = append(text, quoted[i])
+			i++
+			continue
+		}
+		r, n, err := unescape(quoted[i:])
+		if err == nil {
+			text = utf8.AppendRune(text, r)
+			i += n
+			continue
+		}
+		r, _ = hex4(quoted[i:])
+		text = append(text, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
+		i += 6
 	}
 	return text
 }
