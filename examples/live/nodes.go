@@ -155,7 +155,9 @@ func (n *node) everywhere(ctx context.Context, tabs map[session.Handle][]*tab) (
 	return all, nil
 }
 
-func compareSeats(a, b seat) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Name, b.Name)) }
+func compareSeats(a, b seat) int {
+	return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Name, b.Name))
+}
 
 // leave deletes the node's session.
 func (n *node) leave(ctx context.Context) error {

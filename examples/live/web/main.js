@@ -1,0 +1,234 @@
+// The page: it shows what the socket tells, and by HTTP what there is where no socket is open.
+import * as api from "./api.js";
+import { $ } from "./dom.js";
+import { showEntries } from "./entries.js";
+import { asJSON, typeOf } from "./json.js";
+import { log } from "./log.js";
+import { showTabs, showUser } from "./people.js";
+import { Live } from "./socket.js";
+import { onExpired, showTime } from "./time.js";
+
+const COUNTER = "counter";
+const tab = [...crypto.getRandomValues(new Uint8Array(4))].map((n) => (n % 36).toString(36)).join("");
+const live = new Live(tab);
+
+let shown = null; // the session as last told
+let ended = false;
+const mine = new Set(); // keys that this tab has changed and not yet seen changed
+
+const bySocket = () => document.querySelector("input[name=by]:checked").value === "socket";
+
+// Showing
+
+function show(session) {
+  if (shown) tellChanges(shown.data, session.data);
+  shown = session;
+  const unsaved = session.changed;
+  $("state").textContent = session.new ? "new, nothing stored" : unsaved ? "unsaved changes" : "stored";
+  $("state").className = session.new ? "tag new" : unsaved ? "tag unsaved-tag" : "tag";
+  $("unsaved").hidden = !unsaved;
+  const count = JSON.stringify(session.data[COUNTER] ?? 0);
+  $("counter").textContent = count;
+  $("counter").classList.toggle("long", count.length > 9);
+  showTime(session);
+  showEntries(session.data, { set, remove });
+}
+
+function tellChanges(before, after) {
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [from, to] = [before, after].map((data) => (Object.hasOwn(data, key) ? JSON.stringify(data[key]) : undefined));
+    if (from === to) continue;
+    const kind = mine.delete(key) ? "here" : "elsewhere";
+    const where = kind === "here" ? "" : ", by another tab or node";
+    if (to === undefined) log(kind, [key], ` deleted${where}`);
+    else log(kind, [key], " = ", [short(to)], where);
+  }
+}
+
+// settle saves what the socket has not saved, since it would be lost with the socket's token.
+function settle() {
+  if (!shown?.changed || !live.open) return;
+  live.send('{"save":true}');
+  return new Promise((resolve) => {
+    live.addEventListener("session", resolve, { once: true });
+    live.addEventListener("closed", resolve, { once: true });
+    live.addEventListener("problem", resolve, { once: true });
+  });
+}
+
+const short = (text) => (text.length > 80 ? text.slice(0, 80) + "…" : text);
+
+async function refresh() {
+  if (live.open) live.send('{"load":true}');
+  else show(await api.session());
+}
+
+async function refreshUser() {
+  if (!ended) showUser(await api.user(), end);
+}
+
+function showProblem(error) {
+  $("problem").textContent = error.message ?? error;
+  $("problem").hidden = false;
+  log("error", String(error.message ?? error));
+}
+
+// attempt runs a change and shows its error. It reports whether there was none.
+async function attempt(change) {
+  $("problem").hidden = true;
+  try {
+    await change();
+    return true;
+  } catch (error) {
+    mine.clear();
+    showProblem(error);
+    return false;
+  }
+}
+
+// Changing
+
+const set = (key, json) => edit(key, `{"set":{"key":${JSON.stringify(key)},"value":${json}}}`, () => api.set(key, json));
+const remove = (key) => edit(key, JSON.stringify({ delete: key }), () => api.remove(key));
+const increment = (key) => edit(key, JSON.stringify({ increment: key }), () => api.increment(key));
+
+function edit(key, message, request) {
+  return attempt(async () => {
+    mine.add(key);
+    if (bySocket()) return live.send(message);
+    await request();
+    await refresh();
+  });
+}
+
+const end = (handle) => attempt(async () => {
+  await api.endSession(handle);
+  log("here", "ended another session of yours");
+  await refreshUser();
+});
+
+function plusMany() {
+  return attempt(async () => {
+    mine.add(COUNTER);
+    const before = performance.now();
+    const all = Array.from({ length: 64 }, () => api.increment(COUNTER));
+    await Promise.all(all);
+    log("here", `64 increments in ${Math.round(performance.now() - before)} ms`);
+    await refresh();
+  });
+}
+
+// begin starts over, after the session's end or the socket's.
+async function begin() {
+  ended = false;
+  shown = null;
+  mine.clear();
+  $("ended").hidden = true;
+  await attempt(async () => {
+    show(await api.session());
+    log("info", shown.new ? "a new session: no row, no cookie yet" : "the session was found");
+    await refreshUser();
+  });
+  live.start();
+}
+
+// The socket
+
+const STATES = { live: "live", connecting: "connecting", ended: "ended", off: "HTTP only" };
+
+live.addEventListener("state", ({ detail: { state } }) => {
+  $("status").textContent = STATES[state];
+  $("status").dataset.state = state;
+  $("connect").textContent = state === "off" || state === "ended" ? "Connect" : "Disconnect";
+  document.querySelector("input[value=socket]").disabled = state === "off";
+  if (state === "live") log("info", "socket open");
+  else showTabs([], tab);
+});
+live.addEventListener("session", ({ detail }) => show(detail));
+live.addEventListener("tabs", ({ detail }) => showTabs(detail, tab));
+live.addEventListener("problem", ({ detail }) => {
+  mine.clear();
+  showProblem(detail);
+});
+live.addEventListener("closed", ({ detail: { code, reason, rotated } }) => {
+  const why = reason ? `: ${reason}` : "";
+  if (rotated) return log("info", `socket closed with ${code}${why}, opening it with the new token`);
+  if (code !== 4001) return log("error", `socket lost (${code}${why}), trying again`);
+  ended = true;
+  log("end", `socket closed with ${code}${why}`);
+  $("ended-code").textContent = code;
+  $("ended-reason").textContent = reason;
+  $("ended").hidden = false;
+});
+
+// Buttons and forms
+
+$("add").onsubmit = async (event) => {
+  event.preventDefault();
+  if (!(await set($("add-key").value, asJSON($("add-value").value)))) return;
+  event.target.reset();
+  $("add-type").textContent = "";
+  $("add-key").focus();
+};
+$("add-value").oninput = ({ target }) => {
+  $("add-type").textContent = target.value === "" ? "" : `(${typeOf(asJSON(target.value))})`;
+};
+$("save").onclick = () => attempt(() => live.send('{"save":true}'));
+$("load").onclick = () => attempt(() => live.send('{"load":true}'));
+$("plus").onclick = () => increment(COUNTER);
+$("plus-many").onclick = plusMany;
+$("rotate").onclick = () => attempt(async () => {
+  await settle();
+  await api.rotate();
+  log("here", "rotated: a new token, the old one is dead");
+  if (!live.open) await refresh();
+});
+$("destroy").onclick = () => attempt(async () => {
+  await api.destroy();
+  log("here", "logged out");
+  if (!live.open) await refresh();
+});
+$("timeout").onchange = ({ target }) => attempt(async () => {
+  await api.setIdleTimeout(Number(target.value));
+  log("here", `idle timeout: ${target.selectedOptions[0].text}`);
+  target.blur();
+  await refresh();
+});
+$("restart").onclick = begin;
+$("connect").onclick = () => ($("connect").textContent === "Connect" ? begin() : live.stop());
+$("sign-in").onsubmit = (event) => {
+  event.preventDefault();
+  attempt(async () => {
+    await settle();
+    await api.signIn($("name").value);
+    log("here", "signed in, with a new token");
+    await refreshUser();
+    if (!live.open) await refresh();
+  });
+};
+$("end-others").onclick = () => attempt(async () => {
+  const { ended } = await api.endOthers();
+  log("here", `ended ${ended} other session${ended === 1 ? "" : "s"} of yours`);
+  await refreshUser();
+});
+for (const choice of document.querySelectorAll("input[name=by]")) choice.onchange = showChoice;
+
+function showChoice() {
+  $("by-text").textContent = bySocket()
+    ? "A change goes to the socket's session, and to the database when you save, count, or close the tab."
+    : "A change is a request, saved before its response begins.";
+}
+
+// Time
+
+onExpired(() => attempt(refresh));
+setInterval(() => {
+  if (!document.hidden && live.open) live.send('{"load":true}');
+}, 10_000);
+setInterval(() => {
+  if (!document.hidden && live.open) refreshUser().catch(() => {}); // a lost server is told by the socket
+}, 5_000);
+
+$("node").textContent = location.host;
+showChoice();
+begin();
