@@ -13,6 +13,9 @@ func TestGoBlocks(t *testing.T) {
 	dir, env := workspace(t)
 	var tests []string
 	for _, b := range blocks(t, "go") {
+		if strings.HasPrefix(b.args, "file=") && hasShell(blocksOf(t, b.page)) {
+			continue // compiled where the page's shell blocks are run
+		}
 		src, err := wrap(b)
 		if err != nil {
 			t.Errorf("%s:%d: %v", b.page, b.line, err)

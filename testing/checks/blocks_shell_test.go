@@ -24,7 +24,7 @@ func TestShellBlocks(t *testing.T) {
 	p := newProxy(t)
 	bin := commands(t)
 	for _, page := range pages(t) {
-		blocks := parseBlocks(page, readFile(t, filepath.Join(top(t), page)))
+		blocks := blocksOf(t, page)
 		if !hasShell(blocks) {
 			continue
 		}
@@ -32,6 +32,9 @@ func TestShellBlocks(t *testing.T) {
 			box := newSandbox(t, p, bin)
 			for _, b := range blocks {
 				box.do(t, b)
+			}
+			if box.goFiles {
+				box.run(t, block{page: page, text: "go vet ./..."})
 			}
 		})
 	}
@@ -65,6 +68,8 @@ type sandbox struct {
 	env    []string
 	port   string
 	output string // of the block before
+
+	goFiles bool // the page has written some
 }
 
 func newSandbox(t *testing.T, p proxy, bin string) *sandbox {
@@ -101,6 +106,7 @@ func (s *sandbox) do(t *testing.T, b block) {
 	case b.elsewhere():
 	case isFile:
 		writeFile(t, filepath.Join(s.dir, file), b.text)
+		s.goFiles = s.goFiles || b.lang == "go"
 	case b.lang == "sh" && b.args == "background":
 		s.start(t, b)
 	case b.lang == "sh":

@@ -87,25 +87,12 @@ func undocumentedSpec(d *ast.GenDecl, spec ast.Spec) []string {
 		if s.Name.IsExported() && s.Doc == nil && d.Doc == nil {
 			return []string{s.Name.Name}
 		}
-		if i, ok := s.Type.(*ast.InterfaceType); ok && s.Name.IsExported() {
-			return undocumentedMethods(s.Name.Name, i)
-		}
 	case *ast.ValueSpec:
 		if s.Names[0].IsExported() && s.Doc == nil && s.Comment == nil && d.Doc == nil {
 			return []string{s.Names[0].Name}
 		}
 	}
 	return nil
-}
-
-func undocumentedMethods(of string, i *ast.InterfaceType) []string {
-	var names []string
-	for _, method := range i.Methods.List {
-		if len(method.Names) > 0 && method.Doc == nil && method.Comment == nil {
-			names = append(names, of+"."+method.Names[0].Name)
-		}
-	}
-	return names
 }
 
 // TestPackagesAreDocumented: every package says in its comment what it is for.

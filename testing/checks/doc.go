@@ -9,8 +9,8 @@
 //   - go: compiled and vetted. A block with a package clause is a file of its own; where it has an Example with an Output
 //     comment it is run. Other blocks are declarations or the inside of a function that has the usual variables:
 //     ctx, w, r, s, store, sessions, mux, pool, t, and those that fragments_test.go lists.
-//   - go file=NAME: the same, and written into the page's directory for its shell blocks. The files of a page that stand
-//     in one folder are one package.
+//   - go file=NAME: written into the page's directory for its shell blocks, and vetted there. On a page without shell
+//     blocks, the files of one folder are one package.
 //   - sh: run by bash -euo pipefail, the blocks of a page in order and in one directory that is empty at first. This
 //     repository is what the go command finds as github.com/simples-go/sessions, and both commands are in the PATH.
 //   - sh background: started, waited for until it listens, and ended after the page's last block.

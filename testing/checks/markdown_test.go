@@ -61,12 +61,17 @@ func pages(t testing.TB) []string {
 	return withExt(tracked(t), ".md")
 }
 
+func blocksOf(t testing.TB, page string) []block {
+	t.Helper()
+	return parseBlocks(page, readFile(t, filepath.Join(top(t), page)))
+}
+
 // blocks returns the blocks of all pages that are of a language and have no note.
 func blocks(t testing.TB, lang string) []block {
 	t.Helper()
 	var out []block
 	for _, page := range pages(t) {
-		for _, b := range parseBlocks(page, readFile(t, filepath.Join(top(t), page))) {
+		for _, b := range blocksOf(t, page) {
 			if b.lang == lang && b.note == "" {
 				out = append(out, b)
 			}
@@ -103,7 +108,7 @@ var checked = map[string]bool{
 // TestBlocksSayWhatTheyAre: a block without a language, or of one that nothing checks, would be one that nobody runs.
 func TestBlocksSayWhatTheyAre(t *testing.T) {
 	for _, page := range pages(t) {
-		for _, b := range parseBlocks(page, readFile(t, filepath.Join(top(t), page))) {
+		for _, b := range blocksOf(t, page) {
 			if _, ok := checked[b.lang]; !ok {
 				t.Errorf("%s:%d: a block of language %q", page, b.line, b.lang)
 			}

@@ -14,7 +14,7 @@ import (
 // TestReadmesCommands: the README names two commands for a clone, and these are the ones.
 func TestReadmesCommands(t *testing.T) {
 	var got []string
-	for _, b := range parseBlocks("README.md", readFile(t, filepath.Join(top(t), "README.md"))) {
+	for _, b := range blocksOf(t, "README.md") {
 		if b.lang == "sh" && strings.HasPrefix(b.note, "run by") {
 			got = append(got, strings.TrimSpace(b.text))
 		}
