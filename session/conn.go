@@ -89,7 +89,7 @@ func (c *conn) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	c.writer = writer{ResponseWriter: w, c: c, kept: w.Header()}
 	c.request = r
 	c.socket = isUpgrade(r)
-	if err := c.start(r); err != nil {
+	if err := c.shallow(func() error { return c.start(r) }); err != nil {
 		w.Header().Add("Vary", c.m.vary)
 		c.report(err)
 		c.m.config.ErrorHandler(w, r, err)

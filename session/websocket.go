@@ -22,6 +22,32 @@ func (c *conn) serveSocket(next http.Handler) {
 	c.run(next)
 }
 
+// shallow runs fn, for a socket on a goroutine of its own: what a store calls is deep, and a goroutine that has grown a
+// large stack keeps most of it, here for as long as the socket is open. It was 8 kB for each.
+func (c *conn) shallow(fn func() error) error {
+	if !c.socket {
+		return fn()
+	}
+	type outcome struct {
+		err      error
+		panicked any
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			o.panicked = recover()
+			done <- o
+		}()
+		o.err = fn()
+	}()
+	o := <-done
+	if o.panicked != nil {
+		panic(o.panicked)
+	}
+	return o.err
+}
+
 // wantRow makes the next save create a row where there is no session.
 func (s *Session) wantRow() {
 	s.mu.Lock()

@@ -31,7 +31,7 @@ func (w *writer) commit(status int) error {
 		// The handler reports an error by itself; that of a Set which failed is what it reports.
 		w.c.session.forgive()
 	}
-	if err := w.c.save(); err != nil {
+	if err := w.c.shallow(w.c.save); err != nil {
 		w.fail(err)
 		return err
 	}
