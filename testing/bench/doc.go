@@ -1,2 +1,0 @@
-// Package bench is in the making.
-package bench

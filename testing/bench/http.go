@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+)
+
+// httpRunner serves the side's middleware on the loopback, and gives each caller a connection and a session of its own.
+func (o *options) httpRunner(ctx context.Context, w workload, s *side, callers int) (*runner, error) {
+	server := httptest.NewServer(s.handler(w.sliding))
+	r := &runner{name: s.name}
+	var conns []net.Conn
+	r.close = func() {
+		for _, c := range conns {
+			_ = c.Close()
+		}
+		server.Close()
+	}
+	cookies, err := s.cookies(ctx, callers)
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	for _, cookie := range cookies {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			r.close()
+			return nil, err
+		}
+		conns = append(conns, conn)
+		c := client{conn: conn, r: bufio.NewReader(conn), cookie: cookie}
+		r.do = append(r.do, func(context.Context) error { return c.request(w.method()) })
+	}
+	return r, nil
+}
+
+// client sends requests and reads responses with as little work of its own as there can be, since it shares the machine
+// with what is measured.
+type client struct {
+	conn   net.Conn
+	r      *bufio.Reader
+	cookie string
+}
+
+func (c *client) request(method string) error {
+	if _, err := io.WriteString(c.conn, method+" / HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nCookie: "+c.cookie+"\r\n\r\n"); err != nil {
+		return err
+	}
+	status, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
+		return fmt.Errorf("status %q", status)
+	}
+	return c.discard()
+}
+
+// discard reads the rest of a response.
+func (c *client) discard() error {
+	length := -1
+	for {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) == 2 {
+			break
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return errors.New("response without a length")
+	}
+	_, err := c.r.Discard(length)
+	return err
+}
+
+// respond is the handlers' answer: the entry's length, so that a wrong one is seen.
+func respond(w http.ResponseWriter, value string, err error) {
+	if err != nil || value == "" {
+		http.Error(w, fmt.Sprintf("entry %q: %v", value, err), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Length", "2")
+	_, _ = io.WriteString(w, "ok")
+}

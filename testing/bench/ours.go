@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+var policy = session.Policy{
+	Timeouts: session.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour},
+	Step:     6 * time.Minute, Grace: 30 * time.Second, MaxBytes: 1 << 20,
+}
+
+// reference names the i-th session that seed makes.
+func reference(i int) session.Ref {
+	number := binary.BigEndian.AppendUint64(nil, uint64(i))
+	sum := sha256.Sum256(number)
+	return session.Ref{Key: session.Handle(sum[:16]), Hash: sha256.Sum256(sum[:]), Policy: policy}
+}
+
+func change(size int) session.Change {
+	c := session.Change{Set: map[string]json.RawMessage{}}
+	for key, value := range content(size) {
+		c.Set[key], _ = json.Marshal(value)
+	}
+	return c
+}
+
+// ours is this library over one of its stores.
+func ours(name string, store session.Store, size int) *side {
+	value := change(size).Set[entry]
+	one := session.Change{Set: map[string]json.RawMessage{entry: value}}
+	whole := change(size)
+	return &side{
+		name: name,
+		load: func(ctx context.Context, i int) error {
+			r, err := store.Load(ctx, reference(i))
+			if err == nil && len(r.Data) < len(value) {
+				err = fmt.Errorf("loaded %d bytes", len(r.Data))
+			}
+			return err
+		},
+		save:   func(ctx context.Context, i int) error { _, err := store.Save(ctx, reference(i), one); return err },
+		create: func(ctx context.Context) error { _, err := store.Create(ctx, fresh(), whole); return err },
+		destroy: func(ctx context.Context, _ int) error {
+			ref := fresh()
+			_, err := store.Create(ctx, ref, whole)
+			return errors.Join(err, store.Delete(ctx, ref))
+		},
+		handler: func(bool) http.Handler { return oursHandler(store, size) },
+		cookies: func(ctx context.Context, n int) ([]string, error) { return oursCookies(ctx, store, size, n) },
+	}
+}
+
+// fresh names a session that does not exist yet, as a manager would.
+func fresh() session.Ref {
+	m := must(session.New(session.NewMemoryStore(), session.Config{}))
+	id := m.Create().ID()
+	return session.Ref{Key: id.Handle(), Hash: sha256.Sum256([]byte(id.Reveal())), Policy: policy}
+}
+
+func oursManager(store session.Store) *session.Manager {
+	return must(session.New(store, session.Config{}))
+}
+
+func oursHandler(store session.Store, size int) http.Handler {
+	text := content(size)[entry]
+	return oursManager(store).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := session.FromContext(r.Context())
+		if r.Method == http.MethodPost {
+			respond(w, text, s.Set(entry, text))
+			return
+		}
+		value, err := session.Get[string](s, entry)
+		respond(w, value, err)
+	}))
+}
+
+func oursCookies(ctx context.Context, store session.Store, size, n int) ([]string, error) {
+	m := oursManager(store)
+	cookies := make([]string, n)
+	for i := range cookies {
+		s := m.Create()
+		for key, value := range content(size) {
+			if err := s.Set(key, value); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.Save(ctx); err != nil {
+			return nil, err
+		}
+		cookies[i] = "__Host-session=" + s.ID().Reveal()
+	}
+	return cookies, nil
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

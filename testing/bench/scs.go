@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+)
+
+// lifetime is what scs sessions have, and this library's by default.
+const lifetime = 24 * time.Hour
+
+// scsBlob is a session as scs stores it.
+func scsBlob(size int) []byte {
+	values := map[string]any{}
+	for key, value := range content(size) {
+		values[key] = value
+	}
+	return must(scs.GobCodec{}.Encode(time.Now().Add(lifetime), values))
+}
+
+// scsSide is scs over one of its stores. A save of one key writes all of the session, as scs does.
+func scsSide(store scs.Store, size int) *side {
+	blob := scsBlob(size)
+	s := &side{
+		name: "scs",
+		load: func(_ context.Context, i int) error {
+			data, found, err := store.Find(token(i))
+			if err == nil && (!found || len(data) != len(blob)) {
+				err = fmt.Errorf("found %v, %d bytes", found, len(data))
+			}
+			return err
+		},
+		save:   func(_ context.Context, i int) error { return store.Commit(token(i), blob, time.Now().Add(lifetime)) },
+		create: func(context.Context) error { return store.Commit(rand.Text(), blob, time.Now().Add(lifetime)) },
+		destroy: func(context.Context, int) error {
+			name := rand.Text()
+			return errors.Join(store.Commit(name, blob, time.Now().Add(lifetime)), store.Delete(name))
+		},
+	}
+	s.handler = func(sliding bool) http.Handler { return scsHandler(scsManager(store, sliding), size) }
+	s.cookies = func(_ context.Context, n int) ([]string, error) {
+		cookies := make([]string, n)
+		for i := range cookies {
+			name := rand.Text()
+			if err := store.Commit(name, blob, time.Now().Add(lifetime)); err != nil {
+				return nil, err
+			}
+			cookies[i] = "session=" + name
+		}
+		return cookies, nil
+	}
+	return s
+}
+
+// token names the i-th session that seed makes, at the length that scs gives its tokens.
+func token(i int) string { return fmt.Sprintf("%043s", strconv.Itoa(i)) }
+
+func scsManager(store scs.Store, sliding bool) *scs.SessionManager {
+	m := scs.New()
+	m.Store, m.Lifetime = store, lifetime
+	if sliding {
+		m.IdleTimeout = time.Hour
+	}
+	return m
+}
+
+func scsHandler(m *scs.SessionManager, size int) http.Handler {
+	text := content(size)[entry]
+	return m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			m.Put(r.Context(), entry, text)
+			respond(w, text, nil)
+			return
+		}
+		respond(w, m.GetString(r.Context(), entry), nil)
+	}))
+}

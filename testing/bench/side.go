@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"net/http"
+)
+
+// side is one of those that are compared, on its own table. Sessions are named by their number below the table's rows.
+type side struct {
+	name    string
+	load    func(ctx context.Context, i int) error
+	save    func(ctx context.Context, i int) error // sets one key
+	create  func(ctx context.Context) error
+	destroy func(ctx context.Context, i int) error // a session that it makes for that
+
+	// Middleware over this side's store: GET reads one key, POST sets one. With sliding, each access extends the expiry.
+	handler func(sliding bool) http.Handler
+	cookies func(ctx context.Context, n int) ([]string, error) // of live sessions, for the handler
+}
+
+// entry names the key that loads check and saves set.
+const entry = "k00"
+
+// content is the data of a session of about size bytes, in entries of some 30 bytes each, or larger ones where that would
+// be more than 20 entries.
+func content(size int) map[string]string {
+	const most = 20
+	n := min(most, max(2, size/40))
+	value := make([]byte, max(8, size/n-10))
+	for i := range value {
+		value[i] = 'a' + byte(i%26)
+	}
+	data := make(map[string]string, n)
+	for i := range n {
+		data[entry[:1]+string([]byte{'0' + byte(i/10), '0' + byte(i%10)})] = string(value)
+	}
+	return data
+}
