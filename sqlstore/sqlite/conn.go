@@ -37,7 +37,7 @@ func connect(ctx context.Context, l location, r role, busy time.Duration, templa
 	}
 	c := &conn{raw: raw, row: make([]driver.Value, maxColumns)}
 	err = c.script("pragma busy_timeout=0")
-	if err == nil && r == writing {
+	if err == nil && (r == writing || r == creating) {
 		err = c.checkWritable()
 	}
 	if err != nil {

@@ -44,11 +44,14 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 
 // create opens a connection to a database that may not exist yet.
 func create(ctx context.Context, at location, r role, busy time.Duration) (*conn, error) {
-	exists, err := at.check()
+	found, err := at.check()
 	if err != nil {
 		return nil, err
 	}
-	if exists {
+	if found != present && r == writing {
+		r = creating
+	}
+	if found != absent {
 		return connect(ctx, at, r, busy, "")
 	}
 	// The database gets the mode of another file. To make it ourselves we would have to close it again, and that drops the

@@ -62,7 +62,8 @@ func (l location) String() string {
 type role int
 
 const (
-	writing role = iota
+	writing  role = iota
+	creating      // writing, to a database that may have no page yet
 	reading
 	locking // of a file that nothing is ever written to
 )
@@ -72,6 +73,9 @@ const (
 func (l location) dsn(r role, busy time.Duration, template string) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.FormatInt(busy.Milliseconds(), 10))
+	q.Set("_synchronous", "FULL")
+	q.Set("_foreign_keys", "1")
+	q.Set("_txlock", "immediate")
 	switch {
 	case l.path == "":
 		q.Set("vfs", "memdb")
@@ -82,22 +86,25 @@ func (l location) dsn(r role, busy time.Duration, template string) string {
 	default:
 		q.Set("mode", "rw")
 	}
+	l.addRole(q, r)
+	return l.uri() + "?" + q.Encode()
+}
+
+func (l location) addRole(q url.Values, r role) {
 	switch r {
 	case reading:
 		q.Set("_query_only", "1")
+	case creating:
+		// The driver sets this before journal_mode: afterwards the file has its first page, and it is too late. Where there
+		// is a page already it would need the write lock for nothing.
+		q.Set("_auto_vacuum", "INCREMENTAL")
 		fallthrough
 	case writing:
-		// The driver sets auto_vacuum before journal_mode: afterwards the file has its header, and it is too late.
-		q.Set("_auto_vacuum", "INCREMENTAL")
+		q.Add("_pragma", "journal_size_limit(67108864)")
 		if l.path != "" {
 			q.Set("_journal_mode", "WAL")
 		}
-		q.Set("_synchronous", "FULL")
-		q.Set("_foreign_keys", "1")
-		q.Set("_txlock", "immediate")
-		q.Add("_pragma", "journal_size_limit(67108864)")
 	}
-	return l.uri() + "?" + q.Encode()
 }
 
 // uri escapes the path, so that a "?", "%" or "#" in it stays a part of it.
@@ -112,21 +119,33 @@ func (l location) uri() string {
 	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
+// state is how much of a database there is.
+type state int
+
+const (
+	absent state = iota
+	empty
+	present
+)
+
 // check says what is wrong with a path in words that the database does not find.
-func (l location) check() (exists bool, err error) {
+func (l location) check() (s state, err error) {
 	if l.path == "" {
-		return true, nil
+		return empty, nil
 	}
 	info, err := os.Stat(l.path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return false, nil
+		return absent, nil
 	case err != nil:
-		return false, fmt.Errorf("sqlite: %w", err)
+		return absent, fmt.Errorf("sqlite: %w", err)
 	case info.IsDir():
-		return false, fmt.Errorf("sqlite: %s is a directory, name a file in it", l)
+		return absent, fmt.Errorf("sqlite: %s is a directory, name a file in it", l)
 	case !info.Mode().IsRegular():
-		return false, fmt.Errorf("sqlite: %s is no regular file", l)
+		return absent, fmt.Errorf("sqlite: %s is no regular file", l)
 	}
-	return true, nil
+	if info.Size() == 0 {
+		return empty, nil
+	}
+	return present, nil
 }

@@ -43,14 +43,18 @@ func (c *conn) create(ref session.Ref, change session.Change) (outcome, error) {
 
 // Save implements session.Store.
 func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
-	out, err := s.write(ctx, &write{what: "save", apply: func(c *conn) (outcome, error) {
+	out, err := s.write(ctx, saving(ref, change))
+	return out.saved, err
+}
+
+func saving(ref session.Ref, change session.Change) *write {
+	return &write{what: "save", apply: func(c *conn) (outcome, error) {
 		var old session.Record
 		if err := c.live(ref, &old); err != nil {
 			return outcome{}, err
 		}
 		return c.save(old, ref.Policy, change)
-	}})
-	return out.saved, err
+	}}
 }
 
 // SaveLocked implements session.Locker. fn runs while no one else writes to the file.
