@@ -39,9 +39,10 @@ func Canonical(dst, src []byte) ([]byte, error) {
 }
 
 type encoder struct {
-	src []byte
-	pos int
-	out []byte
+	src     []byte
+	pos     int
+	out     []byte
+	scratch []byte // the text of a string with escapes
 }
 
 func (e *encoder) errorf(format string, args ...any) error {
@@ -218,29 +219,22 @@ func (e *encoder) string() error {
 		e.pos += n
 		return nil
 	}
-	text, next, err := appendUnquoted(nil, e.src, e.pos)
+	text, next, err := appendUnquoted(e.scratch[:0], e.src, e.pos)
 	if err != nil {
 		return err
 	}
-	e.pos = next
+	e.pos, e.scratch = next, text
 	e.out, err = AppendQuoted(e.out, text)
 	return err
 }
 
 // plainString returns the length of the quoted string at the start of src where it is canonical as it stands, else 0.
 func plainString(src []byte) int {
-	for i := 1; i < len(src); i++ {
-		switch c := src[i]; {
-		case c == '"':
-			if !utf8.Valid(src[1:i]) {
-				return 0
-			}
-			return i + 1
-		case c == '\\' || c < 0x20:
-			return 0
-		}
+	end := endOfPlain(src, 1)
+	if end == len(src) || src[end] != '"' || !utf8.Valid(src[1:end]) {
+		return 0
 	}
-	return 0
+	return end + 1
 }
 
 func (e *encoder) number() error {
@@ -278,6 +272,17 @@ func AppendFloat(dst []byte, f float64) ([]byte, error) {
 		return append(dst, '0'), nil
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, 64), nil
+}
+
+// endOfPlain returns the first position from i on that holds a quote, a backslash or a control character, or len(src).
+func endOfPlain(src []byte, i int) int {
+	for i < len(src) {
+		if c := src[i]; c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+		i++
+	}
+	return i
 }
 
 const hexDigits = "0123456789abcdef"

@@ -35,7 +35,7 @@ func Scan(text []byte) (Object, error) {
 	if s.peek() != '{' {
 		return Object{}, errors.New("not an object")
 	}
-	var obj Object
+	obj := Object{members: make([]Member, 0, expected(text))}
 	err := s.object(0, func(m Member) { obj.members = append(obj.members, m) })
 	if err != nil {
 		return Object{}, err
@@ -45,6 +45,12 @@ func Scan(text []byte) (Object, error) {
 	}
 	obj.normalize()
 	return obj, nil
+}
+
+// expected is a guess at how many members an object has, that is never far too high.
+func expected(text []byte) int {
+	const most, usual = 32, 40 // members, and bytes that one takes
+	return min(len(text)/usual, most)
 }
 
 // normalize sorts the members and keeps the last of equal keys.
@@ -226,8 +232,10 @@ type scanner struct {
 func (s *scanner) errorf(text string) error { return fmt.Errorf("at byte %d: %s", s.pos, text) }
 
 func (s *scanner) space() {
-	for s.pos < len(s.src) && strings.IndexByte(" \t\r\n", s.src[s.pos]) >= 0 {
-		s.pos++
+	for ; s.pos < len(s.src); s.pos++ {
+		if c := s.src[s.pos]; c > ' ' || (c != ' ' && c != '\n' && c != '\t' && c != '\r') {
+			return
+		}
 	}
 }
 
@@ -316,19 +324,19 @@ func (s *scanner) list(end byte, element func() error) error {
 }
 
 func (s *scanner) string() error {
-	for i := s.pos + 1; i < len(s.src); i++ {
-		switch c := s.src[i]; {
-		case c == '"':
+	for i := endOfPlain(s.src, s.pos+1); i < len(s.src); i = endOfPlain(s.src, i) {
+		switch s.src[i] {
+		case '"':
 			s.pos = i + 1
 			return nil
-		case c < 0x20:
-			return s.errorf("control character in a string")
-		case c == '\\':
+		case '\\':
 			n, err := escapeLen(s.src[i:])
 			if err != nil {
 				return err
 			}
-			i += n - 1
+			i += n
+		default:
+			return s.errorf("control character in a string")
 		}
 	}
 	return s.errorf("string without an end")
