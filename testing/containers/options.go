@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers/internal/engine"
 )
 
@@ -25,6 +26,7 @@ type config struct {
 	schema  string
 	empty   bool
 	prepare []preparation
+	store   []postgres.Option
 }
 
 type preparation struct {
@@ -48,6 +50,11 @@ func Empty() Option { return func(c *config) { c.empty = true } }
 // for must not change within a process: a template is made once for each combination of names and tables.
 func Prepare(name string, fn func(ctx context.Context, conn *pgx.Conn) error) Option {
 	return func(c *config) { c.prepare = append(c.prepare, preparation{name, fn}) }
+}
+
+// StoreOptions are passed on to the store, after those for table and schema.
+func StoreOptions(opts ...postgres.Option) Option {
+	return func(c *config) { c.store = append(c.store, opts...) }
 }
 
 func newConfig(opts []Option) config {

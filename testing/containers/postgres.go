@@ -8,13 +8,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers/internal/engine"
 )
 
 // Database is what Postgres gives a test. All of it ends with the test.
 type Database struct {
-	URL  string        // of this database, with a superuser's name and password
-	Pool *pgxpool.Pool // of at most 16 connections
+	URL   string          // of this database, with a superuser's name and password
+	Pool  *pgxpool.Pool   // of at most 16 connections
+	Store *postgres.Store // on Pool
 }
 
 // Postgres returns a migrated database for one test or benchmark, in a container that all tests of the process share. The
@@ -42,6 +44,8 @@ func open(tb testing.TB, s *server, c config) *Database {
 	db.Pool, err = newPool(ctx, db.URL)
 	check(tb, err, "opening a pool")
 	tb.Cleanup(func() { check(tb, closePool(db.Pool), "closing the pool") })
+	db.Store, err = newStore(db.Pool, c)
+	check(tb, err, "opening a store")
 	return db
 }
 
@@ -52,6 +56,11 @@ func newPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	config.MaxConns = 16
 	return pgxpool.NewWithConfig(ctx, config)
+}
+
+func newStore(pool *pgxpool.Pool, c config) (*postgres.Store, error) {
+	opts := []postgres.Option{postgres.WithTable(c.table), postgres.WithSchema(c.schema)}
+	return postgres.New(pool, append(opts, c.store...)...)
 }
 
 // closePool waits a while only, since a test that keeps a connection would otherwise hang without a word.

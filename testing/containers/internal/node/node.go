@@ -196,3 +196,9 @@ func (n *Node) Sh(command string) string {
 	}
 	return strings.TrimSpace(string(text))
 }
+
+// Need installs a program in the container where its image lacks it.
+func (n *Node) Need(program string) {
+	n.tb.Helper()
+	n.Sh(with(program) + "true")
+}

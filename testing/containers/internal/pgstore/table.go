@@ -1,0 +1,44 @@
+// Package pgstore prepares databases and stores for this module's own tests.
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/simples-go/sessions/testing/containers"
+)
+
+// Partitions are how many there are in a database of Partitioned.
+const Partitions = 16
+
+// Partitioned has the table hash-partitioned by its key, as an operator does it who expects many sessions.
+func Partitioned() containers.Option {
+	return containers.Prepare("partitioned", func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, partition())
+		return err
+	})
+}
+
+func partition() string {
+	var sql strings.Builder
+	sql.WriteString(`alter table sessions rename to plain;
+		create table sessions (like plain including all) partition by hash (id);
+		drop table plain;
+	`)
+	for i := range Partitions {
+		fmt.Fprintf(&sql, `create table sessions_%d partition of sessions
+			for values with (modulus %d, remainder %d) with (fillfactor = 80);`, i, Partitions, i)
+	}
+	return sql.String()
+}
+
+// Unchecked lets the table hold data that are no object, as an operator's mistake might.
+func Unchecked() containers.Option {
+	return containers.Prepare("unchecked", func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `alter table sessions drop constraint sessions_data_check`)
+		return err
+	})
+}

@@ -1,0 +1,58 @@
+package contract_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/testing/containers"
+	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
+)
+
+// counters are what the server has counted of a table and its partitions.
+func counters(t *testing.T, pool *pgxpool.Pool) (updates, hot int) {
+	t.Helper()
+	const sql = `select coalesce(sum(n_tup_upd), 0)::int, coalesce(sum(n_tup_hot_upd), 0)::int
+		from pg_stat_user_tables where relname like 'sessions%' and relname not like '%migrations'`
+	if err := pool.QueryRow(t.Context(), sql).Scan(&updates, &hot); err != nil {
+		t.Fatal(err)
+	}
+	return updates, hot
+}
+
+// Saves that leave the expiry alone write no index entry: at least 95 in 100 are heap-only.
+func TestSavesAreHeapOnly(t *testing.T) {
+	const sessions, rounds = 500, 8
+	for table, opts := range tables() {
+		t.Run(table, func(t *testing.T) {
+			db := containers.Postgres(t, opts...)
+			pgstore.Fill(t, db.Pool, 0, sessions, time.Hour, 2*time.Hour)
+			s := pgstore.New(t, db.Pool)
+			for range rounds {
+				together(t, sessions, func(n int) error {
+					_, err := s.Save(t.Context(), pgstore.Numbered(n), pgstore.Set("visits", "12345"))
+					return err
+				})
+			}
+			updates, hot := 0, 0
+			eventually(t, func() bool {
+				updates, hot = counters(t, db.Pool)
+				return updates >= sessions*rounds
+			})
+			if hot*100 < updates*95 {
+				t.Errorf("%d of %d updates were heap-only", hot, updates)
+			}
+		})
+	}
+}
+
+// eventually waits for what the server does in its own time.
+func eventually(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it has not come about")
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package failure_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/testcontainers/testcontainers-go"
+
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/testing/containers/internal/node"
+	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
+)
+
+// A save is acknowledged after the server has told the kernel to put its log on the disk, not before.
+func TestAnAcknowledgedSaveIsOnTheDisk(t *testing.T) {
+	n := node.Start(t,
+		// The log's own writer could do the call that is looked for; it stays asleep.
+		testcontainers.WithCmd("postgres", "-c", "wal_writer_delay=10s"),
+		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) { c.CapAdd = append(c.CapAdd, "SYS_PTRACE") }),
+	)
+	pgstore.Migrate(t, n.URL())
+	pool := pool(t, n.URL(), 1)
+	s := pgstore.New(t, pool)
+	ref := pgstore.Created(t, s, session.Change{})
+	trace := traced(t, n, pgstore.Count(t, pool, "select pg_backend_pid()"), func() {
+		if _, err := s.Save(context.Background(), ref, pgstore.Set("a", "1")); err != nil {
+			t.Fatal(err)
+		}
+	})
+	// What the server receives, then what it syncs, then what it answers.
+	saved := regexp.MustCompile(`(?s)recvfrom\(.*(fsync|fdatasync)\(\d+\) += 0.*sendto\(`)
+	if !saved.MatchString(trace) {
+		t.Errorf("the server's calls during a save were\n%s", trace)
+	}
+}
+
+// traced returns the system calls that one of the server's processes made while fn ran.
+func traced(t *testing.T, n *node.Node, pid int, fn func()) string {
+	t.Helper()
+	n.Need("strace")
+	n.Sh(fmt.Sprintf("strace -e trace=fsync,fdatasync,recvfrom,sendto -o /tmp/calls -p %d 2>/tmp/strace & ", pid))
+	waitFor(t, func() bool { return strings.Contains(n.Sh("cat /tmp/strace"), "attached") })
+	fn()
+	n.Sh(fmt.Sprintf("kill -INT $(cat /proc/%d/status | sed -n 's/TracerPid:[[:space:]]*//p')", pid))
+	waitFor(t, func() bool { return strings.Contains(n.Sh("cat /tmp/strace"), "detached") })
+	return n.Sh("cat /tmp/calls")
+}
+
+// waitFor waits for what others do in their own time.
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it has not come about")
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package failure_test
+
+import (
+	"bufio"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/simples-go/sessions/testing/containers/internal/node"
+	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
+	"github.com/simples-go/sessions/testing/containers/internal/process"
+)
+
+// No kill -9, of the writing process or of the database, loses a save that was acknowledged. The long run:
+//
+//	SESSIONS_TEST_ROUNDS=1000 go test -timeout 2h -run TestNoKillLosesAnAcknowledgedSave -v ./internal/suite/failure
+func TestNoKillLosesAnAcknowledgedSave(t *testing.T) {
+	n := durable(t)
+	saves := 0
+	rounds := process.Rounds(t, 10)
+	for round := range rounds {
+		kill, victim := n.Kill, "database"
+		if round%2 == 0 {
+			victim = "writer"
+		}
+		saves += killed(t, n, victim, kill)
+		if t.Failed() {
+			t.Fatalf("in round %d, after a kill of the %s", round, victim)
+		}
+	}
+	t.Logf("%d kills, %d acknowledged saves, none lost", rounds, saves)
+}
+
+// durable starts a database that may be killed, and migrates it.
+func durable(t *testing.T) *node.Node {
+	t.Helper()
+	n := node.Start(t)
+	if on := setting(t, n, "fsync") + setting(t, n, "synchronous_commit"); on != "onon" {
+		t.Fatalf("fsync and synchronous_commit are %s", on)
+	}
+	pgstore.Migrate(t, n.URL())
+	return n
+}
+
+func setting(t *testing.T, n *node.Node, name string) string {
+	t.Helper()
+	return n.Sh("psql -U postgres -At -c 'show " + name + "'")
+}
+
+// killed lets a writer write, kills it or the database in the middle, and looks at what is left.
+func killed(t *testing.T, n *node.Node, victim string, killDatabase func()) (saves int) {
+	t.Helper()
+	writer := process.Start(t, "write", n.URL())
+	lines := bufio.NewReader(writer.Stdout)
+	acks := acknowledged{}
+	saves = acks.read(t, lines, 50+rand.IntN(300))
+	if victim == "writer" {
+		writer.Kill()
+	} else {
+		killDatabase()
+	}
+	saves += acks.read(t, lines, math.MaxInt)
+	if err := writer.Wait(); err == nil {
+		t.Error("the writer has ended without an error")
+	}
+	if victim == "database" {
+		n.Again()
+	}
+	pool := pool(t, n.URL(), 2)
+	defer pool.Close()
+	acks.check(t, pgstore.New(t, pool))
+	return saves
+}
