@@ -1,0 +1,42 @@
+package gc
+
+const help = `sessions-gc deletes expired sessions, in batches that others do not feel. It never deletes a session that
+is alive. Run it from cron, a systemd timer or a Kubernetes CronJob; a second run beside the first one does nothing.
+
+Usage:
+  sessions-gc [flags]
+
+Flags:
+  --database-url URL   postgres://user:password@host/database or sqlite:path. Better set
+                       SESSIONS_DATABASE_URL: others can read a command line.
+  --table NAME         name of the table (default "sessions")
+  --schema NAME        schema of the table, Postgres only (default: first of the search path)
+  --batch N            rows deleted by one statement, 1 to 100000 (default 2000)
+  --pause DURATION     rest between batches (default 10ms; 0 for none)
+  --max-duration D     stop after this time, between batches (default 0: no limit)
+  --keep DURATION      keep rows for this long after they expired (default 0)
+  --dry-run            count, delete nothing
+  --json               print one JSON object
+  --metrics-file PATH  write metrics for Prometheus's textfile collector (name it *.prom)
+  --quiet              print errors only
+  --version            print the version of this program
+  --help               print this text
+
+Examples:
+  export SESSIONS_DATABASE_URL=postgres://app@db.internal/app
+  sessions-gc
+  sessions-gc --max-duration 5m --quiet
+  sessions-gc --keep 24h --json
+  sessions-gc --dry-run --database-url sqlite:live.db
+
+The JSON object: deleted; expired_remaining, rows that have expired and are still there, counted up to
+100000, and expired_remaining_capped, true where the counting stopped there; batches; duration_seconds;
+stopped: done, max-duration, signal or locked; dry_run.
+
+Exit codes:
+  0  the run ended as it should: nothing is left to delete, the time of --max-duration is over, or
+     another run holds the lock
+  1  failed; what was deleted until then stays deleted
+  2  the command line is wrong
+  3  stopped by SIGTERM or an interrupt, between batches; the next run goes on
+`

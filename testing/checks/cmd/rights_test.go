@@ -1,0 +1,145 @@
+package cmd
+
+import (
+	"context"
+	"database/sql"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestKilledHoldingTheLock: the process is killed for certain in the middle of its transaction, where it waits for a name
+// that another one has taken. The next one waits no longer than for that.
+func TestKilledHoldingTheLock(t *testing.T) {
+	target := database(t)
+	db, err := sql.Open("pgx", target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	other, err := db.BeginTx(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec("create table sessions (a int)"); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, target, "sessions-migrate", "up")
+	eventually(t, "the migration waits", func() bool {
+		return number(t, "pgx", target, "select count(*) from pg_locks where locktype = 'advisory' and granted") == 1 &&
+			number(t, "pgx", target, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") == 1
+	})
+	_ = p.Process.Kill()
+	p.code(t)
+	next := start(t, target, "sessions-migrate", "up")
+	if err := other.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if code := next.code(t); code != 0 {
+		t.Fatalf("exit code %d: %s", code, next.stderr.String())
+	}
+	succeed(t, target, "sessions-migrate", "check")
+}
+
+// TestMissingRights: who may not create is told what to grant; who finds everything done needs no rights.
+func TestMissingRights(t *testing.T) {
+	target := database(t)
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := "r_" + strings.TrimPrefix(u.Path, "/")
+	admin(t, "create role "+role+" login password 'p'")
+	execSQL(t, target, "revoke create on schema public from public")
+	t.Cleanup(func() { admin(t, "drop role "+role) })
+	u.User = url.UserPassword(role, "p")
+
+	said := fails(t, 1, u.String(), "sessions-migrate", "up")
+	if !strings.Contains(said, "grant create on schema") {
+		t.Errorf("it says %q", said)
+	}
+	fails(t, 3, u.String(), "sessions-migrate", "check")
+	succeed(t, target, "sessions-migrate", "up")
+	execSQL(t, target, "grant select on sessions_migrations to "+role)
+	t.Cleanup(func() { execSQL(t, target, "drop owned by "+role) })
+	succeed(t, u.String(), "sessions-migrate", "up")
+	succeed(t, u.String(), "sessions-migrate", "check")
+}
+
+// TestReadOnlyStandby: a standby can be looked at; what cannot be done there says where it can.
+func TestReadOnlyStandby(t *testing.T) {
+	target := database(t)
+	if postgres.own == nil {
+		absent(t, "a standby can be made of a server that the tests have started: unset SESSIONS_TEST_POSTGRES_URL")
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	standby := postgres.own.standby(t, strings.TrimPrefix(u.Path, "/"))
+	said := fails(t, 1, standby, "sessions-migrate", "up")
+	if !strings.Contains(said, "target_session_attrs=read-write") {
+		t.Errorf("up says %q", said)
+	}
+	fails(t, 3, standby, "sessions-migrate", "check")
+	succeed(t, target, "sessions-migrate", "up")
+	eventually(t, "the standby has the table", func() bool {
+		return start(t, standby, "sessions-migrate", "check").code(t) == 0
+	})
+	said = fails(t, 1, standby, "sessions-gc")
+	if !strings.Contains(said, "target_session_attrs=read-write") {
+		t.Errorf("sessions-gc says %q", said)
+	}
+	if hosts := both(target, standby); !strings.Contains(succeed(t, hosts, "sessions-gc"), "deleted 0") {
+		t.Error("sessions-gc did not find the primary")
+	}
+}
+
+// both returns a URL of two hosts, the standby first.
+func both(primary, standby string) string {
+	u, _ := url.Parse(primary)
+	s, _ := url.Parse(standby)
+	return "postgres://postgres@" + s.Host + "," + u.Host + u.Path + "?sslmode=disable&target_session_attrs=read-write"
+}
+
+// TestUnwritableFile: an SQLite file or folder that the user may not write. Root may write everything, so it becomes
+// somebody else.
+func TestUnwritableFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "live.db")
+	succeed(t, "sqlite:"+file, "sessions-migrate", "up")
+	succeed(t, "sqlite:"+file, "sessions-migrate", "down", "--yes")
+	if err := os.Chmod(file, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
+	said := asSomebody(t, "sqlite:"+file)
+	if !strings.Contains(said, "cannot be written by this user") && !strings.Contains(said, "belong to this user") {
+		t.Errorf("it says %q", said)
+	}
+}
+
+func asSomebody(t *testing.T, url string) string {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(bin, "sessions-migrate"), "up")
+	cmd.Env = append(os.Environ(), "SESSIONS_DATABASE_URL="+url)
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		for dir := filepath.Dir(strings.TrimPrefix(url, "sqlite:")); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+			_ = os.Chmod(dir, 0o555)
+		}
+		_ = os.Chmod(bin, 0o755)
+	}
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("it succeeded: %s", out)
+	}
+	return string(out)
+}
