@@ -1,0 +1,187 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// expired makes n rows, all of them dead for an hour.
+func expired(t *testing.T, s *Store, n, size int) {
+	t.Helper()
+	edit(t, s, fmt.Sprintf(`insert into sessions (id, secret_hash, data, version, created_at, expires_at)
+		with recursive n(i) as (select 1 union all select i + 1 from n where i < %d)
+		select randomblob(16), zeroblob(32), json_object('pad', hex(zeroblob(%d))), 1, 0,
+			unixepoch() * 1000 - 3600000 - i / 10 from n`, n, size/2))
+}
+
+func (s *Store) rows(t *testing.T) (n int64) {
+	t.Helper()
+	err := s.readers.do(t.Context(), func(c *conn) (err error) {
+		n, err = c.number(countExpired, int64(1)<<60, int64(1)<<60)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestOneCollectorAtATime(t *testing.T) {
+	path := newPath(t)
+	s := open(t, path)
+	expired(t, s, 20, 100)
+	c := startChild(t, "collect", path)
+	if c.line() == "" {
+		t.Fatal("the other collector has not begun")
+	}
+	report, err := s.Collect(t.Context(), collectNow())
+	if err != nil || report.Stopped != session.StopLocked || report.Deleted != 0 {
+		t.Errorf("beside another: %+v, %v", report, err)
+	}
+	opts := collectNow()
+	opts.NoLock, opts.Batch = true, 3
+	opts.MaxDuration = time.Nanosecond
+	if report, err = s.Collect(t.Context(), opts); err != nil || report.Stopped != session.StopMaxDuration {
+		t.Errorf("without the lock: %+v, %v", report, err)
+	}
+	c.kill() // -9
+	report, err = s.Collect(t.Context(), collectNow())
+	if err != nil || report.Stopped != session.StopDone || report.Remaining != 0 || s.rows(t) != 0 {
+		t.Errorf("after the other was killed: %+v, %v", report, err)
+	}
+}
+
+func TestCollectorsInOneProcessExcludeEachOther(t *testing.T) {
+	for _, path := range []string{newPath(t), ":memory:"} {
+		s := open(t, path)
+		expired(t, s, 5, 100)
+		opts := collectNow()
+		opts.Progress = func(session.CollectReport) {
+			if report, err := s.Collect(t.Context(), collectNow()); err != nil || report.Stopped != session.StopLocked {
+				t.Errorf("%s: %+v, %v", path, report, err)
+			}
+		}
+		if report, err := s.Collect(t.Context(), opts); err != nil || report.Deleted != 5 {
+			t.Errorf("%s: %+v, %v", path, report, err)
+		}
+	}
+}
+
+func TestTheFileShrinks(t *testing.T) {
+	s := open(t, newPath(t))
+	expired(t, s, 3000, 2000)
+	before := pages(t, s)
+	report, err := s.Collect(t.Context(), collectNow())
+	if err != nil || report.Deleted != 3000 || report.Stopped != session.StopDone {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if after := pages(t, s); after > before/10 {
+		t.Errorf("%d pages were %d", after, before)
+	}
+	if err := s.writer.do(t.Context(), func(c *conn) error { return c.script("pragma wal_checkpoint(truncate)") }); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(s.at.path); err != nil || info.Size() > before*4096/10 {
+		t.Errorf("the file has %d bytes, %v", info.Size(), err)
+	}
+}
+
+func pages(t *testing.T, s *Store) (n int64) {
+	t.Helper()
+	err := s.writer.do(t.Context(), func(c *conn) (err error) {
+		n, err = c.number(allPages)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestProgressGoesForward(t *testing.T) {
+	s := open(t, newPath(t))
+	expired(t, s, 95, 100)
+	var reports []session.CollectReport
+	opts := collectNow()
+	opts.Batch, opts.Progress = 20, func(r session.CollectReport) { reports = append(reports, r) }
+	if _, err := s.Collect(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range reports {
+		if want := min(int64(i+1)*20, 95); r.Deleted != want || r.Remaining != 95-want || r.Batches != i+1 {
+			t.Errorf("report %d: %+v", i, r)
+		}
+	}
+	if len(reports) != 5 {
+		t.Errorf("%d reports", len(reports))
+	}
+}
+
+func TestWhatRemainsIsCountedUpToALimit(t *testing.T) {
+	s := open(t, newPath(t))
+	expired(t, s, session.RemainingLimit+10, 10)
+	opts := collectNow()
+	opts.DryRun = true
+	if report, err := s.Collect(t.Context(), opts); err != nil || report.Remaining != session.RemainingLimit {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestCollectOptionsAreChecked(t *testing.T) {
+	s := open(t, newPath(t))
+	for _, opts := range []session.CollectOptions{
+		{Batch: -1}, {Batch: maxBatch + 1}, {Batch: 1<<63 - 1}, {Keep: -1}, {MaxDuration: -1},
+	} {
+		if _, err := s.Collect(t.Context(), opts); err == nil {
+			t.Errorf("%+v: no error", opts)
+		}
+	}
+}
+
+func TestCollectingWithoutTheTableIsAnError(t *testing.T) {
+	s := open(t, newPath(t))
+	edit(t, s, "drop table sessions")
+	if _, err := s.Collect(t.Context(), collectNow()); err == nil || !strings.Contains(err.Error(), "no such table") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Saves beside a collector come through between its steps, and a session that is kept alive is never collected.
+func TestSavesGoOnBesideACollector(t *testing.T) {
+	s := open(t, newPath(t))
+	expired(t, s, 20_000, 400)
+	refs := createdMany(t, s, 8)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	saved := make([]int, len(refs))
+	for i, ref := range refs {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := s.Save(t.Context(), ref, set("n", fmt.Sprint(saved[i]+1))); err != nil {
+					t.Error(err)
+					return
+				}
+				saved[i]++
+			}
+		})
+	}
+	report, err := s.Collect(t.Context(), collectNow())
+	stop()
+	wg.Wait()
+	if err != nil || report.Deleted != 20_000 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	for i, ref := range refs {
+		if saved[i] == 0 {
+			t.Error("a save never came through")
+		}
+		holds(t, s, ref, fmt.Sprint(saved[i]))
+	}
+}
