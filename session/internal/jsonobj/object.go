@@ -2,6 +2,7 @@ package jsonobj
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,22 +56,32 @@ func expected(text []byte) int {
 
 // normalize sorts the members and keeps the last of equal keys.
 func (o *Object) normalize() {
-	order := func(a, b Member) int { return bytes.Compare(a.key, b.key) }
-	sorted := true
-	for i := 1; i < len(o.members) && sorted; i++ {
-		sorted = order(o.members[i-1], o.members[i]) < 0
-	}
-	if sorted {
-		return
-	}
-	slices.SortStableFunc(o.members, order)
-	kept := o.members[:0]
-	for i, m := range o.members {
-		if i+1 == len(o.members) || !bytes.Equal(m.key, o.members[i+1].key) {
-			kept = append(kept, m)
+	for i := 1; i < len(o.members); i++ {
+		if bytes.Compare(o.members[i-1].key, o.members[i].key) >= 0 {
+			o.members = sorted(o.members)
+			return
 		}
 	}
-	o.members = kept
+}
+
+// sorted sorts positions rather than members, which are large and full of pointers. Rows of Postgres, which puts short keys
+// first, come here with each load.
+func sorted(members []Member) []Member {
+	var stack [64]int32
+	order := stack[:0]
+	for i := range members {
+		order = append(order, int32(i))
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(bytes.Compare(members[a].key, members[b].key), cmp.Compare(a, b))
+	})
+	out := make([]Member, 0, len(members))
+	for i, at := range order {
+		if i+1 == len(order) || !bytes.Equal(members[at].key, members[order[i+1]].key) {
+			out = append(out, members[at])
+		}
+	}
+	return out
 }
 
 // Len returns the number of members.
