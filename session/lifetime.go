@@ -152,7 +152,7 @@ func (s *Session) generate(renew bool) error {
 
 // restart makes the session a new, empty one after its end. s.mu is held.
 func (s *Session) restart() {
-	s.dead, s.failed, s.stored, s.unsure = nil, nil, false, false
+	s.dead, s.failed, s.stored, s.unsure, s.maybe = nil, nil, false, false, nil
 	s.token, s.meta = nil, meta{}
 	s.forget()
 }

@@ -145,7 +145,7 @@ func (s *Session) modify(ctx context.Context, m *Manager, before patch, fn func(
 	}
 	defer unlock()
 	for attempt := 0; ; attempt++ {
-		saved, err := s.attempt(ctx, m, ref, before, attempt, fn)
+		saved, err := s.attempt(ctx, m, before, attempt, fn)
 		if !errors.Is(err, ErrConflict) {
 			return saved, err
 		}
@@ -156,7 +156,8 @@ func (s *Session) modify(ctx context.Context, m *Manager, before patch, fn func(
 }
 
 // attempt does one read-modify-write: with a conditional save at first, then with the row locked where the store can.
-func (s *Session) attempt(ctx context.Context, m *Manager, ref Ref, before patch, attempt int, fn func(*Draft) error) (Saved, error) {
+func (s *Session) attempt(ctx context.Context, m *Manager, before patch, attempt int, fn func(*Draft) error) (Saved, error) {
+	ref := s.reference()
 	if locker, ok := m.store.(Locker); ok && attempt >= conflicts {
 		start := time.Now()
 		saved, err := locker.SaveLocked(ctx, ref, func(rec Record) (Change, error) { return s.draft(rec, before, fn) })

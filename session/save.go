@@ -34,6 +34,7 @@ func (s *Session) Load(ctx context.Context) error {
 func (s *Session) load(ctx context.Context, m *Manager, ref Ref) (Record, error) {
 	start := time.Now()
 	rec, err := m.store.Load(ctx, ref)
+	rec, err = orElsewhere(s, ref, rec, err, func(ref Ref) (Record, error) { return m.store.Load(ctx, ref) })
 	m.observe(ctx, OpLoad, ref.Key, start, err)
 	var obj jsonobj.Object
 	if err == nil {
@@ -137,13 +138,13 @@ func (s *Session) write(ctx context.Context, m *Manager, c Change) (Saved, error
 	start := time.Now()
 	op, saved, err := OpSave, Saved{}, error(nil)
 	if stored {
-		saved, err = m.store.Save(ctx, ref, c)
+		saved, err = s.update(ctx, m, ref, c)
 	} else {
 		op = OpCreate
 		saved, err = m.store.Create(ctx, ref, c)
-	}
-	if unsure && err != nil {
-		saved, err = s.resume(ctx, m, ref, c, err)
+		if unsure && errors.Is(err, ErrExists) {
+			saved, err = s.update(ctx, m, ref, c)
+		}
 	}
 	m.observe(ctx, op, ref.Key, start, err)
 	if err != nil {
@@ -155,28 +156,55 @@ func (s *Session) write(ctx context.Context, m *Manager, c Change) (Saved, error
 	return saved, nil
 }
 
-// resume saves again after a write whose outcome was not known: the row may have the new secret already, or be there.
-func (s *Session) resume(ctx context.Context, m *Manager, ref Ref, c Change, err error) (Saved, error) {
-	switch {
-	case c.Rotate != nil && errors.Is(err, ErrGone):
-		ref.Hash, c.Rotate = *c.Rotate, nil
-	case errors.Is(err, ErrExists):
-	default:
-		return Saved{}, err
+func (s *Session) update(ctx context.Context, m *Manager, ref Ref, c Change) (Saved, error) {
+	saved, err := m.store.Save(ctx, ref, c)
+	return orElsewhere(s, ref, saved, err, func(ref Ref) (Saved, error) {
+		if c.Rotate != nil && *c.Rotate == ref.Hash {
+			c.Rotate = nil // it has taken effect
+		}
+		return m.store.Save(ctx, ref, c)
+	})
+}
+
+// orElsewhere asks again under the other secret that the row may have: where a write that carried a rotation has failed
+// without saying whether it took effect, and there is nothing under the old secret.
+func orElsewhere[T any](s *Session, ref Ref, got T, err error, again func(Ref) (T, error)) (T, error) {
+	if !errors.Is(err, ErrGone) {
+		return got, err
 	}
-	saved, again := m.store.Save(ctx, ref, c)
-	if errors.Is(again, ErrGone) {
-		return saved, err
+	s.mu.Lock()
+	maybe, realm := s.maybe, s.m.realm
+	s.mu.Unlock()
+	if maybe == nil {
+		return got, err
 	}
-	return saved, again
+	ref.Hash = maybe.hash(realm)
+	gotThere, errThere := again(ref)
+	if errors.Is(errThere, ErrGone) {
+		return got, err
+	}
+	s.moved(maybe)
+	return gotThere, errThere
+}
+
+// moved takes note that a rotation has taken effect of which that was not known.
+func (s *Session) moved(to *token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token, s.maybe, s.cookie = to, nil, cookieNew
+	if s.pending.id == to {
+		s.pending.id = nil
+	}
 }
 
 // settle takes in a write's outcome: it removes what was in flight, or puts it back beneath what is newer.
 func (s *Session) settle(saved Saved, err error) {
 	s.mu.Lock()
 	if err != nil {
+		if !decided(err) {
+			s.unsure, s.maybe = true, or(s.inflight.id, s.maybe)
+		}
 		s.pending, s.inflight = s.pending.over(s.inflight), patch{}
-		s.unsure = !decided(err)
 		s.end(err)
 		s.mu.Unlock()
 		return
@@ -193,7 +221,7 @@ func (s *Session) settle(saved Saved, err error) {
 // commit takes over what a successful write has made of inflight. s.mu is held.
 func (s *Session) commit(saved Saved) (rotated bool) {
 	p := s.inflight
-	s.inflight, s.unsure = patch{}, false
+	s.inflight, s.unsure, s.maybe = patch{}, false, nil
 	s.data = p.apply(s.data)
 	s.meta.set(saved)
 	if !saved.Folded && saved.Version == s.meta.version+1 {
@@ -244,14 +272,11 @@ func (s *Session) Destroy(ctx context.Context) error {
 		}
 		return s.dead
 	}
-	m, stored := s.m, s.stored
-	var ref Ref
-	if stored {
-		ref = s.ref()
-	}
+	m, refs := s.m, s.names()
 	s.mu.Unlock()
-	if stored {
-		if err := m.delete(ctx, ref); err != nil {
+	for i, ref := range refs {
+		last := i == len(refs)-1
+		if err := m.delete(ctx, ref); err != nil && (last || !errors.Is(err, ErrRotated)) {
 			return err
 		}
 	}
@@ -260,6 +285,20 @@ func (s *Session) Destroy(ctx context.Context) error {
 	s.forget()
 	s.dead, s.failed, s.cookie = ErrDestroyed, nil, cookieExpired
 	return nil
+}
+
+// names returns the names under which there may be a row, most likely the last. s.mu is held.
+func (s *Session) names() []Ref {
+	if s.token == nil || (!s.stored && !s.unsure) {
+		return nil
+	}
+	ref := s.ref()
+	if s.maybe == nil {
+		return []Ref{ref}
+	}
+	there := ref
+	there.Hash = s.maybe.hash(s.m.realm)
+	return []Ref{ref, there}
 }
 
 func (m *Manager) delete(ctx context.Context, ref Ref) error {
@@ -289,6 +328,7 @@ func (s *Session) Update(ctx context.Context) error {
 	m, ref := s.m, s.ref()
 	s.mu.Unlock()
 	saved, err := m.touch(ctx, ref)
+	saved, err = orElsewhere(s, ref, saved, err, func(ref Ref) (Saved, error) { return m.touch(ctx, ref) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {

@@ -38,6 +38,7 @@ type Session struct {
 	browser  bool          // the cookie is to end with the browser
 	touching bool          // a touch in the background is under way
 	unsure   bool          // a write failed without saying whether it took effect
+	maybe    *token        // the row's new token, if that write did and had a rotation
 	changes  chan struct{} // made by Changes
 }
 
