@@ -56,7 +56,7 @@ func source(databaseURL string) (driver, dsn, path string, err error) {
 		}
 		return "sqlite", sqliteDSN(rest), rest, nil
 	}
-	return "", "", "", fmt.Errorf("migrate: the database URL must begin with postgres:// or sqlite:")
+	return "", "", "", fmt.Errorf("migrate: the database URL must be postgres://user@host/database or sqlite:path")
 }
 
 // namesFile refuses what is no path, and the two slashes after which a URL would name a host.

@@ -59,12 +59,20 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	if m.missing() {
 		return m.status(nil), nil
 	}
-	now, err := m.read(ctx, m.db)
+	now, err := m.glance(ctx)
 	if err == nil && now.err() != nil {
 		// Without the lock, the parts of a look may lie on both sides of another process's commit; those of two looks do not.
-		now, err = m.read(ctx, m.db)
+		now, err = m.glance(ctx)
 	}
 	return now, m.engine.explain(err)
+}
+
+func (m *Migrator) glance(ctx context.Context) (now Status, err error) {
+	err = retryBusy(ctx, func() error {
+		now, err = m.read(ctx, m.db)
+		return err
+	})
+	return now, err
 }
 
 // Check returns nil where the database has all that this build needs: an error that matches ErrBehind, ErrDirty or

@@ -51,7 +51,8 @@ func within(ctx context.Context, raw driver.Conn, begin []string, fn func(*sql.D
 	if err := fn(db); err != nil {
 		return rollback(ctx, db), err
 	}
-	if err := exec(ctx, db, "commit"); err != nil {
+	// Without a write-ahead log, a commit is refused as long as somebody reads.
+	if err := retryBusy(ctx, func() error { return exec(ctx, db, "commit") }); err != nil {
 		return rollback(ctx, db), err
 	}
 	return true, nil
