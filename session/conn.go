@@ -144,6 +144,9 @@ func (c *conn) finish() {
 		c.writer.commit(http.StatusOK)
 		return
 	}
+	if c.writer.failed != nil {
+		return // the client has been told that nothing was saved
+	}
 	if c.socket {
 		c.finishSocket()
 		return

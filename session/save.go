@@ -115,11 +115,19 @@ func (s *Session) snapshot() (*Manager, error) {
 	if s.pending.empty() {
 		return nil, nil
 	}
+	if s.sealed && s.needsCookie() {
+		return nil, ErrNoCookie
+	}
 	if !s.stored && s.token == nil {
 		s.token = newToken(time.Now())
 	}
 	s.inflight, s.pending = s.pending, patch{}
 	return s.m, nil
+}
+
+// needsCookie reports whether what is pending, once saved, has to be told to the client. s.mu is held.
+func (s *Session) needsCookie() bool {
+	return !s.stored || s.pending.id != nil || s.pending.renew || s.pending.absolute != nil
 }
 
 func (s *Session) inflightChange() Change {

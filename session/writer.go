@@ -56,14 +56,8 @@ func (w *writer) fail(err error) {
 	clear(header)
 	maps.Copy(header, w.kept)
 	addVary(header, w.c.m.vary)
-	w.c.session.seal()
+	w.c.announce(header) // what is durable, because the handler has saved it before
 	w.c.m.config.ErrorHandler(w.ResponseWriter, w.c.request, err)
-}
-
-func (s *Session) seal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sealed = true
 }
 
 // WriteHeader implements http.ResponseWriter. Informational responses pass without a commit, as a final one follows.
