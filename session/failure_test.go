@@ -1,0 +1,304 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// failureCases are errors of a commit, and what a client is told.
+var failureCases = []struct {
+	name   string
+	before func(*site)
+	change func(*session.Session) error
+	status int
+}{
+	{"store down", func(s *site) { s.store.failBefore(errDown, "save") }, setting, http.StatusServiceUnavailable},
+	{"gone", func(s *site) { s.store.failBefore(session.ErrGone, "save") }, setting, http.StatusConflict},
+	{"rotated", func(s *site) { s.store.failBefore(session.ErrRotated, "save") }, setting, http.StatusConflict},
+	{"corrupt", func(s *site) { s.store.failBefore(session.ErrCorrupt, "save") }, setting, http.StatusInternalServerError},
+	{"too large", nil, func(s *session.Session) error {
+		return errors.Join(s.Set("a", strings.Repeat("x", 600_000)), s.Set("b", strings.Repeat("x", 600_000)))
+	}, http.StatusRequestEntityTooLarge},
+	{"no value, and nobody looked", nil, func(s *session.Session) error {
+		_ = s.Set("k", make(chan int))
+		return s.Set("other", 1)
+	}, http.StatusInternalServerError},
+	{"set after destroy, and nobody looked", nil, func(s *session.Session) error {
+		defer func() { _ = s.Set("k", 1) }()
+		return s.Destroy(context.Background())
+	}, http.StatusConflict},
+	{"too many of one owner", func(s *site) { s.store.failBefore(session.ErrOwnerLimit, "save") },
+		func(s *session.Session) error { return s.SetOwner("ann") }, http.StatusTooManyRequests},
+}
+
+// A commit that fails is answered in the handler's place: nothing of what it has put into header and body gets out, and
+// every later write returns the error.
+func TestFailedCommitIsAnswered(t *testing.T) {
+	for _, c := range failureCases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser(s.stored("name"))
+			if c.before != nil {
+				c.before(s)
+			}
+			w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Handler", "1")
+				w.Header().Set("Content-Type", "application/pdf")
+				w.Header().Set("Content-Length", "6")
+				http.SetCookie(w, &http.Cookie{Name: "theme", Value: "dark"})
+				if err := c.change(session.FromContext(r.Context())); err != nil {
+					t.Errorf("handler: %v", err)
+				}
+				w.WriteHeader(http.StatusCreated)
+				refusesWrites(t, w, c.status)
+			})
+			wantStatus(t, w, c.status)
+			if got := w.Header(); got.Get("X-Handler") != "" || got.Get("Content-Length") != "" || len(b.cookies) != 1 &&
+				c.name != "set after destroy, and nobody looked" {
+				t.Errorf("the handler's header got out: %v", got)
+			}
+			if body := strings.TrimSpace(w.Body.String()); body != http.StatusText(c.status) {
+				t.Errorf("body %q", body)
+			}
+			if w.Header().Get("Vary") != "Cookie" {
+				t.Errorf("Vary %q", w.Header()["Vary"])
+			}
+		})
+	}
+}
+
+// refusesWrites checks that every way of writing returns the commit's error.
+func refusesWrites(t *testing.T, w http.ResponseWriter, status int) {
+	t.Helper()
+	n, err := w.Write([]byte("secret"))
+	_, err2 := io.WriteString(w, "secret")
+	_, err3 := io.Copy(w, strings.NewReader("secret"))
+	err4 := http.NewResponseController(w).Flush()
+	w.WriteHeader(http.StatusEarlyHints)
+	w.WriteHeader(http.StatusAccepted)
+	if n != 0 {
+		t.Errorf("%d bytes written", n)
+	}
+	for i, err := range []error{err, err2, err3, err4} {
+		if err == nil || session.StatusCode(err) != status {
+			t.Errorf("write %d returned %v", i, err)
+		}
+	}
+}
+
+// What stood in the header before the handler, of other middleware, stays.
+func TestFailedCommitKeepsTheHeaderOfOthers(t *testing.T) {
+	s := newSite(t)
+	s.store.failBefore(errDown, "create")
+	w := httptest.NewRecorder()
+	w.Header().Set("X-Request-Id", "17")
+	s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Request-Id", "changed")
+		s.ok(session.FromContext(r.Context()).Set("k", 1))
+	})).ServeHTTP(w, s.browser().request())
+	wantStatus(t, w, http.StatusServiceUnavailable)
+	if got := w.Header()["X-Request-Id"]; len(got) != 1 || got[0] != "17" {
+		t.Errorf("X-Request-Id %q", got)
+	}
+}
+
+// After the answer that says that nothing was saved, nothing is: a row that is made then has no cookie that opens it, and a
+// rotation would be the user's logout.
+func TestNothingIsSavedAfterAFailedCommit(t *testing.T) {
+	badValue := func(s *session.Session) error { _ = s.Set("c", make(chan int)); return s.Set("k", 1) }
+	for name, c := range map[string]struct {
+		change func(*session.Session) error
+		new    bool
+		cookie bool // the change needs one
+	}{
+		"new session": {setting, true, true},
+		"change":      {setting, false, false},
+		"rotation":    {(*session.Session).Generate, false, true},
+		"bad value":   {badValue, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			live := s.stored("name")
+			b := s.browser(live)
+			if c.new {
+				b = s.browser()
+			}
+			s.store.failBefore(errDown, "create", "save")
+			b.visit(func(w http.ResponseWriter, r *http.Request) {
+				of := session.FromContext(r.Context())
+				s.ok(c.change(of))
+				fmt.Fprint(w, "body")
+				s.store.failBefore(nil)
+				if c.cookie {
+					wantIs(t, "the handler's own save", of.Save(r.Context()), session.ErrNoCookie)
+				}
+				s.store.taken()
+			})
+			wantEvents(t, s.store)
+			if n := s.store.Len(); n != 1 {
+				t.Errorf("%d rows", n)
+			}
+			s.open(live) // by the token of before
+		})
+	}
+}
+
+// A cookie that is due, because the handler has saved before, is sent with the error's answer: it is the only one that
+// opens the session now.
+func TestFailedCommitSendsWhatIsDurable(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(s.stored("name"))
+	w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+		of := session.FromContext(r.Context())
+		s.ok(errors.Join(of.Generate(), of.Save(r.Context()), of.Set("late", 1)))
+		s.store.failBefore(errDown, "save")
+	})
+	s.store.failBefore(nil)
+	wantStatus(t, w, http.StatusServiceUnavailable)
+	if w.Header().Get("Cache-Control") != "no-store" {
+		t.Error("a cookie in a response that may be stored")
+	}
+	wantKeys(t, b.keys(), "name")
+}
+
+func TestFailedLoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		status int
+	}{
+		"down":    {errDown, http.StatusServiceUnavailable},
+		"corrupt": {fmt.Errorf("row: %w", session.ErrCorrupt), http.StatusInternalServerError},
+		"timeout": {context.DeadlineExceeded, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser(s.stored("name"))
+			s.store.failBefore(c.err, "load")
+			w := b.visit(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })
+			wantStatus(t, w, c.status)
+			wantNoCookie(t, w)
+			if w.Header().Get("Vary") != "Cookie" {
+				t.Errorf("Vary %q", w.Header()["Vary"])
+			}
+			if !strings.Contains(s.log.String(), c.err.Error()) {
+				t.Errorf("the log does not say why: %q", s.log)
+			}
+			s.store.failBefore(nil)
+			wantKeys(t, b.keys(), "name")
+		})
+	}
+}
+
+// A handler that answers with an error of its own has dealt with a Set that failed.
+func TestHandlerReportsItsOwnError(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(s.stored("name"))
+	w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+		if err := session.FromContext(r.Context()).Set("k", make(chan int)); err != nil {
+			http.Error(w, "mine", http.StatusTeapot)
+		}
+	})
+	wantStatus(t, w, http.StatusTeapot)
+	if w.Body.String() != "mine\n" {
+		t.Errorf("body %q", w.Body)
+	}
+}
+
+func TestErrorHandler(t *testing.T) {
+	var told error
+	s := newSite(t, func(c *session.Config) {
+		c.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
+			told = err
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, r.URL.Path, http.StatusBadGateway)
+		}
+	})
+	s.store.failBefore(errDown, "create")
+	w := s.browser().set("k")
+	wantStatus(t, w, http.StatusBadGateway)
+	wantIs(t, "told", told, errDown)
+	if w.Header().Get("Retry-After") != "1" || w.Body.String() != "/\n" {
+		t.Errorf("header %v, body %q", w.Header(), w.Body)
+	}
+}
+
+func TestPanicSavesNothing(t *testing.T) {
+	for name, bytes := range map[string]string{"before the first byte": "", "after it": "body"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser(s.stored("name"))
+			var of *session.Session
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("the panic did not come through")
+					}
+				}()
+				b.visit(func(w http.ResponseWriter, r *http.Request) {
+					of = session.FromContext(r.Context())
+					if bytes != "" {
+						fmt.Fprint(w, bytes)
+					}
+					s.ok(of.Set("k", 1))
+					panic("oh")
+				})
+			}()
+			wantEvents(t, s.store, "load")
+			wantIs(t, "Set after it", of.Set("k", 1), session.ErrClosed)
+			wantKeys(t, b.keys(), "name")
+		})
+	}
+}
+
+// A commit outlives the client, and has a deadline of its own.
+func TestCommitOutlivesTheClient(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(s.stored("name"))
+	ctx, cancel := context.WithCancel(t.Context())
+	w := httptest.NewRecorder()
+	s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s.ok(session.FromContext(r.Context()).Set("k", 1))
+		cancel()
+		wantIs(t, "the request's context", r.Context().Err(), context.Canceled)
+	})).ServeHTTP(w, b.request().WithContext(ctx))
+	wantStatus(t, w, http.StatusOK)
+	wantKeys(t, b.keys(), "k", "name")
+}
+
+func TestCommitHasADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, func(c *session.Config) { c.StoreTimeout = 3 * time.Second })
+		s.store.hook(func(ctx context.Context, _ string) error {
+			<-ctx.Done() // a connection of which nothing comes back
+			return ctx.Err()
+		})
+		start := time.Now()
+		wantStatus(t, s.browser().set("k"), http.StatusServiceUnavailable)
+		if d := time.Since(start); d != 3*time.Second {
+			t.Errorf("the request took %v", d)
+		}
+	})
+}
+
+func TestStatusCode(t *testing.T) {
+	for err, want := range map[error]int{
+		session.ErrAmbiguous: 400, session.ErrOrigin: 403, session.ErrGone: 409, session.ErrExpired: 409,
+		session.ErrRotated: 409, session.ErrDestroyed: 409, session.ErrRevoked: 409, session.ErrTooLarge: 413,
+		session.ErrOwnerLimit: 429, session.ErrValue: 500, session.ErrCorrupt: 500, session.ErrClosed: 500,
+		session.ErrNoCookie: 500, session.ErrShutdown: 503, session.ErrConflict: 503, errDown: 503, context.Canceled: 503,
+	} {
+		if got := session.StatusCode(fmt.Errorf("wrapped: %w", err)); got != want {
+			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+	}
+}
