@@ -147,6 +147,9 @@ func (c *conn) finish() {
 	if c.writer.failed != nil {
 		return // the client has been told that nothing was saved
 	}
+	if err := c.session.forgive(); err != nil {
+		c.report(err) // no response could tell of it any more, and the changes that did not fail are to be saved
+	}
 	if c.socket {
 		c.finishSocket()
 		return

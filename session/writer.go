@@ -29,7 +29,7 @@ func (w *writer) commit(status int) error {
 	w.committed = true
 	if status >= http.StatusBadRequest {
 		// The handler reports an error by itself; that of a Set which failed is what it reports.
-		w.c.session.forgive()
+		_ = w.c.session.forgive()
 	}
 	if err := w.c.shallow(w.c.save); err != nil {
 		w.fail(err)
@@ -42,10 +42,13 @@ func (w *writer) commit(status int) error {
 	return nil
 }
 
-func (s *Session) forgive() {
+// forgive returns the error of a change that failed, which no Save returns any more then.
+func (s *Session) forgive() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	err := s.failed
 	s.failed = nil
+	return err
 }
 
 // fail discards what the handler has put into the header, and lets the error handler answer.
