@@ -27,8 +27,10 @@ func (r saveRequest) key() session.Handle { return r.ref.Key }
 func (r saveRequest) foldable() bool {
 	c := r.change
 	rare := c.IfVersion != 0 || c.Rotate != nil || c.Owner != nil || c.Resets()
-	return !rare && changeBytes(c) <= foldableBytes
+	return !rare && isSmall(c)
 }
+
+func isSmall(c *session.Change) bool { return changeBytes(c) <= foldableBytes && len(c.Delete) <= manyDeletes }
 
 func changeBytes(c *session.Change) (n int) {
 	for key, value := range c.Set {
@@ -42,11 +44,11 @@ func changeBytes(c *session.Change) (n int) {
 
 // join folds second into r where both ask under the same rules. Each still counts as a change of its own.
 func (r saveRequest) join(second saveRequest) (saveRequest, bool) {
-	if r.ref != second.ref || changeBytes(r.change)+changeBytes(second.change) > foldableBytes {
+	if r.ref != second.ref {
 		return r, false
 	}
 	both := r.change.Then(*second.change)
-	return saveRequest{r.ref, &both, r.n + second.n}, true
+	return saveRequest{r.ref, &both, r.n + second.n}, isSmall(&both)
 }
 
 // saveMany serves a batch in one statement. What it did not save is left to the callers, each of whom then goes alone and

@@ -12,6 +12,7 @@ type shape uint16
 const (
 	shapeClear shape = 1 << iota
 	shapeDelete
+	shapeDeleteMany
 	shapeSet
 	shapeLimit
 	shapeRotate
@@ -23,6 +24,9 @@ const (
 	shapeVersion
 )
 
+// manyDeletes is from how many keys on a delete looks each entry up among the keys: jsonb - text[] compares all with all.
+const manyDeletes = 100
+
 func shapeOf(c *session.Change, p session.Policy) (x shape) {
 	for _, part := range [...]struct {
 		bit shape
@@ -30,6 +34,7 @@ func shapeOf(c *session.Change, p session.Policy) (x shape) {
 	}{
 		{shapeClear, c.Clear},
 		{shapeDelete, len(c.Delete) > 0 && !c.Clear},
+		{shapeDeleteMany, len(c.Delete) > manyDeletes && !c.Clear},
 		{shapeSet, len(c.Set) > 0},
 		{shapeLimit, p.MaxBytes > 0 && c.HasData()},
 		{shapeRotate, c.Rotate != nil},
@@ -97,7 +102,11 @@ func saveText(table string, x shape, render bool) string {
 
 func mergedText(x shape, p *placeholders) string {
 	merged := `s.data`
-	if x.has(shapeDelete) {
+	switch {
+	case x.has(shapeDeleteMany):
+		merged = `coalesce((select jsonb_object_agg(e.key, e.value) from jsonb_each(` + merged +
+			`) e where e.key <> all(` + p.next() + `::text[])), '{}')`
+	case x.has(shapeDelete):
 		merged = `(` + merged + ` - ` + p.next() + `::text[])`
 	}
 	switch {
