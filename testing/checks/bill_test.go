@@ -17,8 +17,8 @@ type bill struct {
 // The bounds are what was measured when they were written. README.md quotes them.
 var bills = []bill{
 	{store: "sqlstore/postgres", lines: 28, modules: 31},
-	{store: "sqlstore/sqlite", lines: 52, modules: 35},
-	{store: "", lines: 2, modules: 21},
+	{store: "sqlstore/sqlite", lines: 52, modules: 36},
+	{store: "", lines: 2, modules: 22},
 }
 
 func TestImportersBill(t *testing.T) {
