@@ -19,10 +19,11 @@ import (
 // env is what one case works with: a fresh store and the policy under which it asks. Its helpers fail the test where a
 // call that must succeed does not.
 type env struct {
-	*testing.T
+	testing.TB
 	Fixture
-	ctx    context.Context
-	policy session.Policy
+	ctx      context.Context
+	policy   session.Policy
+	patience time.Duration // how long an event may take
 }
 
 const (

@@ -91,9 +91,10 @@ func instantOfExpiry(e *env) {
 		{"Save at the absolute end", save, session.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
 		{"Touch at the absolute end", touch, session.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
 	} {
-		ref := e.ref()
-		ref.Policy.Timeouts = c.timeouts
-		end := e.create(ref, session.Change{}).ExpiresAt
-		e.newInstant(end).cross(c.what, func() error { return c.call(ref) }, nil, session.ErrGone)
+		e.atInstant(c.what, func() (time.Time, func() error) {
+			ref := e.ref()
+			ref.Policy.Timeouts = c.timeouts
+			return e.create(ref, session.Change{}).ExpiresAt, func() error { return c.call(ref) }
+		}, nil, session.ErrGone)
 	}
 }

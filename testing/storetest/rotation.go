@@ -80,10 +80,12 @@ func oldSecretDeletesNothing(e *env) {
 }
 
 func graceEnds(e *env) {
-	old := e.created(set("a", `1`))
-	next := e.rotate(old, session.Change{})
-	load := func() error { _, err := e.Store.Load(e.ctx, old); return err }
-	e.newInstant(e.load(next).RotatedAt.Add(grace)).cross("Load", load, session.ErrRotated, session.ErrGone)
+	var old, next session.Ref
+	e.atInstant("Load", func() (time.Time, func() error) {
+		old = e.created(set("a", `1`))
+		next = e.rotate(old, session.Change{})
+		return e.load(next).RotatedAt.Add(grace), func() error { _, err := e.Store.Load(e.ctx, old); return err }
+	}, session.ErrRotated, session.ErrGone)
 	e.refuses(old, session.ErrGone)
 	e.holds(next, `{"a":1}`)
 }

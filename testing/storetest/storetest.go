@@ -137,7 +137,7 @@ func runRule(t *testing.T, h Harness, r rule) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	r.test(&env{T: t, Fixture: h.New(t), ctx: ctx, policy: defaultPolicy()})
+	r.test(&env{TB: t, Fixture: h.New(t), ctx: ctx, policy: defaultPolicy(), patience: 20 * time.Second})
 }
 
 type group struct {

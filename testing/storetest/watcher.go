@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,7 +83,7 @@ func (w *watch) note(event session.Event) {
 // await waits until the event was told.
 func (w *watch) await(event session.Event) {
 	w.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(w.patience)
 	for w.count(event) == 0 {
 		select {
 		case <-w.more:
@@ -217,6 +218,7 @@ func watchOneAtATime(e *env) {
 				e.Error("fn was called twice at a time")
 			}
 			defer running.Add(-1)
+			runtime.Gosched() // gives a second call the time to come in
 			begin()
 			if event.Kind == session.Destroyed && told.Add(1) == 64 {
 				close(enough)
