@@ -72,19 +72,29 @@ func (s *Session) Modify(ctx context.Context, fn func(*Draft) error) error {
 	s.mu.Lock()
 	before := s.inflight
 	s.mu.Unlock()
-	saved, err := s.modify(ctx, m, before, fn)
+	saved, err := Saved{}, errPanicked
+	defer func() { s.settleModify(before, saved, err) }() // also where fn panics
+	if saved, err = s.modify(ctx, m, before, fn); err == errUnchanged {
+		return nil
+	}
+	return err
+}
+
+// settleModify is settle for what Modify has saved, or not saved, of before and the draft.
+func (s *Session) settleModify(before patch, saved Saved, err error) {
 	if err != nil {
 		// What fn made of data that was not saved must not be saved later.
 		s.mu.Lock()
 		s.inflight = before
 		s.mu.Unlock()
 	}
-	if err == errUnchanged {
-		return nil
+	if err != errUnchanged {
+		s.settle(saved, err)
 	}
-	s.settle(saved, err)
-	return err
 }
+
+// errPanicked: a function of Modify did not return.
+var errPanicked = errors.New("session: a function of Modify panicked")
 
 // errUnchanged: a function of Modify changed nothing, and nothing was pending.
 var errUnchanged = errors.New("session: unchanged")
