@@ -1,0 +1,138 @@
+// Command collector measures the collector with its default options against one unbounded DELETE, on a table of which half
+// the sessions are expired, and what loads and saves take beside it.
+//
+//	go run ./testing/bench/collector -database-url postgres://postgres@127.0.0.1:5432/bench
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/testing/bench/internal/database"
+)
+
+type options struct {
+	url    string
+	rows   int
+	rounds int
+	batch  int
+	pause  time.Duration
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.url, "database-url", "sqlite:collector.db", "sqlite:`path` or postgres://…; its sessions are dropped")
+	flag.IntVar(&o.rows, "rows", 1_000_000, "sessions, of which every second is expired")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds")
+	flag.IntVar(&o.batch, "batch", 0, "the collector's batch; 0: its default")
+	flag.DurationVar(&o.pause, "pause", 0, "the collector's pause; 0: its default")
+	flag.Parse()
+	if err := o.run(context.Background(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "collector:", err)
+		os.Exit(1)
+	}
+}
+
+func (o *options) run(ctx context.Context, w io.Writer) error {
+	for round := range o.rounds {
+		speed, err := o.alone(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "round %d: collector %.0f rows/s, one DELETE %.0f rows/s, ratio %.2f\n", round+1, speed[0], speed[1], speed[0]/speed[1])
+		if err := o.beside(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alone returns the speeds of the collector and of one DELETE on tables filled alike.
+func (o *options) alone(ctx context.Context) (speed [2]float64, err error) {
+	for i := range speed {
+		db, err := o.filled(ctx)
+		if err != nil {
+			return speed, err
+		}
+		start := time.Now()
+		var deleted int64
+		if i == 0 {
+			var report session.CollectReport
+			report, err = db.collect(ctx, o)
+			deleted = report.Deleted
+		} else {
+			deleted, err = db.deleteAll(ctx)
+		}
+		speed[i] = float64(deleted) / time.Since(start).Seconds()
+		if err == nil && deleted < int64(o.rows/2) {
+			err = fmt.Errorf("deleted %d of %d", deleted, o.rows/2)
+		}
+		db.close()
+		if err != nil {
+			return speed, err
+		}
+	}
+	return speed, nil
+}
+
+// beside measures loads and saves for a few seconds without the collector, then while it runs.
+func (o *options) beside(ctx context.Context, w io.Writer) error {
+	db, err := o.filled(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	quiet, cancel := context.WithTimeout(ctx, 5*time.Second)
+	without, err := db.foreground(quiet, o.rows)
+	cancel()
+	if err != nil {
+		return err
+	}
+	busy, cancel := context.WithCancel(ctx)
+	defer cancel()
+	collected := make(chan error, 1)
+	go func() {
+		_, err := db.collect(ctx, o)
+		cancel()
+		collected <- err
+	}()
+	with, err := db.foreground(busy, o.rows)
+	if err != nil {
+		return err
+	}
+	for i, work := range []string{"load", "save"} {
+		fmt.Fprintf(w, "  %s p99 %v without the collector, %v beside it: ×%.2f (of %d and %d)\n", work, p99(without[i]), p99(with[i]),
+			float64(p99(with[i]))/float64(p99(without[i])), len(without[i]), len(with[i]))
+	}
+	return <-collected
+}
+
+func p99(taken []time.Duration) time.Duration {
+	if len(taken) == 0 {
+		return 0
+	}
+	slices.Sort(taken)
+	return taken[len(taken)*99/100]
+}
+
+// filled makes the table anew.
+func (o *options) filled(ctx context.Context) (*db, error) {
+	if err := database.Fresh(ctx, o.url); err != nil {
+		return nil, err
+	}
+	store, done, err := database.Open(ctx, o.url)
+	if err != nil {
+		return nil, err
+	}
+	db := &db{store: store, done: done}
+	if err := db.connect(ctx, o.url); err != nil {
+		return db, err
+	}
+	return db, db.fill(ctx, o.rows)
+}
