@@ -21,11 +21,15 @@ type Plan struct {
 	Plans     []Plan
 }
 
-// Scans returns the nodes that read a table or an index and were run.
+// Scans returns the nodes that read a table and were run. One that reads by a bitmap names the index of that.
 func (p *Plan) Scans() []Plan {
 	var all []Plan
 	if p.Relation != "" && p.Loops > 0 && strings.Contains(p.NodeType, "Scan") {
-		all = append(all, *p)
+		scan := *p
+		if scan.NodeType == "Bitmap Heap Scan" && len(p.Plans) == 1 {
+			scan.Index, scan.IndexCond = p.Plans[0].Index, p.Plans[0].IndexCond
+		}
+		all = append(all, scan)
 	}
 	for _, child := range p.Plans {
 		all = append(all, child.Scans()...)

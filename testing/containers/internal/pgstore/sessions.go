@@ -65,6 +65,21 @@ func Fill(tb testing.TB, pool *pgxpool.Pool, from, to int, soonest, latest time.
 	}
 }
 
+const inTurn = `insert into sessions (id, secret_hash, data, version, created_at, expires_at)
+	select md5(n::text)::uuid, sha256(int8send(n)), '{}', 1, $2::timestamptz,
+		date_trunc('milliseconds', $2::timestamptz + $3::interval * n / $1)
+	from generate_series(0, $1::bigint - 1) n`
+
+// FillInTurn inserts the sessions numbered from 0, which expire one after the other within span of start.
+func FillInTurn(tb testing.TB, pool *pgxpool.Pool, sessions int, start time.Time, span time.Duration) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if _, err := pool.Exec(ctx, inTurn, sessions, start, span); err != nil {
+		tb.Fatalf("filling the table: %v", err)
+	}
+}
+
 // Numbered names a session that Fill has inserted.
 func Numbered(n int) session.Ref {
 	return session.Ref{

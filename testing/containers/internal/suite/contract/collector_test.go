@@ -3,6 +3,9 @@ package contract_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,22 +16,29 @@ import (
 )
 
 // Four collectors at once, none of which waits for the run lock, beside connections that refresh sessions at the moment
-// they expire: what was refreshed is there, and what was not is gone.
-func TestCollectorsLeaveRefreshedSessions(t *testing.T) {
-	const sessions = 100_000
+// they expire: what was refreshed is there, and so is every session that had time left.
+func TestCollectorsLeaveLiveSessions(t *testing.T) {
+	const expiring, live = 50_000, 100_000
+	const span = 5 * time.Second
 	for table, opts := range tables() {
 		t.Run(table, func(t *testing.T) {
 			db := containers.Postgres(t, opts...)
-			pgstore.Fill(t, db.Pool, 0, sessions, -time.Second, 5*time.Second)
-			s := pgstore.New(t, db.Pool)
-			stop := collectors(t, s, 4)
-			refreshed := refresh(t, s, sessions)
+			began := time.Now()
+			pgstore.Fill(t, db.Pool, expiring, expiring+live, time.Hour, 2*time.Hour)
+			// As long as that took is enough for half as many.
+			start := time.Now().Add(time.Since(began))
+			pgstore.FillInTurn(t, db.Pool, expiring, start, span)
+			stop := collectors(t, db.Store, 4)
+			refreshed := refresh(t, db.Store, start, expiring, span)
 			stop()
 			if lost := missing(t, db, refreshed); lost > 0 || len(refreshed) == 0 {
 				t.Errorf("%d of %d refreshed sessions are gone", lost, len(refreshed))
 			}
-			t.Logf("%d of %d sessions were refreshed in time", len(refreshed), sessions)
-			collectedAll(t, db, s)
+			collectedAll(t, db, db.Store)
+			if left := pgstore.Count(t, db.Pool, "select count(*) from sessions"); left != live+len(refreshed) {
+				t.Errorf("of %d sessions with time left and %d refreshed ones %d are there", live, len(refreshed), left)
+			}
+			t.Logf("%d sessions were refreshed as they expired", len(refreshed))
 		})
 	}
 }
@@ -40,7 +50,7 @@ func collectors(t *testing.T, s session.Collector, n int) (stop func()) {
 	for range n {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := s.Collect(ctx, session.CollectOptions{Batch: 500, Pause: -1, NoLock: true}); err != nil {
+				if _, err := s.Collect(ctx, session.CollectOptions{Batch: 500, Pause: time.Millisecond, NoLock: true}); err != nil {
 					t.Errorf("collecting: %v", err)
 					return
 				}
@@ -53,14 +63,20 @@ func collectors(t *testing.T, s session.Collector, n int) (stop func()) {
 	}
 }
 
-// refresh touches every session once and returns those for which that was acknowledged.
-func refresh(t *testing.T, s session.Store, sessions int) (refreshed []session.Handle) {
+// refresh touches sessions at about their expiry, which they reach in the order of their numbers, and returns those for
+// which that was acknowledged.
+func refresh(t *testing.T, s session.Store, start time.Time, sessions int, span time.Duration) (refreshed []session.Handle) {
 	t.Helper()
-	const callers = 64
+	const callers = 16
 	var mu sync.Mutex
-	together(t, callers, func(caller int) error {
-		for n := caller; n < sessions; n += callers {
-			ref := pgstore.Numbered(n)
+	done := map[session.Handle]bool{}
+	together(t, callers, func(int) error {
+		for {
+			n := int(time.Since(start) * time.Duration(sessions) / span)
+			if n += rand.IntN(sessions / 100); n >= sessions {
+				return nil
+			}
+			ref := pgstore.Numbered(max(n, 0))
 			_, err := s.Touch(t.Context(), ref)
 			if errors.Is(err, session.ErrGone) {
 				continue
@@ -69,12 +85,11 @@ func refresh(t *testing.T, s session.Store, sessions int) (refreshed []session.H
 				return err
 			}
 			mu.Lock()
-			refreshed = append(refreshed, ref.Key)
+			done[ref.Key] = true
 			mu.Unlock()
 		}
-		return nil
 	})
-	return refreshed
+	return slices.Collect(maps.Keys(done))
 }
 
 func missing(t *testing.T, db *containers.Database, keys []session.Handle) int {
@@ -87,13 +102,9 @@ func missing(t *testing.T, db *containers.Database, keys []session.Handle) int {
 	return pgstore.Count(t, db.Pool, sql, texts)
 }
 
-// collectedAll waits until no session is about to expire and has the rest collected.
+// collectedAll has one collector do what is left.
 func collectedAll(t *testing.T, db *containers.Database, s session.Collector) {
 	t.Helper()
-	eventually(t, func() bool {
-		return pgstore.Count(t, db.Pool, `select count(*) from sessions
-			where expires_at between now() and now() + interval '10 s'`) == 0
-	})
 	report, err := s.Collect(t.Context(), session.CollectOptions{Pause: -1})
 	if err != nil || report.Stopped != session.StopDone || report.Remaining != 0 {
 		t.Errorf("the last run: %+v, %v", report, err)

@@ -17,7 +17,6 @@ func batchings() map[string][]postgres.Option {
 		"alone":         {postgres.WithoutBatching()},
 		"small batches": {postgres.WithBatching(1, 2)},
 		"large batches": {postgres.WithBatching(1, 256)},
-		"defaults":      nil,
 	}
 }
 
