@@ -36,6 +36,11 @@ func reading(s *session.Session) error {
 
 func setting(s *session.Session) error { return s.Set("k", 1) }
 
+// background is the context of what handlers here do to the store.
+var background = context.Background()
+
+func destroying(s *session.Session) error { return s.Destroy(background) }
+
 // manyChanges are of every kind.
 func manyChanges(s *session.Session) error {
 	return errors.Join(s.Set("a", 1), s.Set("a", 2), s.Delete("name"), s.SetOwner("ann"), s.SetTimeout(time.Minute),
@@ -50,13 +55,13 @@ var statementCases = []statementCase{
 		s.Handle()
 		s.Keys()
 		s.Owner()
-		return errors.Join(s.Delete("k"), s.Clear(), s.Save(context.Background()), s.Load(context.Background()),
-			s.Update(context.Background()))
+		return errors.Join(s.Delete("k"), s.Clear(), s.Save(background), s.Load(background),
+			s.Update(background))
 	}), nil},
 	{"first set", "", 0, with(setting), []string{"create"}},
 	{"first changes", "", 0, with(manyChanges), []string{"create"}},
 	{"new id", "", 0, with((*session.Session).Generate), []string{"create"}},
-	{"destroy nothing", "", 0, with(func(s *session.Session) error { return s.Destroy(context.Background()) }), nil},
+	{"destroy nothing", "", 0, with(destroying), nil},
 	{"first modify", "", 0, with(increment), []string{"create"}},
 
 	{"malformed read", "malformed", 0, with(reading), nil},
@@ -75,23 +80,22 @@ var statementCases = []statementCase{
 	{"live set after the step", "live", 7 * time.Minute, writing(setting), []string{"load", "save"}},
 	{"live changes", "live", 0, with(manyChanges), []string{"load", "save"}},
 	{"live saved by the handler", "live", 0, with(func(s *session.Session) error {
-		return errors.Join(setting(s), s.Save(context.Background()), s.Save(context.Background()))
+		return errors.Join(setting(s), s.Save(background), s.Save(background))
 	}), []string{"load", "save"}},
 	{"live delete of nothing", "live", 0, with(func(s *session.Session) error { return s.Delete("other") }), []string{"load"}},
 	{"live clear", "live", 0, with((*session.Session).Clear), []string{"load", "save"}},
-	{"live destroy", "live", 0, with(func(s *session.Session) error { return s.Destroy(context.Background()) }),
-		[]string{"load", "delete"}},
+	{"live destroy", "live", 0, with(destroying), []string{"load", "delete"}},
 	{"live log out and flash", "live", 0, with(func(s *session.Session) error {
-		return errors.Join(s.Destroy(context.Background()), s.Generate(), setting(s))
+		return errors.Join(s.Destroy(background), s.Generate(), setting(s))
 	}), []string{"load", "delete", "create"}},
 	{"live modify", "live", 0, with(increment), []string{"load", "load", "save"}},
 	{"live modify of nothing", "live", 0, with(func(s *session.Session) error {
-		return s.Modify(context.Background(), func(*session.Draft) error { return nil })
+		return s.Modify(background, func(*session.Draft) error { return nil })
 	}), []string{"load", "load"}},
 }
 
 func increment(s *session.Session) error {
-	_, err := session.ModifyKey(context.Background(), s, "n", func(n int) (int, error) { return n + 1, nil })
+	_, err := session.ModifyKey(background, s, "n", func(n int) (int, error) { return n + 1, nil })
 	return err
 }
 
