@@ -19,9 +19,9 @@ const (
 	batchTime = time.Minute
 )
 
-// Collect implements session.Collector. It deletes ranges of expires_at, from the oldest on, whose width follows what the
-// last one held, so that no batch walks over what an earlier one has left behind. The expiry is part of the condition of
-// every delete: a row that is extended meanwhile stays.
+// Collect implements session.Collector. It deletes ranges of expires_at, from the oldest on, whose width follows what
+// the last one held, so that no batch walks over what an earlier one has left behind. The expiry is part of the
+// condition of every delete: a row that is extended meanwhile stays.
 func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
 	c := &collector{store: s, opts: withDefaults(opts), started: time.Now()}
 	// A batch that has begun is not torn apart when ctx ends.

@@ -7,12 +7,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// collectorLock keeps a second collector of the table from running beside this one; release is nil where another has it.
+// collectorLock keeps a second collector of the table from running beside this one; release is nil where another has
+// it.
 //
-// It is an advisory lock of a transaction that does nothing else, on a connection of its own. A lock of a session would stay
-// behind in a pooler's connection; a transaction's ends with it there too, when the process is killed with -9 as well. The
-// transaction does not hold vacuum up: in read committed, one that is idle and has written nothing has neither a
-// snapshot nor a transaction id.
+// It is an advisory lock of a transaction that does nothing else, on a connection of its own. A lock of a session
+// would stay behind in a pooler's connection; a transaction's ends with it there too, when the process is killed with
+// -9 as well. The transaction does not hold vacuum up: in read committed, one that is idle and has written nothing has
+// neither a snapshot nor a transaction id.
 func (s *Store) collectorLock(ctx context.Context) (release func(), err error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()

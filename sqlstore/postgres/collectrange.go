@@ -104,8 +104,8 @@ func (c *collector) count(ctx context.Context, until time.Time) (n int, err erro
 	return n, err
 }
 
-// findTied takes the ids of many rows of the range at once: to look for each batch anew would walk over the remains of all
-// batches before it.
+// findTied takes the ids of many rows of the range at once: to look for each batch anew would walk over the remains of
+// all batches before it.
 func (c *collector) findTied(ctx context.Context, until time.Time) error {
 	_, err := c.rows(ctx, `select s.id`+c.inRange()+` limit $3`, func(v [][]byte) error {
 		if len(v[0]) != len(session.Handle{}) {
@@ -133,8 +133,8 @@ func (c *collector) deleteTied(ctx context.Context) error {
 	return nil
 }
 
-// delete runs one statement in a transaction with settings of its own: always along an index, whatever the planner still
-// believes of a table that has just lost half its rows; and without waiting for the disk, since a lost delete is
+// delete runs one statement in a transaction with settings of its own: always along an index, whatever the planner
+// still believes of a table that has just lost half its rows; and without waiting for the disk, since a lost delete is
 // done again by the next run.
 func (c *collector) delete(ctx context.Context, text string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, batchTime)

@@ -30,7 +30,8 @@ func (s *Store) Delete(ctx context.Context, ref session.Ref) error {
 }
 
 // deleteOn reports whether a live session was deleted.
-func (s *Store) deleteOn(ctx context.Context, q querier, at *site, ref session.Ref, e session.Event) (live bool, err error) {
+func (s *Store) deleteOn(ctx context.Context, q querier, at *site, ref session.Ref, e session.Event) (
+	live bool, err error) {
 	st := s.statement(s.sql.destroy, uuid(ref.Key), ref.Hash[:])
 	n, err := s.tellingQuery(ctx, q, at, st, e, func(v [][]byte) error {
 		live = isTrue(v[0])

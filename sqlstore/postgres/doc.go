@@ -1,8 +1,8 @@
 // Package postgres keeps sessions in a table of a Postgres database, or of what speaks its protocol.
 //
-// Every operation on a session is one statement that finds one row by its key, decides by the database's clock and merges
-// what changed within the database. Callers who have to wait for a connection share a statement (see WithBatching). The
-// table is made by package migrations; a Store never changes it.
+// Every operation on a session is one statement that finds one row by its key, decides by the database's clock and
+// merges what changed within the database. Callers who have to wait for a connection share a statement (see
+// WithBatching). The table is made by package migrations; a Store never changes it.
 //
 // # Databases and poolers
 //
@@ -13,7 +13,7 @@
 //
 // # Time
 //
-// A call whose context has no deadline gets one (see WithTimeout), so that a network that swallows packets costs a failed
-// request and not a hanging one. A call is repeated only where the database has surely done nothing, or where doing it
-// twice is the same as doing it once.
+// A call whose context has no deadline gets one (see WithTimeout), so that a network that swallows packets costs a
+// failed request and not a hanging one. A call is repeated only where the database has surely done nothing, or where
+// doing it twice is the same as doing it once.
 package postgres

@@ -31,7 +31,8 @@ func (s *Store) statement(sql string, args ...any) statement {
 	return statement{sql, append(all, args...)}
 }
 
-// query runs a statement and calls read for each row with its values in binary form, which are valid during the call only.
+// query runs a statement and calls read for each row with its values in binary form, which are valid during the call
+// only.
 func query(ctx context.Context, q querier, st statement, read func([][]byte) error) (n int, err error) {
 	rows, err := q.Query(ctx, st.sql, st.args...)
 	if err != nil {

@@ -31,16 +31,14 @@ func (s *Store) withinLimit(ctx context.Context, at *site, ref session.Ref, owne
 	if err != nil {
 		return session.Saved{}, err
 	}
-	for _, key := range saved.Ended {
-		s.announce(session.Event{Kind: session.Revoked, Key: key})
-	}
+	s.announceRevoked(saved.Ended)
 	return saved, nil
 }
 
 const lockOwner = `select pg_advisory_xact_lock($1)`
 
-// limitIn makes room and writes. The owner's lock lets one such transaction at a time count and write; who waits for it sees
-// what the one before has committed.
+// limitIn makes room and writes. The owner's lock lets one such transaction at a time count and write; who waits for
+// it sees what the one before has committed.
 func (s *Store) limitIn(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref, owner string, write writer) (
 	saved session.Saved, err error) {
 	_, err = query(ctx, tx, s.statement(lockOwner, s.lockKey(at, "owner", owner)), func([][]byte) error { return nil })
@@ -57,7 +55,8 @@ func (s *Store) limitIn(ctx context.Context, tx pgx.Tx, at *site, ref session.Re
 }
 
 // makeRoom ends as many of the owner's other sessions as the limit asks for.
-func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref, owner string) ([]session.Handle, error) {
+func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref, owner string) (
+	[]session.Handle, error) {
 	limit := ref.Policy.Owner
 	others, err := readAll(ctx, tx, s.statement(s.sql.owned, owner, absoluteMillis(ref.Policy)))
 	if err != nil {
@@ -80,7 +79,8 @@ func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref session.R
 	return s.revokeIn(ctx, tx, at, ref.Key, oldest)
 }
 
-// revokeIn deletes sessions within a transaction that will change another one. All these rows are locked in one order first.
+// revokeIn deletes sessions within a transaction that will change another one. All these rows are locked in one order
+// first.
 func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, at *site, own session.Handle, keys []session.Handle) (
 	[]session.Handle, error) {
 	if !at.distributed {

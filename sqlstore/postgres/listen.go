@@ -71,8 +71,8 @@ func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
 	return true, s.hear(ctx, conn)
 }
 
-// hearsItself tries whether a notification that the pool sends arrives here. Through a pooler in transaction mode, or from
-// another database than the pool's, none ever would, and nothing else would show it.
+// hearsItself tries whether a notification that the pool sends arrives here. Through a pooler in transaction mode, or
+// from another database than the pool's, none ever would, and nothing else would show it.
 func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error {
 	mark := "?" + s.node
 	if err := s.notify(ctx, s.pool, at, mark); err != nil {
@@ -91,8 +91,8 @@ func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error
 	}
 }
 
-// hear passes notifications on. A connection that is silent for an interval is asked for an answer, so that one that died
-// without a word is found out.
+// hear passes notifications on. A connection that is silent for an interval is asked for an answer, so that one that
+// died without a word is found out.
 func (s *Store) hear(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		n, err := s.next(ctx, conn)

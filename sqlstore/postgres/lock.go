@@ -30,6 +30,7 @@ func (s *Store) SaveLocked(ctx context.Context, ref session.Ref, fn func(session
 	case err != nil:
 		return session.Saved{}, failed("saving a locked session", err)
 	}
+	s.announceRevoked(l.saved.Ended)
 	s.announce(l.event)
 	return l.saved, nil
 }
@@ -56,12 +57,11 @@ func (s *Store) saveLocked(ctx context.Context, tx pgx.Tx, at *site, ref session
 		return &localError{"refused"}
 	}
 	l.event = eventOf(ref, &change, s.opts.changes)
+	save := func(ctx context.Context, q querier) (session.Saved, error) { return s.saveOn(ctx, q, at, ref, &change) }
 	if limited(ref, &change) {
-		l.saved, err = s.limitIn(ctx, tx, at, ref, *change.Owner, func(ctx context.Context, q querier) (session.Saved, error) {
-			return s.saveOn(ctx, q, at, ref, &change)
-		})
-		return err
+		l.saved, err = s.limitIn(ctx, tx, at, ref, *change.Owner, save)
+	} else {
+		l.saved, err = save(ctx, tx)
 	}
-	l.saved, err = s.saveOn(ctx, tx, at, ref, &change)
 	return err
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// glance takes a second look at a row that a statement did not find as it wanted it, without its data: ErrGone, ErrExpired
-// or ErrRotated where ref opens no session.
+// glance takes a second look at a row that a statement did not find as it wanted it, without its data: ErrGone,
+// ErrExpired or ErrRotated where ref opens no session.
 func (s *Store) glance(ctx context.Context, q querier, ref session.Ref) (r session.Record, err error) {
 	r, err = readOne(ctx, q, s.statement(s.sql.look, uuid(ref.Key)))
 	if err != nil {

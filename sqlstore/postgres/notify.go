@@ -36,8 +36,8 @@ func readPayload(text string) (e session.Event, node string, ok bool) {
 	return e, node, false
 }
 
-// tellingQuery runs a statement that changes one row and, where it did, sends the event to the other processes; both take
-// effect together. The zero event is none.
+// tellingQuery runs a statement that changes one row and, where it did, sends the event to the other processes; both
+// take effect together. The zero event is none.
 func (s *Store) tellingQuery(ctx context.Context, q querier, at *site, st statement, e session.Event,
 	read func([][]byte) error) (n int, err error) {
 	switch {
@@ -59,8 +59,8 @@ func withNotify(st statement, channel, payload string) statement {
 	}
 }
 
-// queryThenNotify does it in a statement of its own: in one with a write, a distributed database would send the notification
-// from a server where nobody listens.
+// queryThenNotify does it in a statement of its own: in one with a write, a distributed database would send the
+// notification from a server where nobody listens.
 func (s *Store) queryThenNotify(ctx context.Context, q querier, at *site, st statement, e session.Event,
 	read func([][]byte) error) (n int, err error) {
 	if conn, ok := q.(*pgxpool.Conn); ok {
@@ -87,6 +87,12 @@ func (s *Store) notify(ctx context.Context, q querier, at *site, payloads ...str
 // committed while an earlier one waited for a lock.
 func inTx(ctx context.Context, conn *pgxpool.Conn, fn func(pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, fn)
+}
+
+func (s *Store) announceRevoked(keys []session.Handle) {
+	for _, key := range keys {
+		s.announce(session.Event{Kind: session.Revoked, Key: key})
+	}
 }
 
 // announce tells those in this process who watch.

@@ -18,13 +18,13 @@ const (
 	lifetimeJitter  = 5 * time.Minute
 )
 
-// Open makes a pool for a URL (postgres://… or postgresql://…, or keyword=value pairs) and a store on it, and reaches the
+// Open makes a pool for a URL (postgres://…, postgresql://… or keyword=value pairs) and a store on it, and reaches the
 // database once. Close ends both.
 //
 // Where the URL does not say otherwise, a connection attempt is given up after 5 s and the check of an idle connection
-// after 2 s, connections live for an hour and up to 5 min more at random, and only a server that accepts writes is used
-// (target_session_attrs=read-write). With several hosts in the URL, the store follows a failover. Errors never contain the
-// password.
+// after 2 s, connections live for an hour and up to 5 min more at random, and only a server that accepts writes is
+// used (target_session_attrs=read-write). With several hosts in the URL, the store follows a failover. Errors never
+// contain the password.
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	config, err := parseURL(url)
 	if err != nil {
@@ -80,8 +80,8 @@ func parseURL(url string) (*pgxpool.Config, error) {
 // parseHints are what may be said of a URL that cannot be read.
 var parseHints = [...]string{"port", "connect_timeout", "sslmode", "target_session_attrs", "pool_max_conns", "pool_"}
 
-// parseError says what kind of mistake a URL has. Nothing of it is repeated: where the parts of a malformed one end cannot
-// be told, so that any part may be the password's.
+// parseError says what kind of mistake a URL has. Nothing of it is repeated: where the parts of a malformed one end
+// cannot be told, so that any part may be the password's.
 func parseError(err error) error {
 	_, reason, _ := strings.Cut(err.Error(), "`: ")
 	for _, hint := range parseHints {

@@ -87,9 +87,9 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithBatching sets how many statements of a kind are in flight before callers share one, and how many of them share at
-// most. Zero values keep the defaults: twice the processors, but no more than the pool's connections; and 64. It also turns
-// batching on where the table is distributed.
+// WithBatching sets how many statements of a kind are in flight before callers share one, and how many of them share
+// at most. Zero values keep the defaults: twice the processors, but no more than the pool's connections; and 64. It
+// also turns batching on where the table is distributed.
 func WithBatching(inFlight, largest int) Option {
 	return func(o *options) {
 		o.batching = on
@@ -105,8 +105,8 @@ func WithBatching(inFlight, largest int) Option {
 // WithoutBatching gives every call its own statement. It is the default where the table is distributed.
 func WithoutBatching() Option { return func(o *options) { o.batching = off } }
 
-// WithDistributed says that the table is distributed over several servers by its id, as the store finds out by itself on
-// Citus. Statements then touch no more than they must, and there is no batching unless it is asked for.
+// WithDistributed says that the table is distributed over several servers by its id, as the store finds out by itself
+// on Citus. Statements then touch no more than they must, and there is no batching unless it is asked for.
 func WithDistributed() Option { return func(o *options) { o.distributed = on } }
 
 // WithoutPreparedStatements has every statement parsed anew, for poolers that hand each transaction another connection
@@ -120,13 +120,13 @@ func WithListenURL(url string) Option { return func(o *options) { o.listenURL = 
 // WithoutListen has Watch tell of this process's own sessions only. The others are found by polling.
 func WithoutListen() Option { return func(o *options) { o.noListen = true } }
 
-// WithChangeNotifications sends a notification for every save that changes data, so that sockets on other nodes hear of it
-// at once instead of at their next poll. Notifications make commits wait for each other: under many writers saves become
-// several times slower.
+// WithChangeNotifications sends a notification for every save that changes data, so that sockets on other nodes hear
+// of it at once instead of at their next poll. Notifications make commits wait for each other: under many writers
+// saves become several times slower.
 func WithChangeNotifications() Option { return func(o *options) { o.changes = true } }
 
-// WithPing sets how often the notification connection is tried while it is silent, and how long it may take to answer. Zero
-// values keep the defaults.
+// WithPing sets how often the notification connection is tried while it is silent, and how long it may take to answer.
+// Zero values keep the defaults.
 func WithPing(interval, timeout time.Duration) Option {
 	return func(o *options) {
 		if interval > 0 {

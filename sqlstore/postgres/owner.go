@@ -13,7 +13,8 @@ import (
 )
 
 // ListOwner implements session.OwnerStore.
-func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p session.Policy) (
+	[]session.Record, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
@@ -104,9 +105,7 @@ func (s *Store) Revoke(ctx context.Context, which session.Which) ([]session.Hand
 	if err != nil {
 		return nil, failed("revoking sessions", err)
 	}
-	for _, key := range ended.live {
-		s.announce(session.Event{Kind: session.Revoked, Key: key})
-	}
+	s.announceRevoked(ended.live)
 	return ended.keys, nil
 }
 

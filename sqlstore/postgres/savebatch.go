@@ -30,7 +30,9 @@ func (r saveRequest) foldable() bool {
 	return !rare && isSmall(c)
 }
 
-func isSmall(c *session.Change) bool { return changeBytes(c) <= foldableBytes && len(c.Delete) <= manyDeletes }
+func isSmall(c *session.Change) bool {
+	return changeBytes(c) <= foldableBytes && len(c.Delete) <= manyDeletes
+}
 
 func changeBytes(c *session.Change) (n int) {
 	for key, value := range c.Set {
@@ -51,8 +53,8 @@ func (r saveRequest) join(second saveRequest) (saveRequest, bool) {
 	return saveRequest{r.ref, &both, r.n + second.n}, isSmall(&both)
 }
 
-// saveMany serves a batch in one statement. What it did not save is left to the callers, each of whom then goes alone and
-// learns his own reason; only where the outcome is not known do all get the error.
+// saveMany serves a batch in one statement. What it did not save is left to the callers, each of whom then goes alone
+// and learns his own reason; only where the outcome is not known do all get the error.
 func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Result[session.Saved] {
 	results := make([]batch.Result[session.Saved], len(requests))
 	saved := make(map[session.Handle]session.Saved, len(requests))

@@ -24,7 +24,8 @@ const (
 	shapeVersion
 )
 
-// manyDeletes is from how many keys on a delete looks each entry up among the keys: jsonb - text[] compares all with all.
+// manyDeletes is from how many keys on a delete looks each entry up among the keys: jsonb - text[] compares all with
+// all.
 const manyDeletes = 100
 
 func shapeOf(c *session.Change, p session.Policy) (x shape) {
@@ -124,8 +125,8 @@ func mergedText(x shape, p *placeholders) string {
 // closest: 326 digits, a comma and a space for a number of 10 bytes and its entry of 4, so 24 times.
 const textFactor = `32`
 
-// fitsText is the condition that a jsonb's text has at most limit bytes. The text is made only where the binary form does
-// not tell already. pg_column_size is not immutable, so a distributed table makes the text in any case (render).
+// fitsText is the condition that a jsonb's text has at most limit bytes. The text is made only where the binary form
+// does not tell already. pg_column_size is not immutable, so a distributed table makes the text in any case (render).
 func fitsText(merged, limit string, render bool) string {
 	exact := `octet_length((` + merged + `)::text) <= ` + limit
 	if render {
@@ -196,20 +197,22 @@ func nullable(s string) *string {
 	return &s
 }
 
-// saveManyText merges the data of many rows: arrays of ids, secret hashes, the manager's timeouts, whether to clear, keys to
-// delete (a JSON array, or null), entries to set (a JSON object), how many changes it is that are one here, whether to
-// extend, and the size limit. The rows are locked in the order of their ids before any is written: two statements whose
-// arrays are sorted would still lock in the order of their plans. What is merged is read under that lock, once.
+// saveManyText merges the data of many rows: arrays of ids, secret hashes, the manager's timeouts, whether to clear,
+// keys to delete (a JSON array, or null), entries to set (a JSON object), how many changes it is that are one here,
+// whether to extend, and the size limit. The rows are locked in the order of their ids before any is written: two
+// statements whose arrays are sorted would still lock in the order of their plans. What is merged is read under that
+// lock, once.
 func saveManyText(table string) string {
 	next := accessExpiry(`q.idle`, `q.absolute`)
 	return `with q as materialized (
-  select * from unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[], $7::text[],
-    $8::bigint[], $9::bool[], $10::bigint[]) as q (id, hash, idle, absolute, clear, del, patch, n, extend, max)
+  select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[],
+    $7::text[], $8::bigint[], $9::bool[], $10::bigint[])
+    as q (id, hash, idle, absolute, clear, del, patch, n, extend, max)
 ), held as materialized (
   select s.id, case when q.clear then '{}'::jsonb else s.data end as data, q.del, q.patch, q.n, q.max,
     case when q.extend then greatest(s.expires_at, ` + next + `) else s.expires_at end as expires_at
   from ` + table + ` s join q on q.id = s.id and q.hash = s.secret_hash
-  where s.id = any($1::uuid[]) and ` + alive(`q.absolute`) + ` and jsonb_typeof(s.data) = 'object'
+  where ` + alive(`q.absolute`) + ` and jsonb_typeof(s.data) = 'object'
   order by s.id for no key update of s
 ), merged as materialized (
   select id, n, max, expires_at, case when del is null then data

@@ -21,8 +21,8 @@ func after(utc, millis string) string {
 	return `((` + utc + ` + ` + millis + ` * interval '1 ms') at time zone 'utc')`
 }
 
-// alive is the condition under which a row is a session: neither its stored expiry nor its absolute end, which a changed
-// configuration may have moved, has come. absolute is the manager's absolute timeout in milliseconds.
+// alive is the condition under which a row is a session: neither its stored expiry nor its absolute end, which a
+// changed configuration may have moved, has come. absolute is the manager's absolute timeout in milliseconds.
 func alive(absolute string) string {
 	return `s.expires_at > now() and ` + after(`(s.created_at at time zone 'utc')`,
 		`coalesce(s.absolute_timeout_ms, `+absolute+`)`) + ` > now()`
@@ -39,8 +39,8 @@ func accessExpiry(idle, absolute string) string {
 		`coalesce(s.absolute_timeout_ms, `+absolute+`)`)
 }
 
-// asyncCommit makes the transaction that evaluates it return before its commit is on disk, and no other: a touch that is
-// lost in a crash is harmless. It is evaluated once, where a row is found.
+// asyncCommit makes the transaction that evaluates it return before its commit is on disk, and no other: a touch that
+// is lost in a crash is harmless. It is evaluated once, where a row is found.
 const asyncCommit = ` and (select set_config('synchronous_commit', 'off', true)) = 'off'`
 
 // texts are the statements for one table.
@@ -65,8 +65,8 @@ func newTexts(t migrations.Table) texts {
 	// Who comes with another secret gets the row only where he may be told that it was rotated.
 	named := ` and (s.secret_hash = $2 or s.rotated_at is not null)`
 	x.load = `select ` + columns + `, s.data` + from + `s.id = $1` + named
-	x.loadMany = `select ` + columns + `, s.data` + from +
-		`s.id = any($1) and (s.secret_hash = any($2) or s.rotated_at is not null)`
+	x.loadMany = `select ` + columns + `, s.data` + from + `s.id = any(` + param(`$1::uuid[]`) +
+		`) and (s.secret_hash = any(` + param(`$2::bytea[]`) + `) or s.rotated_at is not null)`
 	x.look = `select ` + columns + from + `s.id = $1`
 	x.inspect = `select ` + columns + from + `s.id = any($1)`
 	x.lock = x.load + ` for update`
@@ -88,8 +88,8 @@ absolute_timeout_ms, created_at, expires_at) values ($1, $2, ` + rotatedAt + `, 
 ` + now + `, ` + after(nowUTC, `$7::bigint`) + `) on conflict do nothing returning ` + savedColumns
 }
 
-// touchText extends the expiry of the row $1 with the secret $2 where that gains at least the part $5 of its idle timeout, and
-// a millisecond. $3 and $4 are the manager's timeouts.
+// touchText extends the expiry of the row $1 with the secret $2 where that gains at least the part $5 of its idle
+// timeout, and a millisecond. $3 and $4 are the manager's timeouts.
 func touchText(table string) string {
 	next := accessExpiry(`$3::bigint`, `$4::bigint`)
 	return `update ` + table + ` s set expires_at = greatest(s.expires_at, ` + next + `)
@@ -102,21 +102,28 @@ func gained(idle, step string) string {
 	return after(`(s.expires_at at time zone 'utc')`, `greatest(1, coalesce(s.idle_timeout_ms, `+idle+`) * `+step+`)`)
 }
 
-// touchManyText does what touchText does for arrays of the same arguments. The rows are locked in the order of their ids, so
-// that two of these never wait for each other in a circle.
+// touchManyText does what touchText does for arrays of the same arguments. The rows are locked in the order of their
+// ids, so that two of these never wait for each other in a circle.
 func touchManyText(table string) string {
 	next := accessExpiry(`q.idle`, `q.absolute`)
 	return `with q as materialized (
-  select * from unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::bigint[], $5::float8[]) as q (id, hash, idle, absolute, step)
+  select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::bigint[], $4::bigint[], $5::float8[])
+    as q (id, hash, idle, absolute, step)
 ), due as materialized (
   select s.id, greatest(s.expires_at, ` + next + `) as expires_at
   from ` + table + ` s join q on q.id = s.id and q.hash = s.secret_hash
-  where s.id = any($1::uuid[]) and ` + alive(`q.absolute`) + `
+  where ` + alive(`q.absolute`) + `
   and ` + next + ` >= ` + gained(`q.idle`, `q.step`) + `
   order by s.id for no key update of s
 )
 update ` + table + ` s set expires_at = due.expires_at from due where s.id = due.id` + asyncCommit + `
 returning ` + savedColumns + `, s.id`
+}
+
+// param hides an array from the planner, which then has one plan for arrays of any length: with their lengths in sight
+// it would plan a small batch anew each time, at the price of running it twice.
+func param(array string) string {
+	return `(select ` + array + `)::` + strings.SplitN(array, `::`, 2)[1]
 }
 
 // placeholders numbers a statement's parameters.

@@ -41,8 +41,8 @@ var (
 	_ session.Collector  = (*Store)(nil)
 )
 
-// New returns a store on the pool, which stays the caller's to close. It does not connect: that the table is there is found
-// out by the first call. The error is one of an invalid name.
+// New returns a store on the pool, which stays the caller's to close. It does not connect: that the table is there is
+// found out by the first call. The error is one of an invalid name.
 func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgres: the pool is nil")
@@ -99,8 +99,8 @@ func (s *Store) makeGroups() {
 	})
 }
 
-// errAlone is what a batch answers for a request that it surely has not served, and that its caller is to make again alone:
-// one bad row, or one lost connection, then costs its neighbours a little time and nothing else.
+// errAlone is what a batch answers for a request that it surely has not served, and that its caller is to make again
+// alone: one bad row, or one lost connection, then costs its neighbours a little time and nothing else.
 var errAlone = errors.New("postgres: not served by its batch")
 
 // grouped has the request served by the group, or else by alone.

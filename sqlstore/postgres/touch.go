@@ -50,8 +50,8 @@ func (s *Store) touchOne(ctx context.Context, ref session.Ref) (saved session.Sa
 	return saved, err
 }
 
-// stepPart is the least gain for which a touch writes, as a part of the idle timeout: it holds for rows with a timeout of
-// their own too.
+// stepPart is the least gain for which a touch writes, as a part of the idle timeout: it holds for rows with a timeout
+// of their own too.
 func stepPart(p session.Policy) float64 {
 	if p.Idle <= 0 {
 		return 0

@@ -19,8 +19,8 @@ type hub struct {
 	stopped  chan struct{}
 }
 
-// Watch implements session.Watcher. All watchers of a store share one connection, which is not one of the pool's. Ends of
-// sessions in this process are told without it, at once.
+// Watch implements session.Watcher. All watchers of a store share one connection, which is not one of the pool's. Ends
+// of sessions in this process are told without it, at once.
 func (s *Store) Watch(ctx context.Context, fn func(session.Event)) error {
 	s.events.join()
 	defer s.events.quit()
