@@ -14,6 +14,7 @@ const live = new Live(tab);
 
 let shown = null; // the session as last told
 let ended = false;
+let counting = false; // many increments are under way, and told of as one
 const mine = new Set(); // keys that this tab has changed and not yet seen changed
 
 const bySocket = () => document.querySelector("input[name=by]:checked").value === "socket";
@@ -37,7 +38,7 @@ function show(session) {
 function tellChanges(before, after) {
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     const [from, to] = [before, after].map((data) => (Object.hasOwn(data, key) ? JSON.stringify(data[key]) : undefined));
-    if (from === to) continue;
+    if (from === to || (counting && key === COUNTER)) continue;
     const kind = mine.delete(key) ? "here" : "elsewhere";
     const where = kind === "here" ? "" : ", by another tab or node";
     if (to === undefined) log(kind, [key], ` deleted${where}`);
@@ -45,22 +46,24 @@ function tellChanges(before, after) {
   }
 }
 
+// told waits for what the socket says next.
+const told = () => new Promise((resolve) => {
+  for (const type of ["session", "problem", "closed"]) live.addEventListener(type, resolve, { once: true });
+});
+
 // settle saves what the socket has not saved, since it would be lost with the socket's token.
-function settle() {
+async function settle() {
   if (!shown?.changed || !live.open) return;
   live.send('{"save":true}');
-  return new Promise((resolve) => {
-    live.addEventListener("session", resolve, { once: true });
-    live.addEventListener("closed", resolve, { once: true });
-    live.addEventListener("problem", resolve, { once: true });
-  });
+  await told();
 }
 
 const short = (text) => (text.length > 80 ? text.slice(0, 80) + "…" : text);
 
 async function refresh() {
-  if (live.open) live.send('{"load":true}');
-  else show(await api.session());
+  if (!live.open) return show(await api.session());
+  live.send('{"load":true}');
+  await told();
 }
 
 async function refreshUser() {
@@ -109,12 +112,15 @@ const end = (handle) => attempt(async () => {
 
 function plusMany() {
   return attempt(async () => {
-    mine.add(COUNTER);
+    counting = true;
     const before = performance.now();
-    const all = Array.from({ length: 64 }, () => api.increment(COUNTER));
-    await Promise.all(all);
-    log("here", `64 increments in ${Math.round(performance.now() - before)} ms`);
-    await refresh();
+    try {
+      await Promise.all(Array.from({ length: 64 }, () => api.increment(COUNTER)));
+      log("here", `64 increments in ${Math.round(performance.now() - before)} ms`);
+      await refresh();
+    } finally {
+      counting = false;
+    }
   });
 }
 

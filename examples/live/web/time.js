@@ -35,6 +35,7 @@ function spell(seconds) {
 function tick() {
   const left = expiration ? (expiration - Date.now() - server.ahead) / 1000 : timeout;
   $("left").textContent = spell(left);
+  $("left").className = left >= 3600 ? "long" : "";
   $("left-what").textContent = expiration ? "until it expires" : "once stored";
   const part = Math.min(1, Math.max(0, left / timeout));
   $("ring").style.setProperty("--gone", 100 - 100 * part);

@@ -1,0 +1,63 @@
+package browser
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// chrome is a running headless Chromium.
+type chrome struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// startChrome starts a Chromium that ends with the test.
+func startChrome(t *testing.T) *chrome {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(findChrome(t)),
+		chromedp.Flag("lang", "en-GB"),
+	)
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium's sandbox does not run as root
+	}
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting Chromium: %v", err)
+	}
+	return &chrome{t: t, ctx: ctx}
+}
+
+func findChrome(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	const advice = "no Chromium: install Debian's package chromium, or run make setup"
+	if os.Getenv("CI") != "" {
+		t.Fatal(advice)
+	}
+	t.Skip(advice)
+	return ""
+}
+
+// tab opens a tab that shares its cookies with this browser's others.
+func (c *chrome) tab(n *node) *tab {
+	c.t.Helper()
+	return openTab(c, n)
+}
+
+// stranger opens a tab with cookies of its own, as somebody else's browser has.
+func (c *chrome) stranger(n *node) *tab {
+	c.t.Helper()
+	return openTab(c, n, chromedp.WithNewBrowserContext())
+}
