@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,15 +13,6 @@ const (
 	defaultBatch = 2000
 	maxBatch     = 100_000
 	defaultPause = 10 * time.Millisecond
-
-	// collectStep is how many rows are deleted before others may write. A deletion need not survive a power cut, so a step
-	// costs no wait for the disk, and a batch of several steps holds up nobody for longer than one of them.
-	collectStep = 100
-
-	// vacuumStep is how many pages are given back before others may write.
-	vacuumStep = 32
-	// vacuumKeep: one page in so many may be free; new sessions will want them.
-	vacuumKeep = 10
 )
 
 // Collect implements session.Collector.
@@ -31,7 +23,7 @@ func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (sessi
 	if err := collectDefaults(&opts); err != nil {
 		return session.CollectReport{}, err
 	}
-	run := &collector{store: s, opts: opts, start: time.Now()}
+	run := newCollector(s, opts)
 	if !opts.NoLock && !opts.DryRun {
 		unlock, err := s.lockRun(ctx)
 		if isBusy(err) {
@@ -42,7 +34,7 @@ func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (sessi
 		}
 		defer unlock()
 	}
-	err := run.run(ctx)
+	err := errors.Join(run.run(ctx), run.close())
 	return run.report, explain("collect", err)
 }
 
@@ -80,11 +72,29 @@ func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
 
 // collector is one run.
 type collector struct {
-	store  *Store
-	opts   session.CollectOptions
-	start  time.Time
-	found  int64 // expired rows at the start, up to the limit
-	report session.CollectReport
+	store   *Store
+	opts    session.CollectOptions
+	start   time.Time
+	found   int64 // expired rows at the start, up to the limit
+	report  session.CollectReport
+	rows    pace
+	pages   pace
+	syncing *conn // moves what was written from the log into the file
+}
+
+func newCollector(s *Store, opts session.CollectOptions) *collector {
+	return &collector{
+		store: s, opts: opts, start: time.Now(),
+		rows:  pace{size: 50, least: 10, most: 1000},
+		pages: pace{size: 32, least: 4, most: 1000},
+	}
+}
+
+func (k *collector) close() error {
+	if k.syncing == nil {
+		return nil
+	}
+	return k.syncing.close()
 }
 
 func (k *collector) run(ctx context.Context) (err error) {
@@ -100,7 +110,7 @@ func (k *collector) run(ctx context.Context) (err error) {
 	if err := k.delete(ctx); err != nil {
 		return err
 	}
-	if err := k.vacuum(ctx); err != nil {
+	if err := k.vacuum(ctx, max(time.Since(k.start), vacuumTime)); err != nil {
 		return err
 	}
 	k.report.Remaining, err = k.count(context.WithoutCancel(ctx))
@@ -140,25 +150,26 @@ func (k *collector) stopped(ctx context.Context) string {
 // batch deletes up to a batch of rows, in steps.
 func (k *collector) batch(ctx context.Context) (total int64, err error) {
 	for total < int64(k.opts.Batch) {
-		size := min(collectStep, int64(k.opts.Batch)-total)
+		size := min(k.rows.size, int64(k.opts.Batch)-total)
 		deleted, err := k.step(ctx, size)
 		total += deleted
 		if err != nil || deleted < size {
 			return total, err
 		}
 	}
-	return total, nil
+	return total, k.checkpoint(ctx)
 }
 
+// step deletes up to size rows. A deletion need not survive a power cut, so it does not wait for the disk.
 func (k *collector) step(ctx context.Context, size int64) (deleted int64, err error) {
-	err = k.store.writer.transact(ctx, true, func(c *conn) error {
+	err = k.store.writer.transact(ctx, true, k.rows.timed(func(c *conn) error {
 		row, err := c.first(readClock)
 		if err != nil {
 			return err
 		}
 		deleted, err = c.exec(deleteExpired, now(row[0]).Add(-k.opts.Keep).UnixMilli(), size)
 		return err
-	})
+	}))
 	if err != nil {
 		return 0, err
 	}
@@ -188,37 +199,6 @@ func (k *collector) count(ctx context.Context) (n int64, err error) {
 		return err
 	})
 	return n, err
-}
-
-// vacuum gives free pages back to the file system, in steps, and leaves some for new rows. It does nothing in a database
-// that was made without auto_vacuum.
-func (k *collector) vacuum(ctx context.Context) error {
-	for more := k.report.Deleted > 0; more && k.stopped(ctx) == ""; pause(ctx, k.opts.Pause) {
-		err := k.store.writer.transact(ctx, true, func(c *conn) (err error) {
-			more, err = c.vacuum()
-			return err
-		})
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *conn) vacuum() (more bool, err error) {
-	free, err := c.number(freePages)
-	if err != nil {
-		return false, err
-	}
-	all, err := c.number(allPages)
-	if err != nil || free <= all/vacuumKeep {
-		return false, err
-	}
-	if err := c.script(fmt.Sprintf("pragma incremental_vacuum(%d)", vacuumStep)); err != nil {
-		return false, err
-	}
-	left, err := c.number(freePages)
-	return left < free, err
 }
 
 func pause(ctx context.Context, d time.Duration) {

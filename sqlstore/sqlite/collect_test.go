@@ -82,8 +82,11 @@ func TestTheFileShrinks(t *testing.T) {
 	if err != nil || report.Deleted != 3000 || report.Stopped != session.StopDone {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	if after := pages(t, s); after > before/10 {
-		t.Errorf("%d pages were %d", after, before)
+	// A run has only so much time for it, the next one goes on.
+	for after := pages(t, s); after > before/10; after = pages(t, s) {
+		if _, err := s.Collect(t.Context(), collectNow()); err != nil || pages(t, s) >= after {
+			t.Fatalf("%d pages were %d, %v", after, before, err)
+		}
 	}
 	if err := s.writer.do(t.Context(), func(c *conn) error { return c.script("pragma wal_checkpoint(truncate)") }); err != nil {
 		t.Fatal(err)
