@@ -60,7 +60,7 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 			c.off = true
 			next.ServeHTTP(w, r.WithContext(c))
 		case m.inherit(c):
-			next.ServeHTTP(w, r.WithContext(c))
+			c.join(w, r, next)
 		default:
 			c.serve(w, r, next)
 		}
@@ -82,6 +82,20 @@ func (m *Manager) inherit(c *conn) bool {
 	c.session.mu.Unlock()
 	around.use()
 	return true
+}
+
+// join serves under the configuration of c's manager what the middleware around it has begun.
+func (c *conn) join(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if isUpgrade(r) {
+		if err := c.m.checkOrigin(r); err != nil {
+			c.m.config.ErrorHandler(w, r, err)
+			return
+		}
+		if c.m.config.WebSocket.Create {
+			c.session.wantRow()
+		}
+	}
+	next.ServeHTTP(w, r.WithContext(c))
 }
 
 func (c *conn) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -125,17 +139,10 @@ func (c *conn) start(r *http.Request) error {
 
 // run lets the handler work, and ends what it began.
 func (c *conn) run(next http.Handler) {
-	returned := false
-	defer func() {
-		if !returned {
-			c.close() // a panic: nothing is saved
-		}
-	}()
+	defer c.close()
 	c.request = c.request.WithContext(c)
 	next.ServeHTTP(c.writer.wrap(), c.request)
-	returned = true
-	c.finish()
-	c.close()
+	c.finish() // not after a panic, which saves nothing
 }
 
 // finish commits at the handler's return, or saves what was changed after the commit.

@@ -60,7 +60,7 @@ func (w *writer) fail(err error) {
 	maps.Copy(header, w.kept)
 	addVary(header, w.c.m.vary)
 	w.c.announce(header) // what is durable, because the handler has saved it before
-	w.c.m.config.ErrorHandler(w.ResponseWriter, w.c.request, err)
+	w.c.session.manager().config.ErrorHandler(w.ResponseWriter, w.c.request, err)
 }
 
 // WriteHeader implements http.ResponseWriter. Informational responses pass without a commit, as a final one follows.
