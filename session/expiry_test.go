@@ -41,8 +41,8 @@ func TestIdleTimeout(t *testing.T) {
 			})
 			of := s.m.Create()
 			s.ok(errors.Join(of.SetTimeout(c.own), of.Set("a", 1), of.Save(t.Context())))
-			if of.Timeout() != c.idle || of.Expiration().Sub(time.Now()) != c.idle {
-				t.Errorf("timeout %v, expires in %v", of.Timeout(), of.Expiration().Sub(time.Now()))
+			if of.Timeout() != c.idle || time.Until(of.Expiration()) != c.idle {
+				t.Errorf("timeout %v, expires in %v", of.Timeout(), time.Until(of.Expiration()))
 			}
 			time.Sleep(c.idle - time.Millisecond)
 			if !s.alive(of) {
@@ -147,7 +147,7 @@ func TestRenew(t *testing.T) {
 			time.Sleep(20 * time.Hour)
 			of = s.open(of)
 			s.ok(errors.Join(c.do(of), of.Save(t.Context())))
-			if left := of.Expiration().Sub(time.Now()); left != c.want {
+			if left := time.Until(of.Expiration()); left != c.want {
 				t.Errorf("expires in %v, want %v", left, c.want)
 			}
 			time.Sleep(c.want - time.Millisecond)
@@ -214,7 +214,7 @@ func TestUpdate(t *testing.T) {
 		of := s.open(s.stored("a"))
 		time.Sleep(50 * time.Minute)
 		s.ok(errors.Join(of.Set("k", 1), of.Update(t.Context())))
-		if left := of.Expiration().Sub(time.Now()); left != time.Hour {
+		if left := time.Until(of.Expiration()); left != time.Hour {
 			t.Errorf("expires in %v", left)
 		}
 		if !of.Changed() || of.Version() != 1 {
@@ -322,7 +322,7 @@ func TestSetTimeout(t *testing.T) {
 				t.Errorf("pending: timeout %v, want %v", of.Timeout(), c.want)
 			}
 			s.ok(of.Save(t.Context()))
-			if left := of.Expiration().Sub(time.Now()); left != c.want || of.Timeout() != c.want {
+			if left := time.Until(of.Expiration()); left != c.want || of.Timeout() != c.want {
 				t.Errorf("saved: timeout %v, expires in %v; want %v", of.Timeout(), left, c.want)
 			}
 			if again := s.open(of); again.Timeout() != c.want {

@@ -260,6 +260,27 @@ func TestPanicSavesNothing(t *testing.T) {
 	}
 }
 
+// An error handler may abort the response as the standard library's servers allow it. The session is closed all the same.
+func TestErrorHandlerThatPanics(t *testing.T) {
+	s := newSite(t, func(c *session.Config) {
+		c.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
+	})
+	s.store.failBefore(errDown, "create")
+	var of *session.Session
+	func() {
+		defer func() {
+			if recover() != http.ErrAbortHandler {
+				t.Error("the panic did not come through")
+			}
+		}()
+		s.browser().use(func(in *session.Session) error {
+			of = in
+			return in.Set("k", 1)
+		})
+	}()
+	wantIs(t, "Set after it", of.Set("k", 2), session.ErrClosed)
+}
+
 // A commit outlives the client, and has a deadline of its own.
 func TestCommitOutlivesTheClient(t *testing.T) {
 	s := newSite(t)

@@ -1,0 +1,227 @@
+package session_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func derive(t *testing.T, m *session.Manager, change func(*session.Config)) *session.Manager {
+	t.Helper()
+	derived, err := m.Derive(change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return derived
+}
+
+// Inside of its parent's middleware a derived manager goes on with the same session: one load, one commit.
+func TestDerivedInsideOfItsParent(t *testing.T) {
+	s := newSite(t)
+	child := derive(t, s.m, func(c *session.Config) { c.IdleTimeout = time.Minute; c.MaxBytes = 64 })
+	grandchild := derive(t, child, func(c *session.Config) { c.AbsoluteTimeout = 2 * time.Hour })
+	b := s.browser(s.stored("a"))
+	outer := func(w http.ResponseWriter, r *http.Request) {
+		before := session.FromContext(r.Context())
+		s.ok(before.Set("outer", 1))
+		child.Handler(grandchild.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			of := session.FromContext(r.Context())
+			for name, m := range map[string]*session.Manager{"parent": s.m, "child": child, "grandchild": grandchild} {
+				if m.FromContext(r.Context()) != of {
+					t.Errorf("%s finds another session", name)
+				}
+			}
+			if of != before || of.Timeout() != time.Minute || of.AbsoluteTimeout() != 2*time.Hour {
+				t.Errorf("same %v, timeouts %v and %v", of == before, of.Timeout(), of.AbsoluteTimeout())
+			}
+			s.ok(of.Set("inner", 1))
+		}))).ServeHTTP(w, r)
+	}
+	wantStatus(t, b.visit(outer), http.StatusOK)
+	wantEvents(t, s.store, "load", "save")
+	wantKeys(t, b.keys(), "a", "inner", "outer")
+}
+
+// The child's limits hold for what its routes do.
+func TestDerivedConfigurationHolds(t *testing.T) {
+	s := newSite(t)
+	child := derive(t, s.m, func(c *session.Config) {
+		c.MaxBytes = 32
+		c.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(w, "the child's answer", session.StatusCode(err))
+		}
+	})
+	b := s.browser(s.stored("a"))
+	var inner http.HandlerFunc = func(_ http.ResponseWriter, r *http.Request) {
+		s.ok(session.FromContext(r.Context()).Set("b", "more than 32 in all"))
+	}
+	w := b.visit(func(w http.ResponseWriter, r *http.Request) { child.Handler(inner).ServeHTTP(w, r) })
+	wantStatus(t, w, http.StatusRequestEntityTooLarge)
+	if w.Body.String() != "the child's answer\n" {
+		t.Errorf("body %q", w.Body)
+	}
+	wantStatus(t, b.visit(inner), http.StatusOK)
+}
+
+// A child can let fewer pages open sockets, and make rows for them.
+func TestDerivedSocketConfigurationHolds(t *testing.T) {
+	s := newSite(t, func(c *session.Config) { c.WebSocket.Origins = []string{"https://a.example", "https://b.example"} })
+	child := derive(t, s.m, func(c *session.Config) {
+		c.WebSocket.Origins = []string{"https://b.example"}
+		c.WebSocket.Create = true
+	})
+	for origin, want := range map[string]int{"https://a.example": 403, "https://b.example": 101, "https://c.example": 403} {
+		r := s.browser().request()
+		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Origin": {origin}}
+		w := httptest.NewRecorder()
+		s.m.Handler(child.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusSwitchingProtocols)
+		}))).ServeHTTP(w, r)
+		if w.Code != want || (w.Header().Get("Set-Cookie") != "") != (want == 101) {
+			t.Errorf("%s: status %d, cookie %v", origin, w.Code, w.Header().Get("Set-Cookie") != "")
+		}
+	}
+	if n := s.store.Len(); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// Deriving leaves the parent as it was, and so does what is done to the copy.
+func TestParentIsUntouched(t *testing.T) {
+	origins := []string{"https://a.example"}
+	s := newSite(t, func(c *session.Config) { c.WebSocket.Origins = origins })
+	derive(t, s.m, func(c *session.Config) {
+		c.IdleTimeout = time.Minute
+		c.WebSocket.Origins[0] = "https://evil.example"
+		c.Cookie.Name = "other"
+		c.Disabled = true
+	})
+	if of := s.m.Create(); of.Timeout() != time.Hour || origins[0] != "https://a.example" {
+		t.Errorf("timeout %v, origins %q", of.Timeout(), origins)
+	}
+	b := s.browser(s.stored("a"))
+	wantKeys(t, b.keys(), "a")
+	again := derive(t, s.m, func(c *session.Config) {
+		if c.IdleTimeout != 0 || c.WebSocket.Origins[0] != "https://a.example" || c.Disabled {
+			t.Errorf("the next derivation starts from %v, %q, %v", c.IdleTimeout, c.WebSocket.Origins, c.Disabled)
+		}
+	})
+	if again.Store() != s.m.Store() {
+		t.Error("another store")
+	}
+}
+
+// Beside its parent, a derived manager opens the parent's sessions.
+func TestDerivedBesideItsParent(t *testing.T) {
+	s := newSite(t)
+	child := derive(t, s.m, func(c *session.Config) { c.IdleTimeout = time.Minute })
+	b := s.browser(s.stored("a"))
+	w := httptest.NewRecorder()
+	child.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		wantKeys(t, session.FromContext(r.Context()).Keys(), "a")
+	})).ServeHTTP(w, b.request())
+	wantStatus(t, w, http.StatusOK)
+	wantEvents(t, s.store, "load")
+}
+
+// A part of the routes may be without sessions, and a part of these with them again.
+func TestDerivedDisabled(t *testing.T) {
+	s := newSite(t)
+	off := derive(t, s.m, func(c *session.Config) { c.Disabled = true })
+	b := s.browser(s.stored("a"))
+	b.visit(func(w http.ResponseWriter, r *http.Request) {
+		off.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, ok := session.Lookup(r.Context()); ok {
+				t.Error("there is a session in the disabled part")
+			}
+			s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				wantKeys(t, session.FromContext(r.Context()).Keys(), "a")
+			})).ServeHTTP(w, r)
+		})).ServeHTTP(w, r)
+	})
+	wantEvents(t, s.store, "load")
+}
+
+// Two managers with cookies of their own serve one request side by side; each loads and commits its own session, and one
+// token does not open the other's.
+func TestTwoManagersWithDifferentCookies(t *testing.T) {
+	for name, make := range map[string]func(*site) *session.Manager{
+		"derived": func(s *site) *session.Manager {
+			return derive(t, s.m, func(c *session.Config) { c.Cookie.Name = "__Host-admin" })
+		},
+		"made anew": func(s *site) *session.Manager {
+			m, err := session.New(s.store, session.Config{Cookie: session.Cookie{Name: "__Host-admin"}})
+			s.ok(err)
+			return m
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			admin := make(s)
+			b := s.browser()
+			visit := func(fn func(user, admin *session.Session)) *httptest.ResponseRecorder {
+				return b.visit(func(w http.ResponseWriter, r *http.Request) {
+					admin.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+						fn(s.m.FromContext(r.Context()), admin.FromContext(r.Context()))
+						if session.FromContext(r.Context()) != admin.FromContext(r.Context()) {
+							t.Error("FromContext does not find the innermost")
+						}
+					})).ServeHTTP(w, r)
+				})
+			}
+			visit(func(user, admin *session.Session) { s.ok(errors.Join(user.Set("user", 1), admin.Set("admin", 1))) })
+			if len(b.cookies) != 2 || s.store.Len() != 2 {
+				t.Fatalf("%d cookies, %d rows", len(b.cookies), s.store.Len())
+			}
+			visit(func(user, admin *session.Session) {
+				wantKeys(t, user.Keys(), "user")
+				wantKeys(t, admin.Keys(), "admin")
+			})
+			b.cookies["__Host-admin"] = b.cookies[hostCookie]
+			visit(func(user, admin *session.Session) {
+				wantKeys(t, user.Keys(), "user")
+				wantKeys(t, admin.Keys())
+			})
+		})
+	}
+}
+
+// Of two managers, the one whose commit fails answers, and the other's cookie gets out with it: its row is there.
+func TestTwoManagersOfWhichOneFails(t *testing.T) {
+	s := newSite(t)
+	other := newSite(t, func(c *session.Config) { c.Cookie.Name = "__Host-other" })
+	other.store.failBefore(errDown, "create")
+	b := s.browser()
+	w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+		s.ok(session.FromContext(r.Context()).Set("k", 1))
+		other.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			s.ok(session.FromContext(r.Context()).Set("k", 1))
+		})).ServeHTTP(w, r)
+	})
+	wantStatus(t, w, http.StatusServiceUnavailable)
+	wantKeys(t, b.keys(), "k")
+	if _, ok := b.cookies["__Host-other"]; ok {
+		t.Error("a cookie of a session that is not there")
+	}
+}
+
+func TestEnabledDecidesForEachRequest(t *testing.T) {
+	s := newSite(t, func(c *session.Config) { c.Enabled = func(r *http.Request) bool { return r.Header.Get("X-Bot") == "" } })
+	b := s.browser(s.stored("a"))
+	for _, bot := range []bool{false, true} {
+		r := b.request()
+		if bot {
+			r.Header.Set("X-Bot", "1")
+		}
+		s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, ok := s.m.Lookup(r.Context()); ok == bot {
+				t.Errorf("bot %v has a session: %v", bot, ok)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
+	}
+	wantEvents(t, s.store, "load")
+}
