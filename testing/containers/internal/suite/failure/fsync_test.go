@@ -8,22 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
-	"github.com/testcontainers/testcontainers-go"
-
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/testing/containers/internal/node"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
 
-// A save is acknowledged after the server has told the kernel to put its log on the disk, not before.
-func TestAnAcknowledgedSaveIsOnTheDisk(t *testing.T) {
-	n := node.Start(t,
-		// The log's own writer could do the call that is looked for; it stays asleep.
-		testcontainers.WithCmd("postgres", "-c", "wal_writer_delay=10s"),
-		testcontainers.WithHostConfigModifier(func(c *container.HostConfig) { c.CapAdd = append(c.CapAdd, "SYS_PTRACE") }),
-	)
-	pgstore.Migrate(t, n.URL())
+// isOnTheDisk: a save is acknowledged after the server has told the kernel to put its log on the disk, not before.
+func isOnTheDisk(t *testing.T, n *node.Node) {
 	pool := pool(t, n.URL(), 1)
 	s := pgstore.New(t, pool)
 	ref := pgstore.Created(t, s, session.Change{})

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/sqlstore/postgres"
+	"github.com/simples-go/sessions/testing/containers/internal/node"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
 
-// Writers live through a restart and a kill of the database: they get errors for a while, then go on, and what was
-// acknowledged is there.
-func TestWritersLiveThroughARestart(t *testing.T) {
-	n := durable(t)
+// livesThroughRestart: writers get errors while the database is restarted or killed, then go on, and what was acknowledged
+// is there.
+func livesThroughRestart(t *testing.T, n *node.Node) {
 	pool := pool(t, n.URL(), 8)
 	s := pgstore.New(t, pool, postgres.WithTimeout(2*time.Second))
 	w := startWriters(t, s, 16)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,20 +22,36 @@ import (
 // watching is a node with one open connection that ends with its session.
 type watching struct {
 	handle session.Handle
-	ended  chan error // the cause
+	ended  chan error   // the cause
+	log    *atomic.Bool // whether the store has said anything
+}
+
+// said is a log that remembers only that something was said.
+type said struct {
+	slog.Handler
+	any *atomic.Bool
+}
+
+func (s said) Enabled(context.Context, slog.Level) bool { return true }
+
+func (s said) Handle(context.Context, slog.Record) error {
+	s.any.Store(true)
+	return nil
 }
 
 // watch starts a node whose notifications come through listenURL and opens a connection of a session on it.
 func watch(t *testing.T, db *containers.Database, listenURL string, poll time.Duration) watching {
 	t.Helper()
-	s := pgstore.New(t, pool(t, db.URL, 4), postgres.WithListenURL(listenURL), postgres.WithLogger(slog.New(slog.DiscardHandler)))
+	w := watching{ended: make(chan error, 1), log: &atomic.Bool{}}
+	s := pgstore.New(t, pool(t, db.URL, 4), postgres.WithListenURL(listenURL),
+		postgres.WithPing(200*time.Millisecond, 200*time.Millisecond), postgres.WithTimeout(time.Second),
+		postgres.WithLogger(slog.New(said{slog.DiscardHandler, w.log})))
 	m, err := session.New(s, session.Config{
 		Cookie: session.Cookie{InsecureHTTP: true}, WebSocket: session.WebSocket{PollInterval: poll},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := watching{ended: make(chan error, 1)}
 	handles := make(chan session.Handle, 1)
 	server := httptest.NewServer(m.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		s := session.FromContext(r.Context())
@@ -85,7 +102,7 @@ func listens(t *testing.T, db *containers.Database, n int) {
 	t.Helper()
 	waitFor(t, func() bool {
 		return pgstore.Count(t, db.Pool, `select count(*) from pg_stat_activity
-			where datname = current_database() and query ~* '^listen' or query = 'select 1'`) >= n
+			where datname = current_database() and (query ~* '^listen' or query = 'select 1')`) >= n
 	})
 }
 
@@ -142,6 +159,8 @@ func TestAMissedRevocationIsSeenWhenNotificationsAreBack(t *testing.T) {
 			w := watch(t, db, listenURL, time.Hour)
 			lose(proxy)
 			w.revoke(t, db)
+			// Nothing but its own ping tells a node that a silent connection is dead.
+			waitFor(t, w.log.Load)
 			if name == "closed" {
 				proxy.Mend()
 			} else {

@@ -3,7 +3,6 @@ package failure_test
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -54,7 +53,7 @@ func count(store session.Store, out *sync.Mutex) error {
 			}
 		}
 		out.Lock()
-		_, err := fmt.Fprintf(os.Stdout, "%x %x %d\n", ref.Key, ref.Hash, n)
+		_, err := fmt.Fprintf(os.Stdout, "%s %x %d\n", ref.Key, ref.Hash, n)
 		out.Unlock()
 		if err != nil {
 			return err
@@ -76,25 +75,27 @@ func (a acknowledged) read(t *testing.T, from *bufio.Reader, enough int) (saves 
 		if err != nil {
 			t.Fatalf("reading from the writer: %v", err)
 		}
-		ref := session.Ref{Policy: pgstore.Policy()}
-		var key, hash string
-		var n int
-		if _, err := fmt.Sscanf(line, "%s %s %d", &key, &hash, &n); err != nil {
-			t.Fatalf("the writer says %q: %v", line, err)
-		}
-		decode(t, ref.Key[:], key)
-		decode(t, ref.Hash[:], hash)
+		ref, n := parse(t, line)
 		a[ref] = n
 		saves++
 	}
 	return saves
 }
 
-func decode(t *testing.T, dst []byte, text string) {
+func parse(t *testing.T, line string) (ref session.Ref, n int) {
 	t.Helper()
-	if n, err := hex.Decode(dst, []byte(text)); err != nil || n != len(dst) {
-		t.Fatalf("%q: %d bytes, %v", text, n, err)
+	var key string
+	var hash []byte
+	_, err := fmt.Sscanf(line, "%s %x %d", &key, &hash, &n)
+	if err == nil {
+		ref.Key, err = session.ParseHandle(key)
 	}
+	if err != nil || len(hash) != len(ref.Hash) {
+		t.Fatalf("the writer says %q: %v", line, err)
+	}
+	copy(ref.Hash[:], hash)
+	ref.Policy = pgstore.Policy()
+	return ref, n
 }
 
 // stored returns the number that a session holds, and its version.
