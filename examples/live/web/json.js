@@ -6,10 +6,18 @@ const exact = (key, value, context) =>
 
 export const parse = (text) => JSON.parse(text, exact);
 
-// pretty spells small values in one line and others in several.
-export function pretty(value) {
+const WIDTH = 60;
+
+// pretty spells what fits into a line in one, and the rest in several.
+export function pretty(value, indent = "") {
   const line = JSON.stringify(value);
-  return line.length <= 60 ? line : JSON.stringify(value, null, 2);
+  const plain = value === null || typeof value !== "object" || JSON.isRawJSON?.(value);
+  if (plain || indent.length + line.length <= WIDTH) return line;
+  const inner = indent + "  ";
+  const parts = Array.isArray(value)
+    ? value.map((item) => inner + pretty(item, inner))
+    : Object.entries(value).map(([key, item]) => `${inner}${JSON.stringify(key)}: ${pretty(item, inner)}`);
+  return `${line[0]}\n${parts.join(",\n")}\n${indent}${line.at(-1)}`;
 }
 
 // asJSON takes what somebody has typed: as JSON where it is some, and otherwise as text.

@@ -22,7 +22,7 @@ const bySocket = () => document.querySelector("input[name=by]:checked").value ==
 // Showing
 
 function show(session) {
-  if (shown) tellChanges(shown.data, session.data);
+  if (shown && !session.new) tellChanges(shown.data, session.data); // a new one is another, not this one emptied
   shown = session;
   const unsaved = session.changed;
   $("state").textContent = session.new ? "new, nothing stored" : unsaved ? "unsaved changes" : "stored";
@@ -147,6 +147,10 @@ live.addEventListener("state", ({ detail: { state } }) => {
   $("status").dataset.state = state;
   $("connect").textContent = state === "off" || state === "ended" ? "Connect" : "Disconnect";
   document.querySelector("input[value=socket]").disabled = state === "off";
+  if (state === "off") {
+    document.querySelector("input[value=http]").checked = true;
+    showChoice();
+  }
   if (state === "live") log("info", "socket open");
   else showTabs([], tab);
 });

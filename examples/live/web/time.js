@@ -1,6 +1,6 @@
 // The dial: how long the session has left.
 import { server } from "./api.js";
-import { $ } from "./dom.js";
+import { $, clock } from "./dom.js";
 
 let expiration = null;
 let timeout = 3600;
@@ -13,7 +13,7 @@ export function onExpired(callback) {
 export function showTime(session) {
   expiration = session.expiration ? new Date(session.expiration) : null;
   timeout = session.timeout_seconds;
-  $("expiration").textContent = expiration ? expiration.toLocaleTimeString([], { timeStyle: "medium" }) : "not stored yet";
+  $("expiration").textContent = expiration ? clock(expiration) : "not stored yet";
   showTimeout(timeout);
   tick();
 }
