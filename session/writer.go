@@ -116,7 +116,10 @@ func (w *writer) hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // wrap returns the writer with the abilities of the one below, also of those that it unwraps to.
 func (w *writer) wrap() http.ResponseWriter {
-	flushes, hijacks := can[http.Flusher](w.ResponseWriter), can[http.Hijacker](w.ResponseWriter)
+	below := w.ResponseWriter
+	// What http.ResponseController finds below, without this, it uses without a commit.
+	flushes := can[http.Flusher](below) || can[interface{ FlushError() error }](below)
+	hijacks := can[http.Hijacker](below)
 	switch {
 	case flushes && hijacks:
 		return flushHijackWriter{w}
