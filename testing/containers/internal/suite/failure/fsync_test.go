@@ -34,11 +34,17 @@ func isOnTheDisk(t *testing.T, n *node.Node) {
 func traced(t *testing.T, n *node.Node, pid int, fn func()) string {
 	t.Helper()
 	n.Need("strace")
-	n.Sh(fmt.Sprintf("strace -e trace=fsync,fdatasync,recvfrom,sendto -o /tmp/calls -p %d 2>/tmp/strace & ", pid))
-	waitFor(t, func() bool { return strings.Contains(n.Sh("cat /tmp/strace"), "attached") })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		// In the foreground: the server is the container's first process, and takes the end of an orphan for a crash.
+		_, _, _ = n.Exec(context.Background(), []string{"sh", "-c", fmt.Sprintf(
+			"exec strace -e trace=fsync,fdatasync,recvfrom,sendto -o /tmp/calls -p %d 2>/tmp/strace", pid)})
+	}()
+	waitFor(t, func() bool { return strings.Contains(n.Sh("touch /tmp/strace; cat /tmp/strace"), "attached") })
 	fn()
-	n.Sh(fmt.Sprintf("kill -INT $(cat /proc/%d/status | sed -n 's/TracerPid:[[:space:]]*//p')", pid))
-	waitFor(t, func() bool { return strings.Contains(n.Sh("cat /tmp/strace"), "detached") })
+	n.Sh(fmt.Sprintf("kill -INT $(sed -n 's/TracerPid:[[:space:]]*//p' /proc/%d/status)", pid))
+	<-ended
 	return n.Sh("cat /tmp/calls")
 }
 
