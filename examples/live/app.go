@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/simples-go/sessions/session"
@@ -71,8 +71,16 @@ func (a *app) api() http.Handler {
 type handler func(http.ResponseWriter, *http.Request, *session.Session) error
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	err := h(w, r, session.FromContext(r.Context()))
-	if err != nil && !errors.Is(err, r.Context().Err()) {
-		writeError(w, err)
+	s := session.FromContext(r.Context())
+	err := s.Err() // the token was rotated meanwhile
+	if err == nil {
+		err = h(w, r, s)
 	}
+	if err == nil {
+		return
+	}
+	if statusOf(err) >= http.StatusInternalServerError {
+		slog.ErrorContext(r.Context(), "live: request failed", "session", s, "error", err)
+	}
+	writeError(w, err)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -58,11 +57,7 @@ func errorText(err error) string {
 }
 
 func writeError(w http.ResponseWriter, err error) {
-	status := statusOf(err)
-	if status >= http.StatusInternalServerError {
-		slog.Error("live: request failed", "error", err)
-	}
-	writeJSON(w, status, map[string]string{"error": errorText(err)})
+	writeJSON(w, statusOf(err), map[string]string{"error": errorText(err)})
 }
 
 // writeJSON ignores a failing connection: nobody is there to be told.

@@ -13,7 +13,6 @@ const tab = [...crypto.getRandomValues(new Uint8Array(4))].map((n) => (n % 36).t
 const live = new Live(tab);
 
 let shown = null; // the session as last told
-let ended = false;
 let counting = false; // many increments are under way, and told of as one
 const mine = new Set(); // keys that this tab has changed and not yet seen changed
 
@@ -41,8 +40,8 @@ function tellChanges(before, after) {
     if (from === to || (counting && key === COUNTER)) continue;
     const kind = mine.delete(key) ? "here" : "elsewhere";
     const where = kind === "here" ? "" : ", by another tab or node";
-    if (to === undefined) log(kind, [key], ` deleted${where}`);
-    else log(kind, [key], " = ", [short(to)], where);
+    const parts = to === undefined ? [[key], ` deleted${where}`] : [[key], " = ", [short(to)], where];
+    log(kind, parts, kind + " " + key);
   }
 }
 
@@ -67,13 +66,20 @@ async function refresh() {
 }
 
 async function refreshUser() {
-  if (!ended) showUser(await api.user(), end);
+  showUser(await api.user(), end);
+}
+
+// finish shows that the session has ended, and lets nothing be done to it.
+function finish(ended) {
+  $("ended").hidden = !ended;
+  for (const part of document.querySelectorAll(".session, .entries-card, .side")) part.inert = ended;
+  if (ended) $("state").textContent = "ended";
 }
 
 function showProblem(error) {
   $("problem").textContent = error.message ?? error;
   $("problem").hidden = false;
-  log("error", String(error.message ?? error));
+  log("error", [String(error.message ?? error)]);
 }
 
 // attempt runs a change and shows its error. It reports whether there was none.
@@ -106,7 +112,7 @@ function edit(key, message, request) {
 
 const end = (handle) => attempt(async () => {
   await api.endSession(handle);
-  log("here", "ended another session of yours");
+  log("here", ["ended another session of yours"]);
   await refreshUser();
 });
 
@@ -116,7 +122,7 @@ function plusMany() {
     const before = performance.now();
     try {
       await Promise.all(Array.from({ length: 64 }, () => api.increment(COUNTER)));
-      log("here", `64 increments in ${Math.round(performance.now() - before)} ms`);
+      log("here", [`64 increments in ${Math.round(performance.now() - before)} ms`]);
       await refresh();
     } finally {
       counting = false;
@@ -126,13 +132,12 @@ function plusMany() {
 
 // begin starts over, after the session's end or the socket's.
 async function begin() {
-  ended = false;
   shown = null;
   mine.clear();
-  $("ended").hidden = true;
+  finish(false);
   await attempt(async () => {
     show(await api.session());
-    log("info", shown.new ? "a new session: no row, no cookie yet" : "the session was found");
+    log("info", [shown.new ? "a new session: no row, no cookie yet" : "the session was found"]);
     await refreshUser();
   });
   live.start();
@@ -151,7 +156,7 @@ live.addEventListener("state", ({ detail: { state } }) => {
     document.querySelector("input[value=http]").checked = true;
     showChoice();
   }
-  if (state === "live") log("info", "socket open");
+  if (state === "live") log("info", ["socket open"]);
   else showTabs([], tab);
 });
 live.addEventListener("session", ({ detail }) => show(detail));
@@ -162,13 +167,12 @@ live.addEventListener("problem", ({ detail }) => {
 });
 live.addEventListener("closed", ({ detail: { code, reason, rotated } }) => {
   const why = reason ? `: ${reason}` : "";
-  if (rotated) return log("info", `socket closed with ${code}${why}, opening it with the new token`);
-  if (code !== 4001) return log("error", `socket lost (${code}${why}), trying again`);
-  ended = true;
-  log("end", `socket closed with ${code}${why}`);
+  if (rotated) return log("info", [`socket closed with ${code}${why}, opening it with the new token`]);
+  if (code !== 4001) return log("error", [`socket lost (${code}${why}), trying again`], "lost");
+  log("end", [`socket closed with ${code}${why}`]);
   $("ended-code").textContent = code;
   $("ended-reason").textContent = reason;
-  $("ended").hidden = false;
+  finish(true);
 });
 
 // Buttons and forms
@@ -190,17 +194,17 @@ $("plus-many").onclick = plusMany;
 $("rotate").onclick = () => attempt(async () => {
   await settle();
   await api.rotate();
-  log("here", "rotated: a new token, the old one is dead");
+  log("here", ["rotated: a new token, the old one is dead"]);
   if (!live.open) await refresh();
 });
 $("destroy").onclick = () => attempt(async () => {
   await api.destroy();
-  log("here", "logged out");
-  if (!live.open) await refresh();
+  log("here", ["logged out"]);
+  if ($("status").dataset.state === "off") await refresh();
 });
 $("timeout").onchange = ({ target }) => attempt(async () => {
   await api.setIdleTimeout(Number(target.value));
-  log("here", `idle timeout: ${target.selectedOptions[0].text}`);
+  log("here", [`idle timeout: ${target.selectedOptions[0].text}`]);
   target.blur();
   await refresh();
 });
@@ -210,15 +214,16 @@ $("sign-in").onsubmit = (event) => {
   event.preventDefault();
   attempt(async () => {
     await settle();
+    mine.add("browser"); // an entry that signing in makes
     await api.signIn($("name").value);
-    log("here", "signed in, with a new token");
+    log("here", ["signed in, with a new token"]);
     await refreshUser();
     if (!live.open) await refresh();
   });
 };
 $("end-others").onclick = () => attempt(async () => {
   const { ended } = await api.endOthers();
-  log("here", `ended ${ended} other session${ended === 1 ? "" : "s"} of yours`);
+  log("here", [`ended ${ended} other session${ended === 1 ? "" : "s"} of yours`]);
   await refreshUser();
 });
 for (const choice of document.querySelectorAll("input[name=by]")) choice.onchange = showChoice;
