@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -34,8 +36,11 @@ func (c *conn) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// String keeps fmt, and contexts that print their parents, from looking inside.
+// String keeps contexts that print their parents from looking inside.
 func (c *conn) String() string { return "session.Context" }
+
+// Format keeps fmt from it: every verb prints String.
+func (c *conn) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 func (c *conn) use() *Session {
 	if !c.used.Load() {

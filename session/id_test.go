@@ -126,7 +126,7 @@ func TestHashIsOfRealmAndSecret(t *testing.T) {
 
 func TestIDRedactsItself(t *testing.T) {
 	tok := newToken(time.Now())
-	id := ID{tok}
+	id := newID(tok)
 	type holder struct {
 		Public  ID
 		private ID
@@ -137,7 +137,7 @@ func TestIDRedactsItself(t *testing.T) {
 		"slice": []ID{id}, "map": map[string]ID{"a": id}, "error": fmt.Errorf("what: %v", id), "interface": any(id),
 	}
 	for name, v := range values {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%X", "%d", "%o", "%b", "%20v", "%T"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%X", "%d", "%o", "%b", "%20v", "%T", "%s", "%q", "%t", "%e", "%U", "%c"} {
 			hides(t, tok, name+" "+verb, fmt.Sprintf(verb, v))
 		}
 		var out bytes.Buffer
@@ -176,7 +176,7 @@ func TestZeroID(t *testing.T) {
 	if !id.IsZero() || id.Reveal() != "" || !id.Handle().IsZero() || id.String() != "session.ID(none)" {
 		t.Errorf("the zero ID is %v", id)
 	}
-	some := ID{newToken(time.Now())}
+	some := newID(newToken(time.Now()))
 	if some.IsZero() || id.Equal(some) || some.Equal(id) || !id.Equal(ID{}) {
 		t.Error("the zero ID is taken for another")
 	}
@@ -185,10 +185,10 @@ func TestZeroID(t *testing.T) {
 func TestIDEqual(t *testing.T) {
 	a := newToken(time.Now())
 	b := *a
-	if !(ID{a}).Equal(ID{&b}) {
+	if !newID(a).Equal(newID(&b)) {
 		t.Error("two copies of a token are not equal")
 	}
-	if (ID{a}).Equal(ID{a.rotated()}) {
+	if newID(a).Equal(newID(a.rotated())) {
 		t.Error("a rotated token is equal to the one before")
 	}
 }

@@ -267,7 +267,7 @@ func (s *Session) Err() error {
 func (s *Session) ID() ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return ID{s.identity()}
+	return newID(s.identity())
 }
 
 // Handle returns the row key, for logs. It stays the same over rotations and after the session's end.
