@@ -26,8 +26,10 @@ func (p *Plan) Scans() []Plan {
 	var all []Plan
 	if p.Relation != "" && p.Loops > 0 && strings.Contains(p.NodeType, "Scan") {
 		scan := *p
-		if scan.NodeType == "Bitmap Heap Scan" && len(p.Plans) == 1 {
-			scan.Index, scan.IndexCond = p.Plans[0].Index, p.Plans[0].IndexCond
+		for _, child := range p.Plans {
+			if child.NodeType == "Bitmap Index Scan" {
+				scan.Index, scan.IndexCond = child.Index, child.IndexCond
+			}
 		}
 		all = append(all, scan)
 	}
