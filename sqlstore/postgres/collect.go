@@ -56,6 +56,7 @@ type collector struct {
 	end   time.Time // rows that expire before it are deleted
 	next  time.Time // nothing before it is left
 	width time.Duration
+	local bool          // the table is not distributed
 	tied  []pgtype.UUID // rows of one instant that are more than a batch
 }
 

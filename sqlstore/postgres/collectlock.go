@@ -25,9 +25,7 @@ func (s *Store) collectorLock(ctx context.Context) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting for the run lock: %w", err)
 	}
-	got, err := tryLock(ctx, conn, s.statement(
-		`select pg_try_advisory_xact_lock($1) where set_config('idle_in_transaction_session_timeout', '0', true) is not null`,
-		s.lockKey(at, "collector", "")))
+	got, err := tryLock(ctx, conn, s.statement(`select pg_try_advisory_xact_lock($1)`, s.lockKey(at, "collector", "")))
 	if err != nil || !got {
 		hangUp(conn)
 		return nil, err
@@ -44,5 +42,10 @@ func tryLock(ctx context.Context, conn *pgx.Conn, st statement) (got bool, err e
 		got = isTrue(v[0])
 		return nil
 	})
-	return got, err
+	if err != nil || !got {
+		return false, err
+	}
+	// This also ends the portal of the query, which would keep its snapshot until the transaction's end.
+	_, err = tx.Exec(ctx, `set local idle_in_transaction_session_timeout = 0`)
+	return err == nil, err
 }

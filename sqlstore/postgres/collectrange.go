@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session"
@@ -22,7 +21,13 @@ const (
 
 // begin finds the end of what is to be deleted, by the database's clock, and the first row.
 func (c *collector) begin(ctx context.Context) (more bool, err error) {
-	c.width = firstWidth
+	bound, cancel := c.store.bound(ctx)
+	defer cancel()
+	at, err := c.store.at(bound)
+	if err != nil {
+		return false, err
+	}
+	c.width, c.local = firstWidth, !at.distributed
 	_, err = c.rows(ctx, `select `+now+` - $1::bigint * interval '1 ms'`, func(v [][]byte) error {
 		c.end = readTime(v[0]).Add(time.Millisecond)
 		return nil
@@ -42,8 +47,15 @@ func (c *collector) skip(ctx context.Context) (more bool, err error) {
 	return n > 0, err
 }
 
+// inRange are the rows that expire between $1 and $2. The planner is kept from seeing these: its statistics are of a
+// table that had all the rows which the collector has just deleted, and would have it read the whole table for each
+// range.
 func (c *collector) inRange() string {
-	return ` from ` + c.store.sql.table + ` s where s.expires_at >= $1 and s.expires_at < $2`
+	from, until := `$1::timestamptz`, `$2::timestamptz`
+	if c.local {
+		from, until = param(from), param(until)
+	}
+	return ` from ` + c.store.sql.table + ` s where s.expires_at >= ` + from + ` and s.expires_at < ` + until
 }
 
 // batch deletes the next range, or a part of it where it cannot be narrow enough.
@@ -133,24 +145,19 @@ func (c *collector) deleteTied(ctx context.Context) error {
 	return nil
 }
 
-// delete runs one statement in a transaction with settings of its own: always along an index, whatever the planner
-// still believes of a table that has just lost half its rows; and without waiting for the disk, since a lost delete is
-// done again by the next run.
+// delete runs one statement. It does not wait for the disk where that can be said within the statement: a lost delete
+// is done again by the next run.
 func (c *collector) delete(ctx context.Context, text string, args ...any) (n int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
-	settings := c.store.statement(
-		`select set_config('enable_seqscan', 'off', true), set_config('synchronous_commit', 'off', true)`)
+	if c.local {
+		text += asyncCommit
+	}
 	args = append([]any{c.store.exec}, args...)
 	err = c.store.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		return inTx(ctx, conn, func(tx pgx.Tx) error {
-			if _, err := query(ctx, tx, settings, func([][]byte) error { return nil }); err != nil {
-				return err
-			}
-			tag, err := tx.Exec(ctx, text, args...)
-			n = tag.RowsAffected()
-			return err
-		})
+		tag, err := conn.Exec(ctx, text, args...)
+		n = tag.RowsAffected()
+		return err
 	})
 	if err == nil {
 		c.report.Deleted += n

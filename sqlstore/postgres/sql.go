@@ -120,10 +120,11 @@ update ` + table + ` s set expires_at = due.expires_at from due where s.id = due
 returning ` + savedColumns + `, s.id`
 }
 
-// param hides an array from the planner, which then has one plan for arrays of any length: with their lengths in sight
-// it would plan a small batch anew each time, at the price of running it twice.
-func param(array string) string {
-	return `(select ` + array + `)::` + strings.SplitN(array, `::`, 2)[1]
+// param hides the value of a parameter with its type ($1::uuid[]) from the planner. It then has one plan for arrays of
+// any length: with their lengths in sight it would plan a small batch anew each time, at the price of running it twice.
+func param(typed string) string {
+	_, kind, _ := strings.Cut(typed, `::`)
+	return `(select ` + typed + `)::` + kind
 }
 
 // placeholders numbers a statement's parameters.
