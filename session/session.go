@@ -93,14 +93,22 @@ func (s *Session) encode(key string, value any) (json.RawMessage, error) {
 	if err := checkText("key "+quoteKey(key), key); err != nil {
 		return nil, err
 	}
+	limit := s.manager().policy.MaxBytes
+	if text, ok := value.(string); ok && len(text) > limit {
+		return nil, tooLarge(key, len(text), limit) // before it is copied
+	}
 	raw, err := encode(value)
 	if err != nil {
 		return nil, fmt.Errorf("%w: key %s: %w", ErrValue, quoteKey(key), err)
 	}
-	if limit := s.manager().policy.MaxBytes; limit > 0 && len(raw) > limit {
-		return nil, fmt.Errorf("%w: key %s alone has %d of at most %d bytes", ErrTooLarge, quoteKey(key), len(raw), limit)
+	if len(raw) > limit {
+		return nil, tooLarge(key, len(raw), limit)
 	}
 	return raw, nil
+}
+
+func tooLarge(key string, size, limit int) error {
+	return fmt.Errorf("%w: key %s alone has %d of at most %d bytes", ErrTooLarge, quoteKey(key), size, limit)
 }
 
 // fail keeps the error of a change for the next Save. s.mu is held.
