@@ -1,0 +1,114 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// watcher collects observations.
+type watcher struct {
+	mu  sync.Mutex
+	all []session.Observation
+}
+
+func (w *watcher) observe(ctx context.Context, o session.Observation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ctx == nil {
+		o.Err = errors.New("no context")
+	}
+	w.all = append(w.all, o)
+}
+
+func (w *watcher) taken() []session.Observation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.all
+	w.all = nil
+	return all
+}
+
+func printAll[T any](values []T) string { return fmt.Sprintf("%+v %#v", values, values) }
+
+func ops(observations []session.Observation) (ops []session.Op) {
+	for _, o := range observations {
+		ops = append(ops, o.Op)
+	}
+	return ops
+}
+
+// Each operation is told of once, with the session's handle, the time it took and how it went.
+func TestObservations(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		idle time.Duration
+		do   func(*session.Session) error
+		want []session.Op
+	}{
+		{"read", 0, reading, []session.Op{session.OpLoad}},
+		{"read after the step", 30 * time.Minute, reading, []session.Op{session.OpLoad, session.OpTouch}},
+		{"set", 0, setting, []session.Op{session.OpLoad, session.OpSave}},
+		{"rotate", 0, generate, []session.Op{session.OpLoad, session.OpSave, session.OpRotate}},
+		{"destroy", 0, destroying, []session.Op{session.OpLoad, session.OpDestroy}},
+		{"start again", 0, func(s *session.Session) error { return errors.Join(destroying(s), s.Generate()) },
+			[]session.Op{session.OpLoad, session.OpDestroy, session.OpCreate}},
+		{"modify", 0, increment, []session.Op{session.OpLoad, session.OpLoad, session.OpSave}},
+		{"update", 0, func(s *session.Session) error { return s.Update(background) }, []session.Op{session.OpLoad, session.OpTouch}},
+	} {
+		bubble(t, c.name, func(t *testing.T) {
+			var w watcher
+			s := newSite(t, func(config *session.Config) { config.Observe = w.observe })
+			b := s.browser(s.stored("name"))
+			handle := b.handle()
+			time.Sleep(c.idle)
+			w.taken()
+			s.store.hook(func(context.Context, string) error { time.Sleep(time.Millisecond); return nil })
+			b.use(c.do)
+			synctest.Wait()
+			time.Sleep(time.Second) // a touch in the background
+			all := w.taken()
+			if got := ops(all); !slices.Equal(got, c.want) {
+				t.Errorf("observed %q, want %q", got, c.want)
+			}
+			for _, o := range all {
+				if o.Err != nil || o.Duration != time.Millisecond || (o.Handle != handle && o.Op != session.OpCreate) {
+					t.Errorf("%s: handle %v, %v, %v", o.Op, o.Handle, o.Duration, o.Err)
+				}
+			}
+		})
+	}
+}
+
+func TestObservedFailures(t *testing.T) {
+	var w watcher
+	s := newSite(t, func(config *session.Config) { config.Observe = w.observe })
+	of := s.open(s.stored("a"))
+	token := of.ID().Reveal()
+	w.taken()
+	s.store.failBefore(errDown, "load", "save", "touch", "delete")
+	_ = errors.Join(of.Load(t.Context()), of.Update(t.Context()), of.Generate(), of.Save(t.Context()), of.Destroy(t.Context()))
+	all := w.taken()
+	want := []session.Op{session.OpLoad, session.OpTouch, session.OpSave, session.OpDestroy}
+	if got := ops(all); !slices.Equal(got, want) {
+		t.Errorf("observed %q, want %q", got, want)
+	}
+	for _, o := range all {
+		wantIs(t, string(o.Op), o.Err, errDown)
+	}
+	wantRedacted(t, "an observation", printAll(all), token, of.ID().Reveal())
+	s.store.failBefore(nil)
+	if _, err := s.m.Revoke(t.Context(), of.Handle()); err != nil {
+		t.Error(err)
+	}
+	if got := ops(w.taken()); !slices.Equal(got, []session.Op{session.OpRevoke}) {
+		t.Errorf("observed %q", got)
+	}
+}
