@@ -2,11 +2,13 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/simples-go/sessions/session"
 )
@@ -41,6 +43,32 @@ func BenchmarkLoad(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkDatabaseSQL runs the statement of a load, prepared, through the pool of database/sql, as a measure of what the
+// store spares by holding its connections itself.
+func BenchmarkDatabaseSQL(b *testing.B) {
+	s := open(b, newPath(b))
+	refs := fill(b, s, 5000, 400)
+	db := sql.OpenDB(connector{s.at.dsn(reading, time.Minute, "")})
+	stmt, err := db.Prepare(s.writer.conn.sql[selectRow])
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("bytes=400/callers=1", func(b *testing.B) {
+		each(b, 1, refs, func(ctx context.Context, ref session.Ref) error {
+			var hash, data []byte
+			var rotated, idle, absolute sql.NullInt64
+			var version, at, until int64
+			var owner sql.NullString
+			var now float64
+			return stmt.QueryRowContext(ctx, ref.Key[:]).
+				Scan(&hash, &rotated, &version, &owner, &idle, &absolute, &at, &until, &now, &data)
+		})
+	})
+	if err := db.Close(); err != nil {
+		b.Error(err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // conn is one connection to the file with its prepared statements, used by one goroutine at a time. It speaks to the
-// driver itself: the pool of database/sql and its watching of contexts cost a third of a load.
+// driver itself: the pool of database/sql and its watching of contexts would add two thirds to the cost of a load.
 type conn struct {
 	raw      driver.Conn
 	sql      *statements
