@@ -46,8 +46,8 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkDatabaseSQL runs the statement of a load, prepared, through the pool of database/sql, as a measure of what the
-// store spares by holding its connections itself.
+// BenchmarkDatabaseSQL runs the statement of a load, prepared, through the pool of database/sql, as a measure of what
+// the store spares by holding its connections itself.
 func BenchmarkDatabaseSQL(b *testing.B) {
 	s := open(b, newPath(b))
 	refs := fill(b, s, 5000, 400)

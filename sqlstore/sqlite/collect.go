@@ -17,8 +17,8 @@ const (
 
 // Collect implements session.Collector.
 //
-// The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a lock on
-// the file <database>-collect, which stays behind empty; the lock ends with the process that holds it.
+// The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a
+// lock on the file <database>-collect, which stays behind empty; the lock ends with the process that holds it.
 func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
 	if err := collectDefaults(&opts); err != nil {
 		return session.CollectReport{}, err
@@ -56,8 +56,9 @@ func collectDefaults(o *session.CollectOptions) error {
 	return nil
 }
 
-// lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database that
-// stays empty: the one way of locking a file that this module has on every system, and one that ends with the process.
+// lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database
+// that stays empty: the one way of locking a file that this module has on every system, and one that ends with the
+// process.
 func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
 	c, err := create(ctx, s.at.beside("-collect"), locking, time.Millisecond)
 	if err != nil {

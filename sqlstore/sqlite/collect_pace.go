@@ -31,8 +31,8 @@ func (p *pace) adapt(took time.Duration) {
 	}
 }
 
-// checkpoint moves the log into the file without the writing connection: otherwise the next save would have to, and the log
-// of a collector is long. It waits for nobody.
+// checkpoint moves the log into the file without the writing connection: otherwise the next save would have to, and
+// the log of a collector is long. It waits for nobody.
 func (k *collector) checkpoint(ctx context.Context) (err error) {
 	if k.store.at.path == "" {
 		return nil
@@ -57,9 +57,9 @@ const (
 	vacuumTime = time.Second
 )
 
-// vacuum gives free pages back to the file system, in steps, and leaves some for new rows. It does nothing in a database
-// that was made without auto_vacuum. The database looks through its list of free pages for each one, so that a long list
-// takes long; the next run goes on with what budget leaves.
+// vacuum gives free pages back to the file system, in steps, and leaves some for new rows. It does nothing in a
+// database that was made without auto_vacuum. The database looks through its list of free pages for each one, so that
+// a long list takes long; the next run goes on with what budget leaves.
 func (k *collector) vacuum(ctx context.Context, budget time.Duration) error {
 	end := time.Now().Add(budget)
 	for n, more := 1, true; more && k.stopped(ctx) == "" && time.Now().Before(end); n++ {

@@ -88,7 +88,8 @@ func TestTheFileShrinks(t *testing.T) {
 			t.Fatalf("%d pages were %d, %v", after, before, err)
 		}
 	}
-	if err := s.writer.do(t.Context(), func(c *conn) error { return c.script("pragma wal_checkpoint(truncate)") }); err != nil {
+	err = s.writer.do(t.Context(), func(c *conn) error { return c.script("pragma wal_checkpoint(truncate)") })
+	if err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(s.at.path); err != nil || info.Size() > before*4096/10 {

@@ -67,7 +67,8 @@ func openError(l location, err error) error {
 	return fmt.Errorf("sqlite: opening %s: %w", l, err)
 }
 
-// script runs SQL that is compiled each time. Some PRAGMAs have their effect while they are compiled, and cannot be prepared.
+// script runs SQL that is compiled each time. Some PRAGMAs have their effect while they are compiled, and cannot be
+// prepared.
 func (c *conn) script(text string) error {
 	_, err := c.raw.(driver.ExecerContext).ExecContext(context.Background(), text, nil)
 	return err

@@ -26,7 +26,8 @@ func killRounds(t *testing.T) int {
 	return 20
 }
 
-// A process that saves from 8 goroutines is killed in the middle, again and again. What it had been told was saved is there.
+// A process that saves from 8 goroutines is killed in the middle, again and again. What it had been told was saved is
+// there.
 func TestAnAcknowledgedSaveSurvivesKill(t *testing.T) {
 	path := newPath(t)
 	s := open(t, path)
@@ -142,7 +143,10 @@ func TestAFullDiskLosesNothingAcknowledged(t *testing.T) {
 }
 
 func sized(n int) map[string]json.RawMessage {
-	return map[string]json.RawMessage{"n": json.RawMessage(fmt.Sprint(n)), "pad": json.RawMessage(`"` + strings.Repeat("x", n*200) + `"`)}
+	return map[string]json.RawMessage{
+		"n":   json.RawMessage(fmt.Sprint(n)),
+		"pad": json.RawMessage(`"` + strings.Repeat("x", n*200) + `"`),
+	}
 }
 
 func TestTwoProcessesShareAFile(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// migrated makes the table as the migrations do. It runs their SQL itself: the tests of a package that users import must
-// not make them download a migration tool.
+// migrated makes the table as the migrations do. It runs their SQL itself: the tests of a package that users import
+// must not make them download a migration tool.
 func migrated(table string) Option {
 	return Migrate(func(ctx context.Context, db *sql.DB) error {
 		text, err := upSQL(table)

@@ -49,7 +49,8 @@ func TestWhatIsWrongWithinAnObjectIsFoundByASave(t *testing.T) {
 
 func TestObjectsPass(t *testing.T) {
 	for _, data := range []string{
-		"{}", " {} ", `{"a":{"b":[{"c":"}]"}]}}`, "\n{\"a\":1}\t", `{"\\":"\\\\"}`, `{"a\"b":"\\\""}`, `{"a":"` + strings.Repeat(`\\`, 999) + `"}`,
+		"{}", " {} ", `{"a":{"b":[{"c":"}]"}]}}`, "\n{\"a\":1}\t", `{"\\":"\\\\"}`, `{"a\"b":"\\\""}`,
+		`{"a":"` + strings.Repeat(`\\`, 999) + `"}`,
 	} {
 		if err := checkObject([]byte(data)); err != nil {
 			t.Errorf("%q: %v", data, err)

@@ -17,9 +17,9 @@ import (
 // migrate.Up with Migrate.
 var ErrNoTable = errors.New("sqlite: no sessions table")
 
-// Open opens the SQLite file at a path, which may begin with "sqlite:", and makes it, with mode 0600, where there is none.
-// ":memory:" is a database that ends with the store, for tests. The path is taken as it is: no character in it has a
-// meaning for the database.
+// Open opens the SQLite file at a path, which may begin with "sqlite:", and makes it, with mode 0600, where there is
+// none. ":memory:" is a database that ends with the store, for tests. The path is taken as it is: no character in it
+// has a meaning for the database.
 //
 // The sessions table has to be there, or to be made by the function given with Migrate; otherwise ErrNoTable.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
@@ -54,8 +54,8 @@ func create(ctx context.Context, at location, r role, busy time.Duration) (*conn
 	if found != absent {
 		return connect(ctx, at, r, busy, "")
 	}
-	// The database gets the mode of another file. To make it ourselves we would have to close it again, and that drops the
-	// locks of every connection that this process may have to it meanwhile.
+	// The database gets the mode of another file. To make it ourselves we would have to close it again, and that
+	// drops the locks of every connection that this process may have to it meanwhile.
 	template, err := os.CreateTemp(filepath.Dir(at.path), ".sessions-*")
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
@@ -102,7 +102,8 @@ func (s *Store) checkTable(c *conn) error {
 	case err != nil:
 		return openError(s.at, err)
 	case n == 0:
-		return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or migrate.Up in Go", ErrNoTable, s.at, s.config.table)
+		return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or migrate.Up in Go",
+			ErrNoTable, s.at, s.config.table)
 	}
 	if _, err := c.prepare(selectRow); err != nil {
 		return fmt.Errorf("sqlite: table %q in %s is not the one of this release, run: sessions-migrate up: %w",

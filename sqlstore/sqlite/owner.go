@@ -11,7 +11,9 @@ import (
 )
 
 // ListOwner implements session.OwnerStore.
-func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+func (s *Store) ListOwner(
+	ctx context.Context, owner string, keys []string, p session.Policy,
+) ([]session.Record, error) {
 	var found []session.Record
 	err := s.readers.do(ctx, func(c *conn) (err error) {
 		found, err = c.owned(ctx, owner, p)

@@ -81,18 +81,19 @@ func (r *readers) close() error {
 // broken reports whether err says that the connection itself should not be used again.
 func broken(err error) bool {
 	switch code(err) {
-	case 0, lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_ERROR, lib.SQLITE_CONSTRAINT, lib.SQLITE_FULL, lib.SQLITE_TOOBIG:
+	case 0, lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_ERROR, lib.SQLITE_CONSTRAINT, lib.SQLITE_FULL,
+		lib.SQLITE_TOOBIG:
 		return false
 	}
 	return true
 }
 
-// busyPause is the longest pause between two attempts. A process whose commits follow each other closely leaves the file
-// free for moments only: who asks ten times a second, as the database's own handler does, may starve beside it.
+// busyPause is the longest pause between two attempts. A process whose commits follow each other closely leaves the
+// file free for moments only: who asks ten times a second, as the database's own handler does, may starve beside it.
 const busyPause = 4 * time.Millisecond
 
-// retryBusy calls fn until the file is not busy, ctx ends or the timeout has passed. Unlike the database's own handler it
-// ends with ctx.
+// retryBusy calls fn until the file is not busy, ctx ends or the timeout has passed. Unlike the database's own
+// handler it ends with ctx.
 func retryBusy(ctx context.Context, timeout time.Duration, fn func() error) error {
 	err := fn()
 	if !isBusy(err) {

@@ -72,8 +72,9 @@ func nullText(s string) driver.Value {
 	return s
 }
 
-// checkObject says whether data has the shape of one JSON object with nothing after it. What stands within is checked by
-// the table's constraint when it is written, and read by the session; reading it here too would double the cost of a load.
+// checkObject says whether data has the shape of one JSON object with nothing after it. What stands within is checked
+// by the table's constraint when it is written, and read by the session; reading it here too would double the cost of
+// a load.
 func checkObject(data []byte) error {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	if len(data) == 0 || data[0] != '{' {

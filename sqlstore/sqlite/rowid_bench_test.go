@@ -16,8 +16,8 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// BenchmarkRowid compares a table with a rowid against one WITHOUT ROWID. docs/decisions/sqlite-without-rowid.md has the
-// figures. Run it with -benchtime 5x; each round is 20,000 operations or the bytes of the file.
+// BenchmarkRowid compares a table with a rowid against one WITHOUT ROWID. docs/decisions/sqlite-without-rowid.md has
+// the figures. Run it with -benchtime 5x; each round is 20,000 operations or the bytes of the file.
 func BenchmarkRowid(b *testing.B) {
 	const rows = 20_000
 	for _, size := range []int{400, 20_000} {

@@ -58,8 +58,9 @@ func saving(ref session.Ref, change session.Change) *write {
 }
 
 // SaveLocked implements session.Locker. fn runs while no one else writes to the file.
-func (s *Store) SaveLocked(ctx context.Context, ref session.Ref,
-	fn func(session.Record) (session.Change, error)) (session.Saved, error) {
+func (s *Store) SaveLocked(
+	ctx context.Context, ref session.Ref, fn func(session.Record) (session.Change, error),
+) (session.Saved, error) {
 	out, err := s.alone(ctx, &write{apply: func(c *conn) (outcome, error) {
 		var old session.Record
 		if err := c.live(ref, &old); err != nil {

@@ -38,8 +38,9 @@ const (
 
 // The clock is that of the database's host, read by the database in the statement. meta has metaColumns columns.
 const (
-	clock       = `unixepoch('subsec')`
-	meta        = `secret_hash, rotated_at, version, owner, idle_timeout_ms, absolute_timeout_ms, created_at, expires_at, ` + clock + ` as now`
+	clock = `unixepoch('subsec')`
+	meta  = `secret_hash, rotated_at, version, owner, idle_timeout_ms, absolute_timeout_ms, created_at, expires_at, ` +
+		clock + ` as now`
 	metaColumns = 9
 	maxColumns  = 11
 )

@@ -9,7 +9,8 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// Touch implements session.Store. It writes nothing where the gain is below the step. What it writes, a power cut may undo.
+// Touch implements session.Store. It writes nothing where the gain is below the step. What it writes, a power cut may
+// undo.
 func (s *Store) Touch(ctx context.Context, ref session.Ref) (session.Saved, error) {
 	saved, due, err := s.peek(ctx, ref)
 	if err != nil || !due {

@@ -66,8 +66,8 @@ func (s *Store) pollFile(ctx context.Context) {
 }
 
 // movedByOthers asks the writing connection whether the file has changed: a connection's version of the file does not
-// count its own commits, so that this store's do not wake its watchers. Where the connection is not free for an interval,
-// or fails, nobody knows, and the answer is yes.
+// count its own commits, so that this store's do not wake its watchers. Where the connection is not free for an
+// interval, or fails, nobody knows, and the answer is yes.
 func (s *Store) movedByOthers(ctx context.Context) bool {
 	wait, cancel := context.WithTimeout(ctx, s.config.poll)
 	defer cancel()
