@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session"
+)
+
+func server(code string) error { return fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code}) }
+
+func TestWhatIsDoneAgain(t *testing.T) {
+	stale := &pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}
+	for _, c := range []struct {
+		name              string
+		err               error
+		always, ifTheSame bool
+	}{
+		{"nothing was sent", &unsent{io.EOF}, true, true},
+		{"serialization failure", server("40001"), true, true},
+		{"deadlock", server("40P01"), true, true},
+		{"read-only", server("25006"), true, true},
+		{"starting up", server("57P03"), true, true},
+		{"prepared statement lost", server("26000"), true, true},
+		{"stale plan", stale, true, true},
+		{"connection lost", io.ErrUnexpectedEOF, false, true},
+		{"server stopped", server("57P01"), false, true},
+		{"connection failure by SQLSTATE", server("08006"), false, true},
+		{"not supported", server("0A000"), false, false},
+		{"bad value", server("22P02"), false, false},
+		{"the caller's deadline", context.DeadlineExceeded, false, false},
+		{"the caller's end", fmt.Errorf("acquiring: %w", &unsent{context.Canceled}), false, false},
+		{"an answer of the contract", session.ErrRotated, false, false},
+		{"an error of our own", localErrorf("odd row"), false, false},
+	} {
+		if got := untouched.allows(c.err); got != c.always {
+			t.Errorf("%s: a write is done again: %v", c.name, got)
+		}
+		if got := idempotent.allows(c.err); got != c.ifTheSame {
+			t.Errorf("%s: a read is done again: %v", c.name, got)
+		}
+	}
+}
+
+func TestACallIsBoundedInNumber(t *testing.T) {
+	s, err := New(testPool(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	err = s.do(t.Context(), untouched, func(context.Context, *pgxpool.Conn) error { calls++; return nil })
+	var early *unsent
+	if calls != 0 || !errors.As(err, &early) {
+		t.Errorf("%d calls without a connection: %v", calls, err)
+	}
+}
+
+func TestACallWithoutADeadlineGetsOne(t *testing.T) {
+	s := &Store{opts: newOptions(nil, 1)}
+	ctx, cancel := s.bound(t.Context())
+	defer cancel()
+	if _, has := ctx.Deadline(); !has {
+		t.Error("no deadline")
+	}
+	own, cancelOwn := context.WithTimeout(t.Context(), DefaultTimeout*2)
+	defer cancelOwn()
+	if got, _ := s.bound(own); got != own {
+		t.Error("the caller's deadline was replaced")
+	}
+}
+
+func TestErrorsSayWhatWasTried(t *testing.T) {
+	err := failed("saving a session", server("22P05"))
+	if !errors.Is(err, session.ErrValue) {
+		t.Errorf("a value that the database refuses: %v", err)
+	}
+	if err := failed("saving a session", io.EOF); err.Error() != "postgres: saving a session: EOF" || isSession(err) {
+		t.Errorf("a lost connection: %v", err)
+	}
+	if err := failed("saving a session", session.ErrConflict); err != session.ErrConflict {
+		t.Errorf("an answer of the contract: %v", err)
+	}
+	if failed("saving a session", nil) != nil {
+		t.Error("no error became one")
+	}
+}
+
+func TestADatabaseThatIsDownIsNoMissingSession(t *testing.T) {
+	s, err := New(testPool(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := session.Ref{Key: session.Handle{1}}
+	_, load := s.Load(t.Context(), ref)
+	_, save := s.Save(t.Context(), ref, session.Change{})
+	_, touch := s.Touch(t.Context(), ref)
+	_, create := s.Create(t.Context(), ref, session.Change{})
+	for name, err := range map[string]error{
+		"load": load, "save": save, "touch": touch, "create": create, "delete": s.Delete(t.Context(), ref),
+	} {
+		if err == nil || isSession(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// testPool is a pool that never connects: nobody listens at its address.
+func testPool(t *testing.T, change ...func(*pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	config, err := parseURL("postgres://ann:geheim@127.0.0.1:1/db?connect_timeout=1&pool_max_conns=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fn := range change {
+		fn(config)
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func TestErrorsOfAURLNeverShowThePassword(t *testing.T) {
+	const secret = "xxxxx@ss/wo:rd"
+	for _, url := range []string{
+		"postgres://ann:" + secret + "@host:port/db",
+		"postgres://ann:" + secret + "@host:5432/db?sslmode=perhaps",
+		"postgres://ann:" + secret + "@[::1/db",
+		"postgres://ann:" + secret + "@host/db?pool_max_conns=none",
+		"postgres://ann:" + secret + "@host/db?connect_timeout=-x",
+		"postgres://host/db?password=" + secret + "&pool_ping_timeout=soon",
+		"host=h password='" + secret + "' port=none",
+		"host=h password='" + secret,
+		"postgres://ann:%zz" + secret + "@host/db",
+		"postgres://ann:12/@ss@127.0.0.1/db",
+		"postgres://ann:12/wo:rd@127.0.0.1/db?connect_timeout=1",
+		"mysql://ann:" + secret + "@host/db",
+		"postgres://ann:" + secret + "@127.0.0.1:1/db?connect_timeout=1&sslmode=disable",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		s, err := Open(ctx, url)
+		cancel()
+		if err == nil {
+			s.Close()
+			t.Errorf("%s was opened", url)
+			continue
+		}
+		for _, part := range []string{"@ss", "wo:rd", "xxxxx"} {
+			if strings.Contains(err.Error(), part) {
+				t.Errorf("%s: the error shows a part of the password: %v", url, err)
+			}
+		}
+	}
+}
+
+func TestTheErrorOfAURLSaysWhatIsWrong(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://a:1@2@h/db":                             "%40",
+		"postgres://h:port/db":                              "port",
+		"postgres://h/db?sslmode=perhaps":                   "sslmode",
+		"postgres://h/db?target_session_attrs=x":            "target_session_attrs",
+		"postgres://h/db?pool_max_conns=none":               "pool_max_conns",
+		"postgres://h/db?connect_timeout=x":                 "connect_timeout",
+		"postgres://h/db?pool_max_conn_idle_time=a%20while": "pool_",
+	} {
+		_, err := parseURL(url)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestTheDefaultsOfOpen(t *testing.T) {
+	config, err := parseURL("postgres://host/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.ConnConfig.ConnectTimeout != connectTimeout || config.PingTimeout != poolPingTimeout ||
+		config.MaxConnLifetimeJitter != lifetimeJitter || config.ConnConfig.ValidateConnect == nil {
+		t.Errorf("connect %v, ping %v, jitter %v, read-write %v", config.ConnConfig.ConnectTimeout, config.PingTimeout,
+			config.MaxConnLifetimeJitter, config.ConnConfig.ValidateConnect != nil)
+	}
+	config, err = parseURL("postgres://host/db?connect_timeout=9&pool_ping_timeout=9s&target_session_attrs=any")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.ConnConfig.ConnectTimeout != 9*time.Second || config.PingTimeout != 9*time.Second ||
+		config.ConnConfig.ValidateConnect != nil {
+		t.Error("what the URL says was not kept")
+	}
+}
+
+func TestRowsAreReadInBinaryFormWhateverThePoolsMode(t *testing.T) {
+	for _, c := range []struct {
+		pool      pgx.QueryExecMode
+		noPrepare bool
+		cache     int
+		want      pgx.QueryExecMode
+	}{
+		{pool: pgx.QueryExecModeCacheStatement, cache: 9, want: pgx.QueryExecModeCacheStatement},
+		{pool: pgx.QueryExecModeDescribeExec, cache: 9, want: pgx.QueryExecModeDescribeExec},
+		{pool: pgx.QueryExecModeSimpleProtocol, cache: 9, want: pgx.QueryExecModeCacheDescribe},
+		{pool: pgx.QueryExecModeExec, cache: 9, want: pgx.QueryExecModeCacheDescribe},
+		{pool: pgx.QueryExecModeExec, cache: 0, want: pgx.QueryExecModeDescribeExec},
+		{pool: pgx.QueryExecModeCacheStatement, noPrepare: true, cache: 9, want: pgx.QueryExecModeCacheDescribe},
+	} {
+		got := execMode(&pgx.ConnConfig{DefaultQueryExecMode: c.pool, DescriptionCacheCapacity: c.cache}, c.noPrepare)
+		if got != c.want {
+			t.Errorf("%v, without prepared statements %v: %v, want %v", c.pool, c.noPrepare, got, c.want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	logger := slog.New(slog.DiscardHandler)
+	o := newOptions([]Option{
+		WithTimeout(time.Minute), WithLogger(logger), WithBatching(7, 0), WithPing(0, time.Second), WithListenURL("u"),
+		WithChangeNotifications(), WithoutListen(), WithoutPreparedStatements(), WithDistributed(),
+	}, 3)
+	if o.timeout != time.Minute || o.logger != logger || o.slots != 7 || o.max != newOptions(nil, 3).max ||
+		o.pingInterval != DefaultPingInterval || o.pingTimeout != time.Second || o.listenURL != "u" ||
+		!o.changes || !o.noListen || !o.noPrepare || o.distributed != on || o.batching != on {
+		t.Errorf("%+v", o)
+	}
+	o = newOptions([]Option{WithTimeout(-1), WithLogger(nil), WithBatching(-1, -1)}, 1)
+	if o.timeout != DefaultTimeout || o.logger == nil || o.slots != 1 || o.max <= 0 {
+		t.Errorf("senseless values were taken: %+v", o)
+	}
+}
+
+func TestBatchingIsOffWhereTheTableIsDistributed(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		opts  []Option
+		citus bool
+		want  bool
+	}{
+		{name: "plain", want: true},
+		{name: "plain, switched off", opts: []Option{WithoutBatching()}},
+		{name: "distributed", citus: true},
+		{name: "said to be distributed", opts: []Option{WithDistributed()}},
+		{name: "distributed, asked for", opts: []Option{WithBatching(0, 0)}, citus: true, want: true},
+	} {
+		s := &Store{opts: newOptions(c.opts, 4)}
+		found := &site{schema: "public", distributed: c.citus}
+		if s.decide(found); found.batching != c.want {
+			t.Errorf("%s: batching %v", c.name, found.batching)
+		}
+	}
+}
