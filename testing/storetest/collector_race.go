@@ -55,21 +55,34 @@ func collectorsSideBySide(e *env) {
 	}
 }
 
-// collectBesideTouch lets sessions come to their end one after the other while they are touched and collected. Who was
-// told that his session lives must find it.
+// collectBesideTouch lets sessions come to their end one each millisecond while they are touched and collected. Who was told
+// that his session lives must find it.
 func collectBesideTouch(e *env) {
-	const n = 400
-	refs := e.fill(n, set("a", `1`))
-	e.Advance(e.untilEnd(refs[n/2]) - margin)
+	const n, workers = 400, 4
+	early := []time.Duration{0, margin, 5 * margin} // how long before a session's end its turn is, by and by
+	refs := make([]session.Ref, n)
+	e.parallel(workers, func(w int) {
+		for i := w; i < n; i += workers {
+			refs[i] = e.ref()
+			change := session.Change{Idle: ptr(idle + time.Duration(i)*time.Millisecond + early[i%len(early)])}
+			if _, err := e.Store.Create(e.ctx, refs[i], change); err != nil {
+				e.Errorf("Create: %v", err)
+			}
+		}
+	})
+	e.Advance(e.untilEnd(refs[0]) - margin)
 	kept := make([]bool, n)
 	stop := make(chan struct{})
 	var collectors sync.WaitGroup
-	for range 4 {
+	for range workers {
 		collectors.Go(func() { e.collectUntil(stop) })
 	}
-	e.parallel(4, func(w int) {
-		for i := w; i < n; i += 4 {
-			kept[i] = e.keep(refs[i], i%8 < 4)
+	e.parallel(workers, func(w int) {
+		turn := time.NewTicker(workers * time.Millisecond)
+		defer turn.Stop()
+		for i := w; i < n; i += workers {
+			kept[i] = e.keep(refs[i], i/workers%2 == 0)
+			<-turn.C
 		}
 	})
 	close(stop)
@@ -101,11 +114,13 @@ func (e *env) keep(ref session.Ref, touch bool) bool {
 }
 
 func (e *env) collectUntil(stop <-chan struct{}) {
+	turn := time.NewTicker(time.Millisecond)
+	defer turn.Stop()
 	for {
 		select {
 		case <-stop:
 			return
-		default:
+		case <-turn.C:
 		}
 		_, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 7, NoLock: true, Pause: -1})
 		if err != nil {
