@@ -11,15 +11,20 @@ import (
 
 // chrome is a running headless Chromium.
 type chrome struct {
-	t   *testing.T
-	ctx context.Context
+	t     *testing.T
+	ctx   context.Context
+	quiet *quiet
 }
 
 // startChrome starts a Chromium that ends with the test.
 func startChrome(t *testing.T) *chrome {
 	t.Helper()
+	program, quiet := findChrome(t), newQuiet(t)
+	if quiet != nil {
+		program = quiet.command(program)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(findChrome(t)),
+		chromedp.ExecPath(program),
 		chromedp.Flag("lang", "en-GB"),
 	)
 	if os.Geteuid() == 0 {
@@ -32,7 +37,7 @@ func startChrome(t *testing.T) *chrome {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
 	}
-	return &chrome{t: t, ctx: ctx}
+	return &chrome{t, ctx, quiet}
 }
 
 func findChrome(t *testing.T) string {

@@ -128,8 +128,10 @@ func lookAtIt(p *tab) {
 		p.fits()
 		p.screenshot("phone-" + scheme)
 	}
-	p.looks("light", 320, 640)
-	p.fits()
+	for _, width := range []int64{320, 360, 375, 430, 600, 768, 899, 1024} {
+		p.looks("light", width, 800)
+		p.fits()
+	}
 	p.named()
 	p.looks("light", 1280, 900)
 }
@@ -156,7 +158,7 @@ func disconnect(p *tab) {
 
 func chooseTimeout(p *tab) {
 	p.eval("((s) => { s.value = '60'; s.dispatchEvent(new Event('change')) })(document.querySelector('#timeout'))")
-	p.has("#log", "idle timeout: 1 minute")
+	p.has("#log", "idle timeout: 1 min")
 	p.is("fetch('api/session').then((r) => r.json()).then((s) => s.timeout_seconds)", "60")
 	p.is("document.querySelector('#left').textContent.startsWith('0:') || document.querySelector('#left').textContent", "true")
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -21,10 +22,12 @@ type tab struct {
 
 	mu       sync.Mutex
 	problems []string
+	network  string // the last request's failure to reach the server
 }
 
 func openTab(c *chrome, n *node, options ...chromedp.ContextOption) *tab {
 	c.t.Helper()
+	c.quiet.pass(n.addr)
 	p := &tab{t: c.t}
 	var cancel context.CancelFunc
 	p.ctx, cancel = chromedp.NewContext(c.ctx, append(options, chromedp.WithListener(p.listen))...)
@@ -39,10 +42,13 @@ func openTab(c *chrome, n *node, options ...chromedp.ContextOption) *tab {
 }
 
 func (p *tab) listen(event any) {
-	if e, ok := event.(*runtime.EventExceptionThrown); ok {
-		p.mu.Lock()
-		defer p.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
 		p.problems = append(p.problems, describe(e.ExceptionDetails))
+	case *network.EventLoadingFailed:
+		p.network = e.ErrorText
 	}
 }
 
@@ -97,13 +103,24 @@ func (p *tab) add(key, value string) {
 	p.click("#add button")
 }
 
+// withLog adds to a failure what the page says has happened.
+func (p *tab) withLog(err error) error {
+	if err == nil {
+		return nil
+	}
+	p.mu.Lock()
+	failure := p.network
+	p.mu.Unlock()
+	return fmt.Errorf("%w; network: %q; the page says: %s", err, failure, p.eval("[...document.querySelectorAll('#log li')].slice(0, 30).map((l) => l.textContent).join('; ')"))
+}
+
 // is waits until a JavaScript expression has a value.
 func (p *tab) is(expression, want string) {
 	p.t.Helper()
 	eventually(p.t, expression, func() error {
 		got := p.eval(expression)
 		if got != want {
-			return fmt.Errorf("is %q, not %q", got, want)
+			return p.withLog(fmt.Errorf("is %q, not %q", got, want))
 		}
 		return nil
 	})

@@ -10,7 +10,9 @@ function learnTime(date) {
 }
 
 async function call(method, path, body) {
-  const response = await fetch(path, { method, body, cache: "no-store" });
+  const response = await fetch(path, { method, body, cache: "no-store" }).catch(() => {
+    throw new Error("the server cannot be reached, or the connection to it was lost");
+  });
   learnTime(response.headers.get("Date"));
   const text = await response.text();
   if (response.ok) return text ? parse(text) : null;
