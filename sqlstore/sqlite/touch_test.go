@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// older makes every row d older.
+func older(t *testing.T, s *Store, d time.Duration) {
+	t.Helper()
+	edit(t, s, `update sessions set created_at = created_at - ?1, expires_at = expires_at - ?1`, d.Milliseconds())
+}
+
+// A gain below the step costs no write: the writer is not even asked.
+func TestATouchBelowTheStepWritesNothing(t *testing.T) {
+	s := open(t, newPath(t))
+	ref := created(t, s, set("a", "1"))
+	older(t, s, 30*time.Second)
+	before, err := s.Load(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.writer.slot <- struct{}{}
+	saved, err := s.Touch(t.Context(), ref)
+	<-s.writer.slot
+	if err != nil || !saved.ExpiresAt.Equal(before.ExpiresAt) || saved.Version != 1 {
+		t.Errorf("got %+v, %v, want the expiry %v", saved, err, before.ExpiresAt)
+	}
+	older(t, s, 31*time.Second)
+	saved, err = s.Touch(t.Context(), ref)
+	if err != nil || !saved.ExpiresAt.After(before.ExpiresAt) {
+		t.Errorf("above the step: got %+v, %v", saved, err)
+	}
+}
+
+// Many touches are several transactions, so that a save need not wait for all of them.
+func TestManyTouchesAreDoneInChunks(t *testing.T) {
+	s := open(t, newPath(t))
+	refs := createdMany(t, s, touchChunk+5)
+	older(t, s, 30*time.Minute)
+	gone := newRef()
+	if err := s.TouchAll(t.Context(), append(refs, gone)); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range refs {
+		r, err := s.Load(t.Context(), ref)
+		if err != nil || r.ExpiresAt.Sub(r.Now) < 59*time.Minute {
+			t.Fatalf("expires in %v, %v", r.ExpiresAt.Sub(r.Now), err)
+		}
+	}
+}
+
+// What had expired already has ended before: nobody is told of it when it is deleted or revoked.
+func TestTheEndOfAnExpiredSessionIsNoEvent(t *testing.T) {
+	s := open(t, newPath(t))
+	anna := set("a", "1")
+	owner := "anna"
+	anna.Owner = &owner
+	refs := []session.Ref{created(t, s, anna), created(t, s, anna), created(t, s, anna)}
+	older(t, s, 2*time.Hour)
+	last := created(t, s, anna)
+	told := watching(t, s)
+	if err := s.Delete(t.Context(), refs[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, which := range []session.Which{{Key: refs[1].Key}, {Owner: owner}} {
+		if ended, err := s.Revoke(t.Context(), which); err != nil || len(ended) == 0 {
+			t.Errorf("%+v: %v, %v", which, ended, err)
+		}
+	}
+	e := next(t, told)
+	for e.Kind == session.Missed {
+		e = next(t, told)
+	}
+	if e != (session.Event{Kind: session.Revoked, Key: last.Key}) {
+		t.Errorf("told was %+v", e)
+	}
+}
