@@ -20,8 +20,10 @@ func asNobody(t *testing.T, path string, fn func()) {
 	if err := os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755); err != nil { // made 0700 for the test
 		t.Fatal(err)
 	}
-	if err := os.Chown(path, nobody, nobody); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chown(file, nobody, nobody); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -37,26 +39,33 @@ func asNobody(t *testing.T, path string, fn func()) {
 }
 
 func TestAFileThatCannotBeWrittenIsRefused(t *testing.T) {
-	path := newPath(t)
-	s, err := Open(t.Context(), path, migrated("sessions"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, 0o400); err != nil {
-		t.Fatal(err)
-	}
-	asNobody(t, path, func() {
-		s, err := Open(t.Context(), path)
-		if err == nil {
+	for _, inUse := range []bool{false, true} {
+		path := newPath(t)
+		s, err := Open(t.Context(), path, migrated("sessions"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		created(t, s, set("a", "1"))
+		if inUse { // with its log beside it the database would open the file for reading
 			defer func() { _ = s.Close() }()
+		} else if err := s.Close(); err != nil {
+			t.Fatal(err)
 		}
-		if err == nil || !strings.Contains(err.Error(), "cannot be opened for writing") {
-			t.Errorf("got %v", err)
+		if err := os.Chmod(path, 0o400); err != nil {
+			t.Fatal(err)
 		}
-	})
+		asNobody(t, path, func() { refused(t, path) })
+	}
+}
+
+func refused(t *testing.T, path string) {
+	s, err := Open(t.Context(), path)
+	if err == nil {
+		defer func() { _ = s.Close() }()
+	}
+	if err == nil || !strings.Contains(err.Error(), "cannot be opened for writing") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestTheFilesAreForTheirOwnerAlone(t *testing.T) {
