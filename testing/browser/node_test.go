@@ -15,33 +15,28 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/simples-go/sessions/testing/containers"
 )
 
 // patience bounds every wait in these tests: it is long, since a machine may be busy.
 const patience = 60 * time.Second
 
-// program builds examples/live once for all tests.
+// program builds examples/live once for all tests, where .gitignore expects programs.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sessions-live-")
+	path, err := filepath.Abs(filepath.Join("..", "..", "bin", "live"+raceFlag))
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "live")
 	build := exec.Command("go", "build", raceFlag, "-o", path, ".")
 	build.Dir = filepath.Join("..", "..", "examples", "live")
 	if out, err := build.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("building examples/live: %w\n%s", err, out)
+		return "", fmt.Errorf("building examples/live: %w\n%s", err, out)
 	}
 	return path, nil
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, _ := program(); path != "" {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { containers.Main(m) }
 
 // node is a process of examples/live.
 type node struct {

@@ -36,7 +36,7 @@ function tick() {
   const left = expiration ? (expiration - Date.now() - server.ahead) / 1000 : timeout;
   $("left").textContent = spell(left);
   $("left").className = left >= 3600 ? "long" : "";
-  $("left-what").textContent = expiration ? "until it expires" : "once stored";
+  $("left-what").textContent = expiration ? "left" : "once stored";
   const part = Math.min(1, Math.max(0, left / timeout));
   $("ring").style.setProperty("--gone", 100 - 100 * part);
   $("ring").closest(".dial").toggleAttribute("data-low", expiration !== null && part < 0.2);
