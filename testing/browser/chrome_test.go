@@ -55,14 +55,20 @@ func findChrome(t *testing.T) string {
 	return ""
 }
 
-// tab opens a tab that shares its cookies with this browser's others.
+// tab opens a tab that shares its cookies with this browser's others. Its page asks for nothing at intervals, so that all
+// news which it shows were pushed by the server.
 func (c *chrome) tab(n *node) *tab {
 	c.t.Helper()
-	return openTab(c, n)
+	p := openTab(c, n)
+	p.withoutIntervals()
+	p.visit(n)
+	return p
 }
 
 // stranger opens a tab with cookies of its own, as somebody else's browser has.
 func (c *chrome) stranger(n *node) *tab {
 	c.t.Helper()
-	return openTab(c, n, chromedp.WithNewBrowserContext())
+	p := openTab(c, n, chromedp.WithNewBrowserContext())
+	p.visit(n)
+	return p
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -36,9 +37,24 @@ func openTab(c *chrome, n *node, options ...chromedp.ContextOption) *tab {
 	if err := chromedp.Do(p.ctx); err != nil {
 		c.t.Fatalf("opening a tab: %v", err)
 	}
-	p.do("opening the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(n.url("/")))
 	c.t.Cleanup(p.checkProblems)
 	return p
+}
+
+func (p *tab) visit(n *node) {
+	p.t.Helper()
+	p.do("opening the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(n.url("/")))
+}
+
+// withoutIntervals leaves the page its dial, which moves twice a second, and takes its slower timers away.
+func (p *tab) withoutIntervals() {
+	p.t.Helper()
+	const script = `{ const every = setInterval; window.setInterval = (f, ms) => (ms < 1000 ? every(f, ms) : 0); }`
+	_, err := chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+	if err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 func (p *tab) listen(event any) {

@@ -1,49 +1,21 @@
 // The page: it shows what the socket tells, and by HTTP what there is where no socket is open.
 import * as api from "./api.js";
 import { $ } from "./dom.js";
-import { showEntries } from "./entries.js";
 import { asJSON, typeOf } from "./json.js";
 import { log } from "./log.js";
 import { showTabs, showUser } from "./people.js";
 import { Live } from "./socket.js";
-import { onExpired, showTime } from "./time.js";
+import { onExpired } from "./time.js";
+import * as view from "./view.js";
 
-const COUNTER = "counter";
 const tab = [...crypto.getRandomValues(new Uint8Array(4))].map((n) => (n % 36).toString(36)).join("");
 const live = new Live(tab);
 
-let shown = null; // the session as last told
-let counting = false; // many increments are under way, and told of as one
-const mine = new Set(); // keys that this tab has changed and not yet seen changed
-
 const bySocket = () => document.querySelector("input[name=by]:checked").value === "socket";
 
-// Showing
+// What there is
 
-function show(session) {
-  if (shown && !session.new) tellChanges(shown.data, session.data); // a new one is another, not this one emptied
-  shown = session;
-  const unsaved = session.changed;
-  $("state").textContent = session.new ? "new, nothing stored" : unsaved ? "unsaved changes" : "stored";
-  $("state").className = session.new ? "tag new" : unsaved ? "tag unsaved-tag" : "tag";
-  $("unsaved").hidden = !unsaved;
-  const count = JSON.stringify(session.data[COUNTER] ?? 0);
-  $("counter").textContent = count;
-  $("counter").classList.toggle("long", count.length > 9);
-  showTime(session);
-  showEntries(session.data, { set, remove });
-}
-
-function tellChanges(before, after) {
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    const [from, to] = [before, after].map((data) => (Object.hasOwn(data, key) ? JSON.stringify(data[key]) : undefined));
-    if (from === to || (counting && key === COUNTER)) continue;
-    const kind = mine.delete(key) ? "here" : "elsewhere";
-    const where = kind === "here" ? "" : ", by another tab or node";
-    const parts = to === undefined ? [[key], ` deleted${where}`] : [[key], " = ", [short(to)], where];
-    log(kind, parts, kind + " " + key);
-  }
-}
+const show = (session) => view.show(session, { set, remove });
 
 // told waits for what the socket says next.
 const told = () => new Promise((resolve) => {
@@ -52,12 +24,11 @@ const told = () => new Promise((resolve) => {
 
 // settle saves what the socket has not saved, since it would be lost with the socket's token.
 async function settle() {
-  if (!shown?.changed || !live.open) return;
+  if (!view.unsaved() || !live.open) return;
   live.send('{"save":true}');
   await told();
+  if (view.unsaved()) throw new Error("there are changes that would be lost: save them, or take them back");
 }
-
-const short = (text) => (text.length > 80 ? text.slice(0, 80) + "…" : text);
 
 async function refresh() {
   if (!live.open) return show(await api.session());
@@ -69,19 +40,6 @@ async function refreshUser() {
   showUser(await api.user(), end);
 }
 
-// finish shows that the session has ended, and lets nothing be done to it.
-function finish(ended) {
-  $("ended").hidden = !ended;
-  for (const part of document.querySelectorAll(".session, .entries-card, .side")) part.inert = ended;
-  if (ended) $("state").textContent = "ended";
-}
-
-function showProblem(error) {
-  $("problem").textContent = error.message ?? error;
-  $("problem").hidden = false;
-  log("error", [String(error.message ?? error)]);
-}
-
 // attempt runs a change and shows its error. It reports whether there was none.
 async function attempt(change) {
   $("problem").hidden = true;
@@ -89,8 +47,8 @@ async function attempt(change) {
     await change();
     return true;
   } catch (error) {
-    mine.clear();
-    showProblem(error);
+    view.forgetMine();
+    view.showProblem(error);
     return false;
   }
 }
@@ -103,7 +61,7 @@ const increment = (key) => edit(key, JSON.stringify({ increment: key }), () => a
 
 function edit(key, message, request) {
   return attempt(async () => {
-    mine.add(key);
+    view.expect(key);
     if (bySocket()) return live.send(message);
     await request();
     await refresh();
@@ -118,28 +76,27 @@ const end = (handle) => attempt(async () => {
 
 function plusMany() {
   return attempt(async () => {
-    counting = true;
+    view.countTogether(true);
     const before = performance.now();
     try {
-      const all = await Promise.allSettled(Array.from({ length: 64 }, () => api.increment(COUNTER)));
+      const all = await Promise.allSettled(Array.from({ length: 64 }, () => api.increment(view.COUNTER)));
       const failed = all.filter((one) => one.status === "rejected");
       log("here", [`${64 - failed.length} increments in ${Math.round(performance.now() - before)} ms`]);
       await refresh();
       if (failed.length > 0) throw failed[0].reason;
     } finally {
-      counting = false;
+      view.countTogether(false);
     }
   });
 }
 
 // begin starts over, after the session's end or the socket's.
 async function begin() {
-  shown = null;
-  mine.clear();
-  finish(false);
+  view.begin();
   await attempt(async () => {
-    show(await api.session());
-    log("info", [shown.new ? "a new session: no row, no cookie yet" : "the session was found"]);
+    const session = await api.session();
+    show(session);
+    log("info", [session.new ? "a new session: no row, no cookie yet" : "the session was found"]);
     await refreshUser();
   });
   live.start();
@@ -164,17 +121,15 @@ live.addEventListener("state", ({ detail: { state } }) => {
 live.addEventListener("session", ({ detail }) => show(detail));
 live.addEventListener("tabs", ({ detail }) => showTabs(detail, tab));
 live.addEventListener("problem", ({ detail }) => {
-  mine.clear();
-  showProblem(detail);
+  view.forgetMine();
+  view.showProblem(detail);
 });
 live.addEventListener("closed", ({ detail: { code, reason, rotated } }) => {
   const why = reason ? `: ${reason}` : "";
   if (rotated) return log("info", [`socket closed with ${code}${why}, opening it with the new token`]);
   if (code !== 4001) return log("error", [`socket lost (${code}${why}), trying again`], "lost");
   log("end", [`socket closed with ${code}${why}`]);
-  $("ended-code").textContent = code;
-  $("ended-reason").textContent = reason;
-  finish(true);
+  view.finish(code, reason);
 });
 
 // Buttons and forms
@@ -191,7 +146,7 @@ $("add-value").oninput = ({ target }) => {
 };
 $("save").onclick = () => attempt(() => live.send('{"save":true}'));
 $("load").onclick = () => attempt(() => live.send('{"load":true}'));
-$("plus").onclick = () => increment(COUNTER);
+$("plus").onclick = () => increment(view.COUNTER);
 $("plus-many").onclick = plusMany;
 $("rotate").onclick = () => attempt(async () => {
   await settle();
@@ -216,7 +171,7 @@ $("sign-in").onsubmit = (event) => {
   event.preventDefault();
   attempt(async () => {
     await settle();
-    mine.add("browser"); // an entry that signing in makes
+    view.expect("browser"); // an entry that signing in makes
     await api.signIn($("name").value);
     log("here", ["signed in, with a new token"]);
     await refreshUser();
