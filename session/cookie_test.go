@@ -48,7 +48,8 @@ func TestCookieLine(t *testing.T) {
 					t.Errorf("a value of %d characters", len(b.cookies[name]))
 				}
 				end := b.use(func(of *session.Session) error { return of.Destroy(t.Context()) })
-				want := slices.DeleteFunc(strings.Split(c.want, "; "), func(a string) bool { return strings.HasPrefix(a, "Max-Age") })
+				isMaxAge := func(a string) bool { return strings.HasPrefix(a, "Max-Age") }
+				want := slices.DeleteFunc(strings.Split(c.want, "; "), isMaxAge)
 				got := attributesOf(t, end, "")
 				if i := slices.Index(got, "Max-Age=0"); i < 0 {
 					t.Errorf("the end has no Max-Age=0: %q", got)
@@ -85,6 +86,10 @@ func maxAge(t *testing.T, w *httptest.ResponseRecorder) int {
 	return 0
 }
 
+func absolute(d time.Duration) func(*session.Session) error {
+	return func(s *session.Session) error { return s.SetAbsoluteTimeout(d) }
+}
+
 // Max-Age is what is left of the absolute lifetime, whatever the idle timeout is.
 func TestMaxAge(t *testing.T) {
 	hour := int(time.Hour / time.Second)
@@ -96,8 +101,8 @@ func TestMaxAge(t *testing.T) {
 		"rotated after an hour":  {time.Hour, (*session.Session).Generate, 23 * hour},
 		"renewed after an hour":  {time.Hour, (*session.Session).Renew, 24 * hour},
 		"part of a second":       {time.Hour + 500*time.Millisecond, (*session.Session).Generate, 23 * hour},
-		"remembered for a month": {0, func(s *session.Session) error { return s.SetAbsoluteTimeout(30 * 24 * time.Hour) }, 720 * hour},
-		"cut to 400 days":        {0, func(s *session.Session) error { return s.SetAbsoluteTimeout(session.MaxTimeout) }, 9600 * hour},
+		"remembered for a month": {0, absolute(30 * 24 * time.Hour), 720 * hour},
+		"cut to 400 days":        {0, absolute(session.MaxTimeout), 9600 * hour},
 		"browser, for once":      {0, func(s *session.Session) error { return s.SetBrowserSession(true) }, 0},
 		"browser and rotated": {0, func(s *session.Session) error {
 			return errors.Join(s.SetBrowserSession(true), s.Generate())
@@ -222,7 +227,8 @@ func TestHeaderTokens(t *testing.T) {
 	if len(token) != 1 || len(token[0]) != 64 || made.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d tokens, Cache-Control %q", len(token), made.Get("Cache-Control"))
 	}
-	if again := call(token, func(of *session.Session) error { wantKeys(t, of.Keys(), "k"); return nil }); again["X-Session"] != nil {
+	again := call(token, func(of *session.Session) error { wantKeys(t, of.Keys(), "k"); return nil })
+	if again["X-Session"] != nil {
 		t.Error("a token is sent that the client has")
 	}
 	rotated := call(token, generate)["X-Session"]

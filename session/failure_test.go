@@ -112,8 +112,8 @@ func TestFailedCommitKeepsTheHeaderOfOthers(t *testing.T) {
 	}
 }
 
-// After the answer that says that nothing was saved, nothing is: a row that is made then has no cookie that opens it, and a
-// rotation would be the user's logout.
+// After the answer that says that nothing was saved, nothing is: a row that is made then has no cookie that opens it,
+// and a rotation would be the user's logout.
 func TestNothingIsSavedAfterAFailedCommit(t *testing.T) {
 	badValue := func(s *session.Session) error { _ = s.Set("c", make(chan int)); return s.Set("k", 1) }
 	for name, c := range map[string]struct {
@@ -260,7 +260,8 @@ func TestPanicSavesNothing(t *testing.T) {
 	}
 }
 
-// An error handler may abort the response as the standard library's servers allow it. The session is closed all the same.
+// An error handler may abort the response as the standard library's servers allow it. The session is closed all the
+// same.
 func TestErrorHandlerThatPanics(t *testing.T) {
 	s := newSite(t, func(c *session.Config) {
 		c.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }

@@ -15,8 +15,8 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// hostileValues are values of the cookie, made from a live token. None of them opens anything; those that are no token cost
-// no statement either.
+// hostileValues are values of the cookie, made from a live token. None of them opens anything; those that are no token
+// cost no statement either.
 var hostileValues = []struct {
 	name  string
 	value func(token string) string
@@ -76,7 +76,8 @@ func TestHostileCookies(t *testing.T) {
 	}
 }
 
-// wantFresh sends a value in a raw header line, as net/http would not write it, and wants an empty session that can be used.
+// wantFresh sends a value in a raw header line, as net/http would not write it, and wants an empty session that can be
+// used.
 func wantFresh(t *testing.T, s *site, value string, loads bool) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -327,8 +328,8 @@ func TestAcceptedValues(t *testing.T) {
 }
 
 var hostileKeys = []string{
-	"", " ", "__proto__", "constructor", `"`, `\`, "'", "a.b", "$", "$.a", "a[0]", "{a}", "*", "'; drop table sessions; --",
-	"\n", "\x7f", "\u2028", "😀", "null", "0", "%s", "a/b~c", strings.Repeat("k", 10_000),
+	"", " ", "__proto__", "constructor", `"`, `\`, "'", "a.b", "$", "$.a", "a[0]", "{a}", "*",
+	"'; drop table sessions; --", "\n", "\x7f", "\u2028", "😀", "null", "0", "%s", "a/b~c", strings.Repeat("k", 10_000),
 }
 
 func TestHostileKeys(t *testing.T) {

@@ -73,15 +73,26 @@ var firstByteCases = []struct {
 	{"WriteHeader 500", func(w http.ResponseWriter) error { w.WriteHeader(500); return nil }, "header 500 with cookie"},
 	{"WriteHeader 101", func(w http.ResponseWriter) error { w.WriteHeader(101); return nil }, "header 101 with cookie"},
 	{"Write", func(w http.ResponseWriter) error { _, err := w.Write([]byte("x")); return err }, "header 200 with cookie"},
-	{"Write of nothing", func(w http.ResponseWriter) error { _, err := w.Write(nil); return err }, "header 200 with cookie"},
-	{"WriteString", func(w http.ResponseWriter) error { _, err := io.WriteString(w, "x"); return err }, "header 200 with cookie"},
+	{"Write of nothing", func(w http.ResponseWriter) error {
+		_, err := w.Write(nil)
+		return err
+	}, "header 200 with cookie"},
+	{"WriteString", func(w http.ResponseWriter) error {
+		_, err := io.WriteString(w, "x")
+		return err
+	}, "header 200 with cookie"},
 	{"ReadFrom", func(w http.ResponseWriter) error {
 		_, err := io.Copy(w, struct{ io.Reader }{strings.NewReader("x")})
 		return err
 	}, "sendfile 200 with cookie"},
 	{"Flush", func(w http.ResponseWriter) error { w.(http.Flusher).Flush(); return nil }, "header 200 with cookie"},
-	{"controller's Flush", func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }, "header 200 with cookie"},
-	{"Hijack", func(w http.ResponseWriter) error { _, _, err := w.(http.Hijacker).Hijack(); return err }, "hijack with cookie"},
+	{"controller's Flush", func(w http.ResponseWriter) error {
+		return http.NewResponseController(w).Flush()
+	}, "header 200 with cookie"},
+	{"Hijack", func(w http.ResponseWriter) error {
+		_, _, err := w.(http.Hijacker).Hijack()
+		return err
+	}, "hijack with cookie"},
 	{"controller's Hijack", func(w http.ResponseWriter) error {
 		_, _, err := http.NewResponseController(w).Hijack()
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/simples-go/sessions/session"
 )
@@ -13,8 +14,8 @@ import (
 // plain is a store without anything beyond the minimum.
 type plain struct{ session.Store }
 
-// N read-modify-writes give N, whoever makes them: goroutines of one connection, and connections of one session; also on a
-// store that cannot lock.
+// N read-modify-writes give N, whoever makes them: goroutines of one connection, and connections of one session; also
+// on a store that cannot lock.
 func TestModifyInParallel(t *testing.T) {
 	const connections, each = 8, 25
 	for name, wrap := range map[string]func(*session.MemoryStore) session.Store{
@@ -59,6 +60,34 @@ func TestModifyInParallel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Within a process callers queue, so that none of them has to do it twice.
+func TestModifyQueuesWithinAProcess(t *testing.T) {
+	const connections = 20
+	bubble(t, "", func(t *testing.T) {
+		s := newSite(t)
+		live := s.stored()
+		var opened []*session.Session
+		for range connections {
+			opened = append(opened, s.open(live))
+		}
+		s.store.hook(func(context.Context, string) error { time.Sleep(time.Millisecond); return nil })
+		s.store.taken()
+		var work sync.WaitGroup
+		for _, of := range opened {
+			work.Go(func() {
+				if err := increment(of); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		work.Wait()
+		if n := len(s.store.taken()); n != 2*connections {
+			t.Errorf("%d statements, want a load and a save for each of %d", n, connections)
+		}
+		wantEntry(t, "in the end", s.open(live), "n", connections)
+	})
 }
 
 // Somebody else saves between the read and the write.

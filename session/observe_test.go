@@ -61,7 +61,8 @@ func TestObservations(t *testing.T) {
 		{"start again", 0, func(s *session.Session) error { return errors.Join(destroying(s), s.Generate()) },
 			[]session.Op{session.OpLoad, session.OpDestroy, session.OpCreate}},
 		{"modify", 0, increment, []session.Op{session.OpLoad, session.OpLoad, session.OpSave}},
-		{"update", 0, func(s *session.Session) error { return s.Update(background) }, []session.Op{session.OpLoad, session.OpTouch}},
+		{"update", 0, func(s *session.Session) error { return s.Update(background) },
+			[]session.Op{session.OpLoad, session.OpTouch}},
 	} {
 		bubble(t, c.name, func(t *testing.T) {
 			var w watcher
@@ -94,7 +95,8 @@ func TestObservedFailures(t *testing.T) {
 	token := of.ID().Reveal()
 	w.taken()
 	s.store.failBefore(errDown, "load", "save", "touch", "delete")
-	_ = errors.Join(of.Load(t.Context()), of.Update(t.Context()), of.Generate(), of.Save(t.Context()), of.Destroy(t.Context()))
+	ctx := t.Context()
+	_ = errors.Join(of.Load(ctx), of.Update(ctx), of.Generate(), of.Save(ctx), of.Destroy(ctx))
 	all := w.taken()
 	want := []session.Op{session.OpLoad, session.OpTouch, session.OpSave, session.OpDestroy}
 	if got := ops(all); !slices.Equal(got, want) {

@@ -13,11 +13,17 @@ import (
 
 // everything is each method that a goroutine of a connection may call.
 var everything = map[string]func(*session.Session, int) error{
-	"Set":        func(s *session.Session, i int) error { return s.Set(fmt.Sprint("k", i%7), i) },
-	"Get":        func(s *session.Session, i int) error { _, err := session.Get[int](s, fmt.Sprint("k", i%7)); return err },
-	"Delete":     func(s *session.Session, i int) error { return s.Delete(fmt.Sprint("k", i%5)) },
-	"Clear":      func(s *session.Session, _ int) error { return s.Clear() },
-	"Pop":        func(s *session.Session, i int) error { _, err := session.Pop[int](s, fmt.Sprint("k", i%3)); return err },
+	"Set": func(s *session.Session, i int) error { return s.Set(fmt.Sprint("k", i%7), i) },
+	"Get": func(s *session.Session, i int) error {
+		_, err := session.Get[int](s, fmt.Sprint("k", i%7))
+		return err
+	},
+	"Delete": func(s *session.Session, i int) error { return s.Delete(fmt.Sprint("k", i%5)) },
+	"Clear":  func(s *session.Session, _ int) error { return s.Clear() },
+	"Pop": func(s *session.Session, i int) error {
+		_, err := session.Pop[int](s, fmt.Sprint("k", i%3))
+		return err
+	},
 	"Save":       func(s *session.Session, _ int) error { return s.Save(background) },
 	"Load":       func(s *session.Session, _ int) error { return s.Load(background) },
 	"Update":     func(s *session.Session, _ int) error { return s.Update(background) },

@@ -57,8 +57,8 @@ func wantOpens(t *testing.T, s *site, token string, want bool) {
 	}
 }
 
-// A request with the old token finds, for as long as the grace, a session that it can neither read nor change, and gets no
-// cookie: it would overwrite the new one, which a parallel request has brought.
+// A request with the old token finds, for as long as the grace, a session that it can neither read nor change, and gets
+// no cookie: it would overwrite the new one, which a parallel request has brought.
 func TestOldTokenWithinTheGrace(t *testing.T) {
 	for name, ignored := range map[string]bool{"looked at": false, "ignored": true} {
 		t.Run(name, func(t *testing.T) {

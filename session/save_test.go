@@ -51,8 +51,8 @@ func TestSaveTakesASnapshot(t *testing.T) {
 	wantKeys(t, site.open(s).Keys(), "a", "b")
 }
 
-// doubtCase is what follows on a write that took effect and was reported as failed, as when the connection to the database
-// is cut before the answer.
+// doubtCase is what follows on a write that took effect and was reported as failed, as when the connection to the
+// database is cut before the answer.
 type doubtCase struct {
 	name   string
 	stored bool
@@ -120,8 +120,8 @@ func TestSaveThatTookEffectAndFailed(t *testing.T) {
 	}
 }
 
-// A rotation of which nobody knows whether it took effect is not one that the user hears of twice, nor one that destroys
-// cannot follow.
+// A rotation of which nobody knows whether it took effect is not one that the user hears of twice, nor one that
+// destroys cannot follow.
 func TestDestroyInDoubt(t *testing.T) {
 	site := newSite(t)
 	s := site.open(site.stored("a"))
@@ -132,6 +132,27 @@ func TestDestroyInDoubt(t *testing.T) {
 	if n := site.store.Len(); n != 0 {
 		t.Errorf("%d rows after Destroy", n)
 	}
+}
+
+// Of two rotations the first took effect, although its save failed, and the second did not.
+func TestSecondRotationThatFails(t *testing.T) {
+	s := newSite(t)
+	of := s.open(s.stored("a"))
+	s.ok(of.Generate())
+	s.store.failAfter(errDown, "save")
+	wantIs(t, "the first save", of.Save(t.Context()), errDown)
+	s.ok(of.Generate())
+	saves := 0
+	s.store.hook(func(context.Context, string) error {
+		if saves++; saves == 1 {
+			return nil // finds nothing under the oldest token
+		}
+		return errDown
+	})
+	wantIs(t, "the second save", of.Save(t.Context()), errDown)
+	s.store.hook(nil)
+	s.ok(of.Save(t.Context()))
+	wantKeys(t, s.open(of).Keys(), "a")
 }
 
 // A parallel request that has rotated is not taken for one's own doubtful save.

@@ -21,8 +21,8 @@ const hostCookie = "__Host-session"
 // errDown is what a store says whose database is down.
 var errDown = errors.New("the database is down")
 
-// spy is a memory store that writes down what it is asked for, and fails on demand: before it has done anything, or after
-// it has done it all.
+// spy is a memory store that writes down what it is asked for, and fails on demand: before it has done anything, or
+// after it has done it all.
 type spy struct {
 	*session.MemoryStore
 

@@ -33,8 +33,8 @@ type Client struct {
 	token   string // "" where there is no session
 }
 
-// New returns a client of a manager of its own, on a memory store and with the zero Config. It has a session with the given
-// entries; without one where they are nil.
+// New returns a client of a manager of its own, on a memory store and with the zero Config. It has a session with the
+// given entries; without one where they are nil.
 func New(tb TB, entries map[string]any) *Client {
 	tb.Helper()
 	manager, err := session.New(session.NewMemoryStore(), session.Config{})
@@ -89,9 +89,9 @@ func fill(s *session.Session, entries map[string]any) error {
 // Manager returns the client's manager.
 func (c *Client) Manager() *session.Manager { return c.manager }
 
-// Serve lets h answer r, inside of the manager's middleware and with the client's session, and returns the response. h may
-// also be a whole application that has the same manager's middleware in it. The response can be flushed and not hijacked:
-// a WebSocket handler needs a server, see Add.
+// Serve lets h answer r, inside of the manager's middleware and with the client's session, and returns the response. h
+// may also be a whole application that has the same manager's middleware in it. The response can be flushed and not
+// hijacked: a WebSocket handler needs a server, see Add.
 func (c *Client) Serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	c.tb.Helper()
 	w := httptest.NewRecorder()
@@ -124,8 +124,8 @@ func (c *Client) opens(token string) bool {
 	return err == nil
 }
 
-// Session returns the client's session as it is stored now, to look at or to change; changes are saved by its own Save. It
-// ends the test where there is none; see Lookup.
+// Session returns the client's session as it is stored now, to look at or to change; changes are saved by its own Save.
+// It ends the test where there is none; see Lookup.
 func (c *Client) Session() *session.Session {
 	c.tb.Helper()
 	s, err := c.Lookup()
