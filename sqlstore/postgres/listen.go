@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -23,17 +24,18 @@ func (s *Store) listen(ctx context.Context) {
 	if s.opts.noListen {
 		return
 	}
-	wait := shortestRetry
+	wait, level := shortestRetry, slog.LevelWarn
 	for ctx.Err() == nil {
 		heard, err := s.listenOnce(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if heard {
-			wait = shortestRetry
+			wait, level = shortestRetry, slog.LevelWarn
 		}
-		s.opts.logger.WarnContext(ctx, "sessions: no notifications from the database, polling only until they are back",
+		s.opts.logger.Log(ctx, level, "sessions: no notifications from the database, polling only until they are back",
 			"error", err, "retry_in", wait.String())
+		level = slog.LevelDebug // said once for each time that they are lost
 		sleep(ctx, wait/2+rand.N(wait/2))
 		wait = min(2*wait, longestRetry)
 	}

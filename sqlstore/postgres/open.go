@@ -81,8 +81,8 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// isAmbiguous reports whether a URL has an @ after its host began. A password with an @ or / in it would end there, and the
-// rest of it would be the name of a host or database, which errors show.
+// isAmbiguous reports whether a URL has an @ after its host began. A password with an @ or / in it would end there,
+// and the rest of it would be the name of a host or database, which errors show.
 func isAmbiguous(url string) bool {
 	_, rest, isURL := strings.Cut(url, "://")
 	if !isURL {

@@ -123,8 +123,8 @@ func TestASaveLeavesTheExpiryAloneUnlessItIsAboutIt(t *testing.T) {
 	})
 }
 
-// What a distributed table refuses in an UPDATE or DELETE: stable functions over columns, volatile ones, now() within CASE
-// or COALESCE, locks on several rows, arithmetic of timestamptz and interval.
+// What a distributed table refuses in an UPDATE or DELETE: stable functions over columns, volatile ones, now() within
+// CASE or COALESCE, locks on several rows, arithmetic of timestamptz and interval.
 func TestForegroundStatementsSuitDistributedTables(t *testing.T) {
 	x := testTexts(t)
 	texts := []string{x.load, x.look, x.lock, x.insert, x.insertRotated, x.touchDistributed, x.destroy}
