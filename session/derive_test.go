@@ -90,6 +90,20 @@ func TestDerivedSocketConfigurationHolds(t *testing.T) {
 	}
 }
 
+// What a child's handler reads makes the response depend on the cookie.
+func TestDerivedVaries(t *testing.T) {
+	s := newSite(t)
+	child := derive(t, s.m, func(*session.Config) {})
+	w := s.browser().visit(func(w http.ResponseWriter, r *http.Request) {
+		child.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			session.FromContext(r.Context()).Has("a")
+		})).ServeHTTP(w, r)
+	})
+	if w.Header().Get("Vary") != "Cookie" {
+		t.Errorf("Vary %q", w.Header()["Vary"])
+	}
+}
+
 // Deriving leaves the parent as it was, and so does what is done to the copy.
 func TestParentIsUntouched(t *testing.T) {
 	origins := []string{"https://a.example"}

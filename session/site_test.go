@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -20,120 +19,6 @@ const hostCookie = "__Host-session"
 
 // errDown is what a store says whose database is down.
 var errDown = errors.New("the database is down")
-
-// spy is a memory store that writes down what it is asked for, and fails on demand: before it has done anything, or
-// after it has done it all.
-type spy struct {
-	*session.MemoryStore
-
-	mu     sync.Mutex
-	events []string
-	before func(ctx context.Context, op string) error
-	after  func(op string) error
-}
-
-func (s *spy) note(event string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.events = append(s.events, event)
-}
-
-// taken returns the events since the last call.
-func (s *spy) taken() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	events := s.events
-	s.events = nil
-	return events
-}
-
-// failBefore makes operations of these names fail without effect; none: every one works again.
-func (s *spy) failBefore(err error, ops ...string) {
-	s.hook(func(_ context.Context, op string) error {
-		if slices.Contains(ops, op) {
-			return err
-		}
-		return nil
-	})
-}
-
-func (s *spy) hook(before func(context.Context, string) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.before = before
-}
-
-// failAfter makes the next operation of one of these names take effect and report an error all the same.
-func (s *spy) failAfter(err error, ops ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.after = func(op string) error {
-		if slices.Contains(ops, op) {
-			s.after = nil
-			return err
-		}
-		return nil
-	}
-}
-
-func (s *spy) enter(ctx context.Context, op string) error {
-	s.note(op)
-	s.mu.Lock()
-	before := s.before
-	s.mu.Unlock()
-	if before == nil {
-		return nil
-	}
-	return before(ctx, op)
-}
-
-func (s *spy) leave(op string, err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil && s.after != nil {
-		return s.after(op)
-	}
-	return err
-}
-
-func spied[T any](ctx context.Context, s *spy, op string, fn func() (T, error)) (T, error) {
-	var none T
-	if err := s.enter(ctx, op); err != nil {
-		return none, err
-	}
-	v, err := fn()
-	if err := s.leave(op, err); err != nil {
-		return none, err
-	}
-	return v, nil
-}
-
-func (s *spy) Load(ctx context.Context, ref session.Ref) (session.Record, error) {
-	return spied(ctx, s, "load", func() (session.Record, error) { return s.MemoryStore.Load(ctx, ref) })
-}
-
-func (s *spy) Create(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-	return spied(ctx, s, "create", func() (session.Saved, error) { return s.MemoryStore.Create(ctx, ref, c) })
-}
-
-func (s *spy) Save(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-	return spied(ctx, s, "save", func() (session.Saved, error) { return s.MemoryStore.Save(ctx, ref, c) })
-}
-
-func (s *spy) SaveLocked(
-	ctx context.Context, ref session.Ref, fn func(session.Record) (session.Change, error),
-) (session.Saved, error) {
-	return spied(ctx, s, "lock", func() (session.Saved, error) { return s.MemoryStore.SaveLocked(ctx, ref, fn) })
-}
-
-func (s *spy) Touch(ctx context.Context, ref session.Ref) (session.Saved, error) {
-	return spied(ctx, s, "touch", func() (session.Saved, error) { return s.MemoryStore.Touch(ctx, ref) })
-}
-
-func (s *spy) Delete(ctx context.Context, ref session.Ref) error {
-	_, err := spied(ctx, s, "delete", func() (struct{}, error) { return struct{}{}, s.MemoryStore.Delete(ctx, ref) })
-	return err
-}
 
 // site is a manager on a spy.
 type site struct {
