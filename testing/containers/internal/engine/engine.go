@@ -85,12 +85,14 @@ func lacksRyuk(ctx context.Context, engine *client.Client) bool {
 	if os.Getenv("TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX") != "" {
 		return false
 	}
-	if _, err := engine.ImageInspect(ctx, testcontainers.ReaperDefaultImage); err == nil {
+	//lint:ignore SA1019 the name's new place is internal to testcontainers
+	ryuk := testcontainers.ReaperDefaultImage
+	if _, err := engine.ImageInspect(ctx, ryuk); err == nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	pull, err := engine.ImagePull(ctx, testcontainers.ReaperDefaultImage, client.ImagePullOptions{})
+	pull, err := engine.ImagePull(ctx, ryuk, client.ImagePullOptions{})
 	if err != nil {
 		return !client.IsErrConnectionFailed(err)
 	}

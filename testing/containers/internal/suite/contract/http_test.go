@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -250,4 +249,3 @@ func TestADatabaseThatIsAwayIsAnError(t *testing.T) {
 	}
 	b.want("one", 0, "/get", "key", "key")
 }
-
