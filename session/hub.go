@@ -362,8 +362,9 @@ func (s *Session) reference() Ref {
 func (h *hub) judge(mb *member, r *Record, failure error) (ref Ref, touch bool) {
 	s := mb.session
 	s.mu.Lock()
-	if s.dead != nil {
+	if dead := s.dead; dead != nil {
 		s.mu.Unlock()
+		h.kill(mb, dead) // the connection itself was the first to learn of it
 		return Ref{}, false
 	}
 	cause, version := s.verdict(r, failure), int64(0)

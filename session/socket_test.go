@@ -579,3 +579,41 @@ func TestWatchServerSentEvents(t *testing.T) {
 		t.Errorf("cause %v", err)
 	}
 }
+
+// plainStore hides all that a store can do beyond the minimum.
+type plainStore struct{ session.Store }
+
+// TestSocketLearnsOfTheEnd: where the connection's own Load is the first to learn that the session has ended, its context
+// ends too.
+func TestSocketLearnsOfTheEnd(t *testing.T) {
+	manager, err := session.New(plainStore{session.NewMemoryStore()}, session.Config{
+		Cookie:    session.Cookie{InsecureHTTP: true},
+		WebSocket: session.WebSocket{PollInterval: 10 * time.Millisecond},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &socketServer{manager: manager}
+	s.Server = httptest.NewServer(manager.Handler(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { s.upgrade(t, w, r) })))
+	t.Cleanup(s.Close)
+	first := manager.Create()
+	check(t, errors.Join(first.Set("name", "somebody"), first.Save(t.Context())))
+	other, err := session.New(manager.Store(), session.Config{Realm: "session", Cookie: session.Cookie{InsecureHTTP: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cause := make(chan error, 1)
+	s.handle(func(sock *socket) {
+		check(t, open(t, other, first.ID().Reveal()).Destroy(context.Background()))
+		if err := sock.session.Load(sock.ctx); !errors.Is(err, session.ErrGone) {
+			t.Errorf("Load: %v", err)
+		}
+		<-sock.ctx.Done()
+		cause <- context.Cause(sock.ctx)
+	})
+	s.dial(t, ownOrigin, cookieLine(first.ID().Reveal()))
+	if err := await(t, "end of the context", cause); !errors.Is(err, session.ErrGone) {
+		t.Errorf("cause %v", err)
+	}
+}

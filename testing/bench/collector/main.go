@@ -23,6 +23,7 @@ type options struct {
 	rounds int
 	batch  int
 	pause  time.Duration
+	quiet  time.Duration
 }
 
 func main() {
@@ -32,6 +33,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds")
 	flag.IntVar(&o.batch, "batch", 0, "the collector's batch; 0: its default")
 	flag.DurationVar(&o.pause, "pause", 0, "the collector's pause; 0: its default")
+	flag.DurationVar(&o.quiet, "quiet", 5*time.Second, "how long loads and saves are measured without the collector")
 	flag.Parse()
 	if err := o.run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "collector:", err)
@@ -88,7 +90,7 @@ func (o *options) beside(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer db.close()
-	quiet, cancel := context.WithTimeout(ctx, 5*time.Second)
+	quiet, cancel := context.WithTimeout(ctx, o.quiet)
 	without, err := db.foreground(quiet, o.rows)
 	cancel()
 	if err != nil {

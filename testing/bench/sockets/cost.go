@@ -33,7 +33,7 @@ func used() usage {
 
 // cost opens so many sockets, with sessions and without, and says what the difference is; and what saves take beside them.
 func cost(ctx context.Context, w io.Writer, m *session.Manager, open int, idle time.Duration) error {
-	alone, err := saves(ctx, m, 3*time.Second)
+	alone, err := saves(ctx, m, min(idle, 3*time.Second))
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func cost(ctx context.Context, w io.Writer, m *session.Manager, open int, idle t
 		time.Sleep(idle)
 		busy = processorTime() - start
 		var err error
-		beside, err = saves(ctx, m, 3*time.Second)
+		beside, err = saves(ctx, m, min(idle, 3*time.Second))
 		return err
 	})
 	if err != nil {

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestEveryWorkload runs each workload for an instant on the databases that need no server. A wrong result of any
+// operation fails; how long it takes does not.
+func TestEveryWorkload(t *testing.T) {
+	out := t.TempDir()
+	var report, log bytes.Buffer
+	args := []string{"-rows", "1000", "-rounds", "1", "-each", "20ms", "-callers", "1,8", "-out", out}
+	if err := run(t.Context(), args, &report, &log); err != nil {
+		t.Fatalf("%v\n%s", err, &log)
+	}
+	for _, w := range workloads {
+		if !strings.Contains(report.String(), "| sqlite | "+w.name+" |") {
+			t.Errorf("no result for %q on SQLite:\n%s", w.name, &report)
+		}
+	}
+	plots, err := filepath.Glob(filepath.Join(out, "*.svg"))
+	if err != nil || len(plots) < len(workloads) {
+		t.Errorf("%d plots, %v", len(plots), err)
+	}
+	raw, err := os.ReadFile(filepath.Join(out, "sessions.txt"))
+	if err != nil || !bytes.HasPrefix(raw, []byte("Benchmark/")) {
+		t.Errorf("raw results: %.60q, %v", raw, err)
+	}
+}
+
+func TestFlagsAreChecked(t *testing.T) {
+	for _, args := range []string{"-rows 1", "-callers 0", "-callers x", "-work nothing", "-databases oracle", "extra", "-databases postgres"} {
+		t.Setenv("SESSIONS_BENCH_POSTGRES_URL", "")
+		if err := run(t.Context(), strings.Fields(args), new(bytes.Buffer), new(bytes.Buffer)); err == nil {
+			t.Errorf("%q is taken", args)
+		}
+	}
+}

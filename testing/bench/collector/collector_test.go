@@ -1,0 +1,21 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCollector runs the command in small: it fails where the collector leaves an expired session or a live one cannot be
+// loaded or saved beside it.
+func TestCollector(t *testing.T) {
+	var out bytes.Buffer
+	o := options{url: "sqlite:" + t.TempDir() + "/collector.db", rows: 4000, rounds: 1, quiet: 100 * time.Millisecond}
+	if err := o.run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "ratio") || !strings.Contains(out.String(), "save p99") {
+		t.Error(out.String())
+	}
+}
