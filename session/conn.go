@@ -209,7 +209,7 @@ func (c *conn) save() error {
 // report logs an error that is not the client's doing.
 func (c *conn) report(err error) {
 	switch {
-	case errors.Is(err, ErrGone), errors.Is(err, ErrAmbiguous), errors.Is(err, ErrOrigin), errors.Is(err, context.Canceled):
+	case StatusCode(err) < http.StatusInternalServerError, errors.Is(err, context.Canceled):
 	default:
 		c.m.config.Logger.ErrorContext(c.Context, "session: request failed", "session", &c.own, "error", err)
 	}

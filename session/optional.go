@@ -9,7 +9,8 @@ import (
 // conditional saves have lost several times; without it, Modify goes on trying.
 type Locker interface {
 	// SaveLocked loads the live row that ref names, keeps others from changing it while fn runs, and saves what fn
-	// returns. An error of fn is returned as it is, and nothing is written. fn must not call the store.
+	// returns. An error of fn is returned as it is, and nothing is written; nor is it where fn panics, which leaves no lock.
+	// fn must not call the store.
 	SaveLocked(ctx context.Context, ref Ref, fn func(Record) (Change, error)) (Saved, error)
 }
 
@@ -64,7 +65,8 @@ type OwnerStore interface {
 	// Hash is left zero.
 	ListOwner(ctx context.Context, owner string, keys []string, p Policy) ([]Record, error)
 
-	// Revoke deletes the sessions that which names, whatever their secret, and returns their handles.
+	// Revoke deletes the sessions that which names, whatever their secret, and returns their handles. The zero Which names
+	// none.
 	Revoke(ctx context.Context, which Which) ([]Handle, error)
 }
 

@@ -11,7 +11,7 @@ import (
 // is an error that matches none of this package's sentinels, never a missing session.
 //
 // What only some stores can do is an optional interface each: [Locker], [Inspector], [Toucher], [Watcher], [OwnerStore],
-// [Collector]. testing/storetest is this contract as a test suite; docs/guide/custom-store.md builds a store in 60 lines.
+// [Collector]. testing/storetest is this contract as a test suite; docs/guide/custom-store.md builds a store in some 70 lines.
 type Store interface {
 	// Load returns the live session that ref names. ErrGone (or ErrExpired) where there is none, ErrRotated where the
 	// row's secret is another one since less than ref.Policy.Grace, ErrCorrupt where its data is not a JSON object.
@@ -23,7 +23,8 @@ type Store interface {
 
 	// Save applies the change to the live row that ref names in one atomic step and raises its version by one. It
 	// never brings a row into being. Errors are those of Load, and ErrConflict where change.IfVersion is not the row's
-	// version, ErrTooLarge where the merged data exceeds ref.Policy.MaxBytes; nothing is written with any of them.
+	// version, ErrTooLarge where the merged data exceeds ref.Policy.MaxBytes; nothing is written with any of them. A
+	// session that has ended is ErrGone before it is ErrConflict; a change without entries is not refused for its size.
 	// When it returns nil, the change is durable.
 	Save(ctx context.Context, ref Ref, change Change) (Saved, error)
 

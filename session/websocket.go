@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -87,7 +88,11 @@ func (c *conn) lost(err error) {
 		hook(context.WithoutCancel(c.Context), c.own.Handle(), err)
 		return
 	}
-	c.m.config.Logger.ErrorContext(c.Context, "session: changes of a closed connection are lost", "session", &c.own, "error", err)
+	level := slog.LevelError
+	if errors.Is(err, ErrGone) {
+		level = slog.LevelInfo // somebody has logged out meanwhile
+	}
+	c.m.config.Logger.Log(c.Context, level, "session: changes of a closed connection are lost", "session", &c.own, "error", err)
 }
 
 // Watch gives a long-lived handler, of Server-Sent Events or long polling, what a WebSocket handler has by itself: a context
