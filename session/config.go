@@ -151,7 +151,7 @@ func (c *Config) validate() error {
 
 func (c *Config) checkHeader() error {
 	if c.Header != "" && !isToken(c.Header) {
-		return fmt.Errorf("%q cannot be the Header: it is not a header's name", c.Header)
+		return fmt.Errorf("the field Header %q is not a header's name", c.Header)
 	}
 	return nil
 }
