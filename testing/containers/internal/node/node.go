@@ -147,7 +147,7 @@ func (n *Node) Again() {
 	if _, err := docker.ContainerStart(ctx, n.GetContainerID(), client.ContainerStartOptions{}); err != nil {
 		n.tb.Fatalf("starting the database again: %v", err)
 	}
-	Answers(n.tb, n.URL())
+	answers(n.tb, n.URL())
 }
 
 func (n *Node) docker() *testcontainers.DockerClient {
@@ -159,8 +159,8 @@ func (n *Node) docker() *testcontainers.DockerClient {
 	return docker
 }
 
-// Answers waits until a server accepts queries.
-func Answers(tb testing.TB, url string) {
+// answers waits until a server accepts queries.
+func answers(tb testing.TB, url string) {
 	tb.Helper()
 	var err error
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

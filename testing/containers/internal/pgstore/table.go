@@ -42,3 +42,18 @@ func Unchecked() containers.Option {
 		return err
 	})
 }
+
+// Guarded has the server note each session that is deleted before its expiry, in a table named early.
+func Guarded() containers.Option {
+	return containers.Prepare("guarded", func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `
+			create table early (id uuid, expires_at timestamptz, deleted_at timestamptz);
+			create function note() returns trigger language plpgsql as $$ begin
+				insert into early values (old.id, old.expires_at, clock_timestamp());
+				return null;
+			end $$;
+			create trigger note after delete on sessions for each row
+				when (old.expires_at > clock_timestamp()) execute function note()`)
+		return err
+	})
+}

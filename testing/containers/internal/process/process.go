@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func Play(roles Roles) {
 	}
 	role, known := roles[name]
 	if !known {
-		fmt.Fprintf(os.Stderr, "no role %q among %v\n", name, maps.Keys(roles))
+		fmt.Fprintf(os.Stderr, "no role %q among %q\n", name, slices.Sorted(maps.Keys(roles)))
 		os.Exit(2)
 	}
 	if err := role(os.Getenv(argVariable)); err != nil {

@@ -34,7 +34,7 @@ func migrateUp(url string) error {
 	return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.Postgres})
 }
 
-// Eight processes that start together on a fresh database apply each migration once. SESSIONS_TEST_ROUNDS=200 for long.
+// Eight processes that start together on a fresh database apply each migration once.
 func TestManyStartersMigrateOnce(t *testing.T) {
 	for range process.Rounds(t, 5) {
 		t.Run("round", func(t *testing.T) {

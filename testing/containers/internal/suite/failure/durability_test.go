@@ -14,9 +14,7 @@ import (
 	"github.com/simples-go/sessions/testing/containers/internal/process"
 )
 
-// What was acknowledged stays, whatever happens to the process that wrote it or to the database. The long run:
-//
-//	SESSIONS_TEST_ROUNDS=1000 go test -timeout 2h -run TestDurability/kills -v ./internal/suite/failure
+// What was acknowledged stays, whatever happens to the process that wrote it or to the database.
 func TestDurability(t *testing.T) {
 	n := durable(t,
 		// The log's own writer could make the call that is looked for; it stays asleep.
