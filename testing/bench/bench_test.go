@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,12 @@ func TestEveryWorkload(t *testing.T) {
 	plots, err := filepath.Glob(filepath.Join(out, "*.svg"))
 	if err != nil || len(plots) < len(workloads) {
 		t.Errorf("%d plots, %v", len(plots), err)
+	}
+	for _, name := range plots {
+		text, err := os.ReadFile(name)
+		if err != nil || bytes.Contains(text, []byte("%!")) || xml.Unmarshal(text, new(struct{ XMLName xml.Name })) != nil {
+			t.Errorf("%s is no drawing: %v\n%s", name, err, text)
+		}
 	}
 	raw, err := os.ReadFile(filepath.Join(out, "sessions.txt"))
 	if err != nil || !bytes.HasPrefix(raw, []byte("Benchmark/")) {

@@ -33,7 +33,7 @@ func plot(title string, results []result) string {
 	y := func(rate float64) float64 { return plotTop + plotInnerY*(1-rate/top) }
 	for i := range 5 {
 		rate := top * float64(i) / 4
-		fmt.Fprintf(&b, `<line class="g" x1="%d" x2="%d" y1="%.1f" y2="%[3].1f"/><text x="%d" y="%.1f" text-anchor="end">%.0f</text>`,
+		fmt.Fprintf(&b, `<line class="g" x1="%d" x2="%d" y1="%.1f" y2="%.1[3]f"/><text x="%d" y="%.1f" text-anchor="end">%.0f</text>`,
 			plotLeft, plotLeft+plotInnerX, y(rate), plotLeft-8, y(rate)+4, rate)
 	}
 	for i, r := range results {
@@ -46,7 +46,7 @@ func plot(title string, results []result) string {
 		for i, r := range results {
 			last = median(r.sides[side].rate)
 			points = append(points, fmt.Sprintf("%.1f,%.1f", x(i), y(last)))
-			fmt.Fprintf(&b, `<line stroke="%s" x1="%.1f" x2="%[2].1f" y1="%.1f" y2="%.1f"/>`, colour, x(i),
+			fmt.Fprintf(&b, `<line stroke="%s" x1="%.1f" x2="%.1[2]f" y1="%.1f" y2="%.1f"/>`, colour, x(i),
 				y(slices.Min(r.sides[side].rate)), y(slices.Max(r.sides[side].rate)))
 		}
 		fmt.Fprintf(&b, `<polyline stroke="%s" points="%s"/>`, colour, strings.Join(points, " "))
