@@ -22,6 +22,8 @@ const (
 	shapeOwner
 	shapeExtend
 	shapeVersion
+
+	shapeTimes = shapeRenew | shapeIdle | shapeAbsolute | shapeExtend // the expiry is computed
 )
 
 // manyDeletes is from how many keys on a delete looks each entry up among the keys: jsonb - text[] compares all with
@@ -73,7 +75,10 @@ func (t *texts) save(x shape, render bool) string {
 // indexed column can stay on its page.
 func saveText(table string, x shape, render bool) string {
 	var p placeholders
-	id, hash, idle, absolute := p.next(), p.next(), p.next()+`::bigint`, p.next()+`::bigint`
+	id, hash, absolute, idle := p.next(), p.next(), p.next()+`::bigint`, ``
+	if x.has(shapeTimes) {
+		idle = p.next() + `::bigint`
+	}
 	where := `s.id = ` + id + ` and s.secret_hash = ` + hash + ` and ` + alive(absolute) +
 		` and jsonb_typeof(s.data) = 'object'`
 	set := []string{`version = s.version + 1`}
@@ -93,10 +98,6 @@ func saveText(table string, x shape, render bool) string {
 	set = append(set, timesText(x, &p, idle, absolute)...)
 	if x.has(shapeVersion) {
 		where += ` and s.version = ` + p.next()
-	}
-	if !x.has(shapeIdle | shapeAbsolute | shapeRenew | shapeExtend) {
-		// The text has no other use for the parameter, and each must have one.
-		where += ` and ` + idle + ` is not null`
 	}
 	return `update ` + table + ` s set ` + strings.Join(set, `, `) + ` where ` + where + ` returning ` + savedColumns
 }
@@ -162,7 +163,10 @@ func timesText(x shape, p *placeholders, idle, absolute string) (set []string) {
 
 // saveArgs are the arguments of the text for shape x, in the order in which saveText numbers them.
 func saveArgs(x shape, ref session.Ref, c *session.Change) []any {
-	args := []any{uuid(ref.Key), ref.Hash[:], idleMillis(ref.Policy), absoluteMillis(ref.Policy)}
+	args := append(make([]any, 0, 8), uuid(ref.Key), ref.Hash[:], absoluteMillis(ref.Policy))
+	if x.has(shapeTimes) {
+		args = append(args, idleMillis(ref.Policy))
+	}
 	if x.has(shapeDelete) {
 		args = append(args, c.Delete)
 	}
