@@ -1,0 +1,66 @@
+package session
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzCookie: whatever a Cookie header holds, it gives one token in its one spelling, none, or ErrAmbiguous.
+func FuzzCookie(f *testing.F) {
+	m, err := New(NewMemoryStore(), Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	token := strings.Repeat("Ab-_", 16)
+	for _, seed := range []string{
+		"", "__Host-session=" + token, "a=b; __Host-session=" + token, "__Host-session=\"" + token + "\"",
+		"__Host-session=" + token + "; __Host-session=" + token, "__Host-session= " + token, "__Host-session=%41" + token[3:],
+		"__Host-session", "__Host-session=;;=", "x__Host-session=" + token, "__Host-session=" + token + "\x00",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		found, err := m.find(&http.Request{Header: http.Header{"Cookie": {line}}})
+		switch {
+		case err != nil && !errors.Is(err, ErrAmbiguous):
+			t.Fatal(err)
+		case err != nil && strings.Count(line, "__Host-session=") < 2:
+			t.Errorf("two cookies in %q", line)
+		case found != nil && !strings.Contains(line, "__Host-session="+found.encode()):
+			t.Errorf("%q gives a token that it does not hold", line)
+		}
+	})
+}
+
+// FuzzKey: a key is refused, or comes back as it is.
+func FuzzKey(f *testing.F) {
+	for _, seed := range []string{"", "a", "__proto__", `a"b`, "a.b", "$", "[0]", `\`, "\x00", "\xff", "é", "\u2028", "a\nb"} {
+		f.Add(seed, seed)
+	}
+	m, err := New(NewMemoryStore(), Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, key, value string) {
+		s := m.Create()
+		valid := utf8.ValidString(key) && utf8.ValidString(value) && !strings.Contains(key+value, "\x00")
+		if err := s.Set(key, value); (err == nil) != valid {
+			t.Fatalf("Set(%q, %q): %v", key, value, err)
+		}
+		if !valid {
+			if err := s.Save(t.Context()); !errors.Is(err, ErrValue) || s.Len() != 0 {
+				t.Errorf("Save: %v, %d entries", err, s.Len())
+			}
+			return
+		}
+		if err := errors.Join(s.Save(t.Context()), s.Load(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Get[string](s, key); got != value || err != nil {
+			t.Errorf("entry %q: %q, want %q, %v", key, got, value, err)
+		}
+	})
+}
