@@ -101,12 +101,12 @@ func (r *runner) round(ctx context.Context, each time.Duration) (rate float64, p
 	start := time.Now()
 	for i, do := range r.do {
 		wg.Go(func() {
-			last := time.Now()
-			for errs[i] == nil && last.Sub(start) < each {
+			last := start
+			for first := true; first || errs[i] == nil && last.Sub(start) < each; first = false {
+				before := time.Now()
 				errs[i] = do(ctx)
-				now := time.Now()
-				taken[i] = append(taken[i], now.Sub(last))
-				last = now
+				last = time.Now()
+				taken[i] = append(taken[i], last.Sub(before))
 			}
 		})
 	}
