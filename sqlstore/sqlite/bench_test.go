@@ -75,7 +75,7 @@ func BenchmarkDatabaseSQL(b *testing.B) {
 func BenchmarkSave(b *testing.B) {
 	for _, batch := range []int{1, 256} {
 		for _, size := range []int{400, 20_000} {
-			s := open(b, newPath(b), BatchSize(batch))
+			s := open(b, newPath(b), WithBatchSize(batch))
 			refs := fill(b, s, 5000, size)
 			for _, callers := range []int{1, 16, 64} {
 				b.Run(fmt.Sprintf("batch=%d/bytes=%d/callers=%d", batch, size, callers), func(b *testing.B) {

@@ -14,7 +14,7 @@ func TestContract(t *testing.T) {
 		t.Run(fmt.Sprintf("batches of %d", size), func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, storetest.Harness{Require: storetest.All(), New: func(t *testing.T) storetest.Fixture {
-				return fixture(t, open(t, newPath(t), BatchSize(size)))
+				return fixture(t, open(t, newPath(t), WithBatchSize(size)))
 			}})
 		})
 	}

@@ -5,5 +5,5 @@
 // callers share one fsync; a save is acknowledged when that fsync is done. Several processes may work on one file.
 //
 // The store does not make its table: run the command sessions-migrate, or pass a function that calls migrate.Up with
-// [Migrate].
+// [WithMigrate].
 package sqlite

@@ -162,7 +162,7 @@ func TestAPanicLeavesTheWriterFree(t *testing.T) {
 
 func TestAWriteWaitsForAnotherProcessAsLongAsItMay(t *testing.T) {
 	path := newPath(t)
-	s := open(t, path, BusyTimeout(50*time.Millisecond))
+	s := open(t, path, WithBusyTimeout(50*time.Millisecond))
 	ref := createdMany(t, s, 1)[0]
 	unlock := lockFile(t, s)
 	_, err := s.Save(t.Context(), ref, set("n", "1"))
@@ -183,7 +183,7 @@ func TestAWriteWaitsForAnotherProcessAsLongAsItMay(t *testing.T) {
 }
 
 func TestACallerWhoWaitsForTheFileIsFreeToLeave(t *testing.T) {
-	s := open(t, newPath(t), BusyTimeout(time.Hour))
+	s := open(t, newPath(t), WithBusyTimeout(time.Hour))
 	ref := createdMany(t, s, 1)[0]
 	defer lockFile(t, s)()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)

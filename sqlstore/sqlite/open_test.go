@@ -32,7 +32,7 @@ func pragma(t *testing.T, c *conn, name string) string {
 }
 
 func TestEveryConnectionHasItsPragmas(t *testing.T) {
-	s := open(t, newPath(t), Readers(3))
+	s := open(t, newPath(t), WithReaders(3))
 	want := map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "auto_vacuum": "2", "query_only": "0",
 		"journal_size_limit": "67108864",
@@ -180,15 +180,15 @@ func TestOpenAsksForTheTable(t *testing.T) {
 		t.Errorf("without a table: %v", err)
 	}
 	open(t, path)
-	_, err = Open(t.Context(), path, Table("others"))
+	_, err = Open(t.Context(), path, WithTable("others"))
 	if !errors.Is(err, ErrNoTable) || !strings.Contains(err.Error(), "others") {
 		t.Errorf("without that table: %v", err)
 	}
-	foreign := Migrate(func(ctx context.Context, db *sql.DB) error {
+	foreign := WithMigrate(func(ctx context.Context, db *sql.DB) error {
 		_, err := db.ExecContext(ctx, "create table theirs (id text)")
 		return err
 	})
-	_, err = Open(t.Context(), path, Table("theirs"), foreign)
+	_, err = Open(t.Context(), path, WithTable("theirs"), foreign)
 	if err == nil || !strings.Contains(err.Error(), "not the one of this release") {
 		t.Errorf("with another table: %v", err)
 	}
@@ -196,7 +196,7 @@ func TestOpenAsksForTheTable(t *testing.T) {
 
 func TestAFailedMigrationIsTold(t *testing.T) {
 	want := errors.New("no")
-	_, err := Open(t.Context(), newPath(t), Migrate(func(context.Context, *sql.DB) error { return want }))
+	_, err := Open(t.Context(), newPath(t), WithMigrate(func(context.Context, *sql.DB) error { return want }))
 	if !errors.Is(err, want) {
 		t.Errorf("got %v", err)
 	}
@@ -204,16 +204,16 @@ func TestAFailedMigrationIsTold(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	for name, opt := range map[string]Option{
-		"no table":          Table(""),
-		"hostile table":     Table(`x"; drop table y; --`),
-		"no readers":        Readers(0),
-		"many readers":      Readers(1001),
-		"no batch":          BatchSize(0),
-		"negative batch":    BatchSize(-1),
-		"no timeout":        BusyTimeout(0),
-		"negative timeout":  BusyTimeout(-time.Second),
-		"no poll":           PollInterval(0),
-		"a poll in no time": PollInterval(time.Microsecond),
+		"no table":          WithTable(""),
+		"hostile table":     WithTable(`x"; drop table y; --`),
+		"no readers":        WithReaders(0),
+		"many readers":      WithReaders(1001),
+		"no batch":          WithBatchSize(0),
+		"negative batch":    WithBatchSize(-1),
+		"no timeout":        WithBusyTimeout(0),
+		"negative timeout":  WithBusyTimeout(-time.Second),
+		"no poll":           WithPollInterval(0),
+		"a poll in no time": WithPollInterval(time.Microsecond),
 	} {
 		path := newPath(t)
 		if _, err := Open(t.Context(), path, opt); err == nil {
@@ -228,7 +228,7 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestATableOfAnotherName(t *testing.T) {
 	path := newPath(t)
 	first := open(t, path)
-	second := open(t, path, Table("Select"), migrated("Select"))
+	second := open(t, path, WithTable("Select"), migrated("Select"))
 	ref := created(t, second, set("a", "1"))
 	if _, err := second.Load(t.Context(), ref); err != nil {
 		t.Error(err)

@@ -13,24 +13,24 @@ import (
 // Option changes how a store is opened. Open checks the values.
 type Option func(*config)
 
-// Table names the sessions table; the default is "sessions". migrations.ValidateName says what is possible.
-func Table(name string) Option { return func(c *config) { c.table = name } }
+// WithTable names the sessions table; the default is "sessions". migrations.ValidateName says what is possible.
+func WithTable(name string) Option { return func(c *config) { c.table = name } }
 
-// Readers sets how many connections read at a time; the default is 4, or the number of processors where that is more.
-func Readers(n int) Option { return func(c *config) { c.readers = n } }
+// WithReaders sets how many connections read at a time; the default is 4, or the number of processors where that is more.
+func WithReaders(n int) Option { return func(c *config) { c.readers = n } }
 
-// BatchSize sets how many waiting writes share one commit at most; the default is 256. 1 gives each its own commit.
-func BatchSize(n int) Option { return func(c *config) { c.batch = n } }
+// WithBatchSize sets how many waiting writes share one commit at most; the default is 256. 1 gives each its own commit.
+func WithBatchSize(n int) Option { return func(c *config) { c.batch = n } }
 
-// BusyTimeout sets how long an operation waits for another process that holds the file; the default is 5 s.
-func BusyTimeout(d time.Duration) Option { return func(c *config) { c.busy = d } }
+// WithBusyTimeout sets how long an operation waits for another process that holds the file; the default is 5 s.
+func WithBusyTimeout(d time.Duration) Option { return func(c *config) { c.busy = d } }
 
-// PollInterval sets how often Watch looks whether another process has changed the file; the default is 100 ms.
-func PollInterval(d time.Duration) Option { return func(c *config) { c.poll = d } }
+// WithPollInterval sets how often Watch looks whether another process has changed the file; the default is 100 ms.
+func WithPollInterval(d time.Duration) Option { return func(c *config) { c.poll = d } }
 
-// Migrate has Open call fn before it looks for the table. The handle is opened as the store's own connections are, and
+// WithMigrate has Open call fn before it looks for the table. The handle is opened as the store's own connections are, and
 // closed when fn returns. Pass a function that calls migrate.Up in services that migrate at their start.
-func Migrate(fn func(context.Context, *sql.DB) error) Option {
+func WithMigrate(fn func(context.Context, *sql.DB) error) Option {
 	return func(c *config) { c.migrate = fn }
 }
 

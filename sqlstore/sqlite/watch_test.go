@@ -40,7 +40,7 @@ func next(t *testing.T, told chan session.Event) session.Event {
 
 func TestAnotherProcessIsNoticed(t *testing.T) {
 	path := newPath(t)
-	s := open(t, path, PollInterval(5*time.Millisecond))
+	s := open(t, path, WithPollInterval(5*time.Millisecond))
 	ref := created(t, s, set("a", "1"))
 	told := watching(t, s)
 	for s.movedByOthers(t.Context()) { // what came before
@@ -79,7 +79,7 @@ func TestAStoreDoesNotWakeItself(t *testing.T) {
 
 // While the writer waits for the file, others are at work on it: nobody knows, so look.
 func TestAPollThatCannotLookSaysSo(t *testing.T) {
-	s := open(t, newPath(t), PollInterval(time.Millisecond))
+	s := open(t, newPath(t), WithPollInterval(time.Millisecond))
 	s.movedByOthers(t.Context())
 	s.writer.slot <- struct{}{}
 	if !s.movedByOthers(t.Context()) {
@@ -113,7 +113,7 @@ func TestNobodyPollsWhereNobodyWatches(t *testing.T) {
 }
 
 func TestAWatchLeavesNoGoroutine(t *testing.T) {
-	s := open(t, newPath(t), PollInterval(time.Millisecond))
+	s := open(t, newPath(t), WithPollInterval(time.Millisecond))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- s.Watch(ctx, func(session.Event) { stop() }) }()

@@ -23,7 +23,7 @@ func (o *options) openSQLite(ctx context.Context, log io.Writer) ([]*side, func(
 		return nil, nil, err
 	}
 	path := filepath.Join(dir, "ours.db")
-	store, err := sqlite.Open(ctx, path, sqlite.Migrate(func(ctx context.Context, db *sql.DB) error {
+	store, err := sqlite.Open(ctx, path, sqlite.WithMigrate(func(ctx context.Context, db *sql.DB) error {
 		return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
 	}))
 	if err != nil {

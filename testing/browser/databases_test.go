@@ -26,7 +26,7 @@ func postgresURL(t *testing.T) string {
 	if url := os.Getenv(postgresVariable); url != "" {
 		return inSchema(t, url)
 	}
-	return containers.Postgres(t, containers.Empty()).URL
+	return containers.Postgres(t, containers.WithoutMigrations()).URL
 }
 
 // inSchema makes a schema for the test and returns the URL of connections that see no other.

@@ -13,8 +13,8 @@ import (
 // ImageVariable, SESSIONS_TEST_POSTGRES_IMAGE, is the environment variable that names the image where no option does.
 const ImageVariable = engine.ImageVariable
 
-// DefaultImage, a postgres:17-alpine, is used where neither an option nor ImageVariable names one. Any image that takes POSTGRES_USER,
-// POSTGRES_PASSWORD, POSTGRES_DB and PGDATA as the official one does will do.
+// DefaultImage, a postgres:17-alpine, is used where neither an option nor ImageVariable names one. Any image that takes
+// POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB and PGDATA as the official one does will do.
 const DefaultImage = engine.DefaultImage
 
 // Option changes what Postgres gives. The zero configuration is a table named sessions in the schema public.
@@ -34,26 +34,26 @@ type preparation struct {
 	fn   func(context.Context, *pgx.Conn) error
 }
 
-// Image names the image to run. It goes before ImageVariable.
-func Image(name string) Option { return func(c *config) { c.image = name } }
+// WithImage names the image to run. It goes before ImageVariable.
+func WithImage(name string) Option { return func(c *config) { c.image = name } }
 
-// Table names the table of sessions.
-func Table(name string) Option { return func(c *config) { c.table = name } }
+// WithTable names the table of sessions.
+func WithTable(name string) Option { return func(c *config) { c.table = name } }
 
-// Schema names the schema of the table of sessions. It is made.
-func Schema(name string) Option { return func(c *config) { c.schema = name } }
+// WithSchema names the schema of the table of sessions. It is made.
+func WithSchema(name string) Option { return func(c *config) { c.schema = name } }
 
-// Empty leaves the database without the tables of sessions, for tests that migrate by themselves.
-func Empty() Option { return func(c *config) { c.empty = true } }
+// WithoutMigrations leaves the database without the tables of sessions, for tests that migrate by themselves.
+func WithoutMigrations() Option { return func(c *config) { c.empty = true } }
 
-// Prepare runs fn once on the template, after the migration: here the application's own tables are made. What name stands
-// for must not change within a process: a template is made once for each combination of names and tables.
-func Prepare(name string, fn func(ctx context.Context, conn *pgx.Conn) error) Option {
+// WithPrepared runs fn once on the template, after the migration: here the application's own tables are made. What
+// name stands for must not change within a process: a template is made once for each combination of names and tables.
+func WithPrepared(name string, fn func(ctx context.Context, conn *pgx.Conn) error) Option {
 	return func(c *config) { c.prepare = append(c.prepare, preparation{name, fn}) }
 }
 
-// StoreOptions are passed on to the store, after those for table and schema.
-func StoreOptions(opts ...postgres.Option) Option {
+// WithStoreOptions are passed on to the store, after those for table and schema.
+func WithStoreOptions(opts ...postgres.Option) Option {
 	return func(c *config) { c.store = append(c.store, opts...) }
 }
 

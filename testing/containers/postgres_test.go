@@ -36,11 +36,11 @@ func TestEachTestHasAMigratedDatabaseOfItsOwn(t *testing.T) {
 }
 
 func TestOptionsChooseTheTable(t *testing.T) {
-	db := containers.Postgres(t, containers.Schema("web"), containers.Table("logins"))
+	db := containers.Postgres(t, containers.WithSchema("web"), containers.WithTable("logins"))
 	if n := scan[int](t, db, "select count(*) from web.logins"); n != 0 {
 		t.Errorf("the table holds %d sessions", n)
 	}
-	empty := containers.Postgres(t, containers.Empty())
+	empty := containers.Postgres(t, containers.WithoutMigrations())
 	if found := scan[bool](t, empty, "select to_regclass('sessions') is not null"); found {
 		t.Error("a database that was to be empty has the table")
 	}
@@ -48,7 +48,7 @@ func TestOptionsChooseTheTable(t *testing.T) {
 
 func TestATemplateIsPreparedOnce(t *testing.T) {
 	var calls int
-	users := containers.Prepare("users", func(ctx context.Context, conn *pgx.Conn) error {
+	users := containers.WithPrepared("users", func(ctx context.Context, conn *pgx.Conn) error {
 		calls++
 		_, err := conn.Exec(ctx, "create table users (name text primary key); insert into users values ('ada')")
 		return err

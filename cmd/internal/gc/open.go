@@ -97,7 +97,7 @@ func openSQLite(ctx context.Context, db cli.Database) (*opened, error) {
 	if _, err := os.Stat(db.Path()); err != nil {
 		return nil, fmt.Errorf("the database file: %w", err) // the store would make it
 	}
-	store, err := sqlite.Open(ctx, db.Path(), sqlite.Table(db.Table.Name))
+	store, err := sqlite.Open(ctx, db.Path(), sqlite.WithTable(db.Table.Name))
 	if err != nil {
 		return nil, advised(err)
 	}

@@ -24,7 +24,7 @@ func TestParallelCallsHaveAnOrder(t *testing.T) {
 	for name, s := range map[string]*subject{
 		"memory":            newMemory(),
 		"SQLite":            newSQLite(t),
-		"SQLite, unbatched": newSQLite(t, sqlite.BatchSize(1)),
+		"SQLite, unbatched": newSQLite(t, sqlite.WithBatchSize(1)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(30) {

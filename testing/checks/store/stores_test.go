@@ -44,7 +44,7 @@ func migrateUp(ctx context.Context, db *sql.DB) error {
 func newSQLite(t *testing.T, opts ...sqlite.Option) *subject {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sessions.db")
-	s, err := sqlite.Open(t.Context(), path, append(opts, sqlite.Migrate(migrateUp))...)
+	s, err := sqlite.Open(t.Context(), path, append(opts, sqlite.WithMigrate(migrateUp))...)
 	if err != nil {
 		t.Fatal(err)
 	}

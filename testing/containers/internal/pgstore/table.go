@@ -16,7 +16,7 @@ const Partitions = 16
 
 // Partitioned has the table hash-partitioned by its key, as an operator does it who expects many sessions.
 func Partitioned() containers.Option {
-	return containers.Prepare("partitioned", func(ctx context.Context, conn *pgx.Conn) error {
+	return containers.WithPrepared("partitioned", func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, partition())
 		return err
 	})
@@ -37,7 +37,7 @@ func partition() string {
 
 // Unchecked lets the table hold data that are no object, as an operator's mistake might.
 func Unchecked() containers.Option {
-	return containers.Prepare("unchecked", func(ctx context.Context, conn *pgx.Conn) error {
+	return containers.WithPrepared("unchecked", func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `alter table sessions drop constraint sessions_data_check`)
 		return err
 	})
@@ -45,7 +45,7 @@ func Unchecked() containers.Option {
 
 // Guarded has the server note each session that is deleted before its expiry, in a table named early.
 func Guarded() containers.Option {
-	return containers.Prepare("guarded", func(ctx context.Context, conn *pgx.Conn) error {
+	return containers.WithPrepared("guarded", func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `
 			create table early (id uuid, expires_at timestamptz, deleted_at timestamptz);
 			create function note() returns trigger language plpgsql as $$ begin

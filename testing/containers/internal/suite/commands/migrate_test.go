@@ -38,7 +38,7 @@ func migrateUp(url string) error {
 func TestManyStartersMigrateOnce(t *testing.T) {
 	for range process.Rounds(t, 5) {
 		t.Run("round", func(t *testing.T) {
-			db := containers.Postgres(t, containers.Empty())
+			db := containers.Postgres(t, containers.WithoutMigrations())
 			var starters []*process.Process
 			for range 8 {
 				starters = append(starters, process.Start(t, "migrate", db.URL))

@@ -11,7 +11,7 @@ import (
 
 // The commands' transcripts hold on the server in the container as on any other.
 func TestTranscripts(t *testing.T) {
-	db := containers.Postgres(t, containers.Empty())
+	db := containers.Postgres(t, containers.WithoutMigrations())
 	cmd := exec.Command("go", "test", "-count=1", "-run=^TestPostgres$", "./cmd")
 	cmd.Dir = filepath.Join("..", "..", "..", "..", "checks")
 	cmd.Env = append(os.Environ(), "SESSIONS_TEST_POSTGRES_URL="+db.URL)
