@@ -69,11 +69,21 @@ func (p *peer) next() reply {
 	return r
 }
 
+// answer sends a message and returns what it is answered with. News of other tabs may come before.
+func (p *peer) answer(text string) reply {
+	p.t.Helper()
+	p.send(text)
+	for {
+		if r := p.next(); r.Tabs == nil {
+			return r
+		}
+	}
+}
+
 // told sends a message and returns the session of the answer.
 func (p *peer) told(text string) state {
 	p.t.Helper()
-	p.send(text)
-	r := p.next()
+	r := p.answer(text)
 	if r.Session == nil {
 		p.t.Fatalf("%.100s: %+v, want the session", text, r)
 	}
@@ -83,8 +93,7 @@ func (p *peer) told(text string) state {
 // refused sends a message that the server answers with an error.
 func (p *peer) refused(text string) string {
 	p.t.Helper()
-	p.send(text)
-	r := p.next()
+	r := p.answer(text)
 	if r.Error == "" {
 		p.t.Errorf("%.100s: %+v, want an error", text, r)
 	}
