@@ -62,7 +62,7 @@ func (c *memoryCollector) run(ctx context.Context, due []Handle) {
 }
 
 func (c *memoryCollector) batch() int {
-	const usual, most = 2_000, 100_000
+	const usual, most = 500, 100_000
 	if c.opts.Batch <= 0 {
 		return usual
 	}
@@ -70,14 +70,12 @@ func (c *memoryCollector) batch() int {
 }
 
 func (c *memoryCollector) pause(ctx context.Context) {
-	const usual = 10 * time.Millisecond
-	d := c.opts.Pause
-	if d == 0 {
-		d = usual
+	if c.opts.Pause <= 0 {
+		return
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(d):
+	case <-time.After(c.opts.Pause):
 	}
 }
 

@@ -94,11 +94,11 @@ type Collector interface {
 
 // CollectOptions has defaults for every zero field.
 type CollectOptions struct {
-	Batch       int           // rows a statement, default 2,000; at most 100,000
-	Pause       time.Duration // between batches, default 10 ms; negative: none
+	Batch       int           // rows a statement, default 500; at most 100,000
+	Pause       time.Duration // between batches, default: none
 	MaxDuration time.Duration // stop after; default: no limit
 	Keep        time.Duration // how long an expired row is kept, default 0
-	DryRun      bool          // count, delete nothing
+	DryRun      bool          // count all that has expired, delete nothing
 	NoLock      bool          // run even beside another collector; safe, but mostly a waste
 
 	// Progress, where set, is called after each batch, from the collector's goroutine.

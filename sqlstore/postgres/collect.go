@@ -11,17 +11,17 @@ import (
 
 // The defaults and bounds of CollectOptions.
 const (
-	defaultBatch = 2000
+	defaultBatch = 500
 	largestBatch = 100_000
-	defaultPause = 10 * time.Millisecond
 
 	// batchTime bounds one statement of the collector.
 	batchTime = time.Minute
 )
 
-// Collect implements session.Collector. It deletes ranges of expires_at, from the oldest on, whose width follows what
-// the last one held, so that no batch walks over what an earlier one has left behind. The expiry is part of the
-// condition of every delete: a row that is extended meanwhile stays.
+// Collect implements session.Collector. It deletes range by range, along the index on expires_at or, where much of the
+// table is expired, along its pages. The width of a range follows what the last one held, so that no batch walks over
+// what an earlier one has left behind. The expiry is part of the condition of every delete: a row that is extended
+// meanwhile stays.
 func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
 	c := &collector{store: s, opts: withDefaults(opts), started: time.Now()}
 	// A batch that has begun is not torn apart when ctx ends.
@@ -39,9 +39,6 @@ func withDefaults(o session.CollectOptions) session.CollectOptions {
 		o.Batch = defaultBatch
 	}
 	o.Batch = min(o.Batch, largestBatch)
-	if o.Pause == 0 {
-		o.Pause = defaultPause
-	}
 	o.Keep = max(0, o.Keep)
 	return o
 }
@@ -53,17 +50,21 @@ type collector struct {
 	started time.Time
 	report  session.CollectReport
 
-	end   time.Time // rows that expire before it are deleted
-	next  time.Time // nothing before it is left
-	width time.Duration
-	local bool          // the table is not distributed
-	tied  []pgtype.UUID // rows of one instant that are more than a batch
+	expired time.Time // rows that expire before it are deleted
+	local   bool      // the table is not distributed
+
+	along     axis
+	next, end int64 // the part of it that is walked
+	rest      int64 // the part from 0 up to here comes after it
+	width     int64
+	tied      []pgtype.UUID // rows of the narrowest range that are more than a batch
 }
 
 func (c *collector) run(ctx, work context.Context) error {
 	if c.opts.DryRun {
 		c.report.Stopped = session.StopDone
-		return nil
+		_, err := c.begin(work)
+		return err
 	}
 	if !c.opts.NoLock {
 		release, err := c.store.collectorLock(work)
@@ -82,13 +83,22 @@ func (c *collector) run(ctx, work context.Context) error {
 func (c *collector) batches(ctx, work context.Context) error {
 	more, err := c.begin(work)
 	for more && err == nil {
-		if c.report.Stopped = c.stop(ctx); c.report.Stopped != "" {
+		if ctx.Err() != nil {
+			c.report.Stopped = session.StopSignal
 			return nil
 		}
+		before := c.report.Deleted
 		more, err = c.batch(work)
-		c.report.Batches++
-		c.progress()
-		if more && err == nil && c.opts.Pause > 0 {
+		if c.report.Deleted > before {
+			c.report.Batches++
+			c.progress()
+		}
+		// At least one batch is made, however long it took to find the first row.
+		if more && c.opts.MaxDuration > 0 && time.Since(c.started) >= c.opts.MaxDuration {
+			c.report.Stopped = session.StopMaxDuration
+			return err
+		}
+		if more && c.report.Deleted > before && c.opts.Pause > 0 {
 			sleep(ctx, c.opts.Pause)
 		}
 	}
@@ -96,17 +106,6 @@ func (c *collector) batches(ctx, work context.Context) error {
 		c.report.Stopped = session.StopDone
 	}
 	return err
-}
-
-// stop says why the run is to end before its next batch; "" where it is not.
-func (c *collector) stop(ctx context.Context) string {
-	switch {
-	case ctx.Err() != nil:
-		return session.StopSignal
-	case c.opts.MaxDuration > 0 && time.Since(c.started) >= c.opts.MaxDuration:
-		return session.StopMaxDuration
-	}
-	return ""
 }
 
 func (c *collector) progress() {

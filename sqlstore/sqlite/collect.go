@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	defaultBatch = 2000
+	defaultBatch = 500
 	maxBatch     = 100_000
-	defaultPause = 10 * time.Millisecond
+
+	checkpointRows = 2000 // are deleted between two checkpoints
 )
 
 // Collect implements session.Collector.
@@ -50,9 +51,6 @@ func collectDefaults(o *session.CollectOptions) error {
 	if o.Batch == 0 {
 		o.Batch = defaultBatch
 	}
-	if o.Pause == 0 {
-		o.Pause = defaultPause
-	}
 	return nil
 }
 
@@ -80,6 +78,7 @@ type collector struct {
 	report  session.CollectReport
 	rows    pace
 	pages   pace
+	logged  int64 // rows deleted since the last checkpoint
 	syncing *conn // moves what was written from the log into the file
 }
 
@@ -158,6 +157,10 @@ func (k *collector) batch(ctx context.Context) (total int64, err error) {
 			return total, err
 		}
 	}
+	if k.logged += total; k.logged < checkpointRows {
+		return total, nil
+	}
+	k.logged = 0
 	return total, k.checkpoint(ctx)
 }
 

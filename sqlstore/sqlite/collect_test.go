@@ -41,18 +41,18 @@ func TestOneCollectorAtATime(t *testing.T) {
 	if c.line() == "" {
 		t.Fatal("the other collector has not begun")
 	}
-	report, err := s.Collect(t.Context(), collectNow())
+	report, err := s.Collect(t.Context(), session.CollectOptions{})
 	if err != nil || report.Stopped != session.StopLocked || report.Deleted != 0 {
 		t.Errorf("beside another: %+v, %v", report, err)
 	}
-	opts := collectNow()
+	opts := session.CollectOptions{}
 	opts.NoLock, opts.Batch = true, 3
 	opts.MaxDuration = time.Nanosecond
 	if report, err = s.Collect(t.Context(), opts); err != nil || report.Stopped != session.StopMaxDuration {
 		t.Errorf("without the lock: %+v, %v", report, err)
 	}
 	c.kill() // -9
-	report, err = s.Collect(t.Context(), collectNow())
+	report, err = s.Collect(t.Context(), session.CollectOptions{})
 	if err != nil || report.Stopped != session.StopDone || report.Remaining != 0 || s.rows(t) != 0 {
 		t.Errorf("after the other was killed: %+v, %v", report, err)
 	}
@@ -62,9 +62,9 @@ func TestCollectorsInOneProcessExcludeEachOther(t *testing.T) {
 	for _, path := range []string{newPath(t), ":memory:"} {
 		s := open(t, path)
 		expired(t, s, 5, 100)
-		opts := collectNow()
+		opts := session.CollectOptions{}
 		opts.Progress = func(session.CollectReport) {
-			if report, err := s.Collect(t.Context(), collectNow()); err != nil || report.Stopped != session.StopLocked {
+			if report, err := s.Collect(t.Context(), session.CollectOptions{}); err != nil || report.Stopped != session.StopLocked {
 				t.Errorf("%s: %+v, %v", path, report, err)
 			}
 		}
@@ -78,13 +78,13 @@ func TestTheFileShrinks(t *testing.T) {
 	s := open(t, newPath(t))
 	expired(t, s, 3000, 2000)
 	before := pages(t, s)
-	report, err := s.Collect(t.Context(), collectNow())
+	report, err := s.Collect(t.Context(), session.CollectOptions{})
 	if err != nil || report.Deleted != 3000 || report.Stopped != session.StopDone {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	// A run has only so much time for it, the next one goes on.
 	for after := pages(t, s); after > before/10; after = pages(t, s) {
-		if _, err := s.Collect(t.Context(), collectNow()); err != nil || pages(t, s) >= after {
+		if _, err := s.Collect(t.Context(), session.CollectOptions{}); err != nil || pages(t, s) >= after {
 			t.Fatalf("%d pages were %d, %v", after, before, err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestProgressGoesForward(t *testing.T) {
 	s := open(t, newPath(t))
 	expired(t, s, 95, 100)
 	var reports []session.CollectReport
-	opts := collectNow()
+	opts := session.CollectOptions{}
 	opts.Batch, opts.Progress = 20, func(r session.CollectReport) { reports = append(reports, r) }
 	if _, err := s.Collect(t.Context(), opts); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestProgressGoesForward(t *testing.T) {
 func TestWhatRemainsIsCountedUpToALimit(t *testing.T) {
 	s := open(t, newPath(t))
 	expired(t, s, session.RemainingLimit+10, 10)
-	opts := collectNow()
+	opts := session.CollectOptions{}
 	opts.DryRun = true
 	if report, err := s.Collect(t.Context(), opts); err != nil || report.Remaining != session.RemainingLimit {
 		t.Errorf("%+v, %v", report, err)
@@ -152,7 +152,7 @@ func TestCollectOptionsAreChecked(t *testing.T) {
 func TestCollectingWithoutTheTableIsAnError(t *testing.T) {
 	s := open(t, newPath(t))
 	edit(t, s, "drop table sessions")
-	if _, err := s.Collect(t.Context(), collectNow()); err == nil || !strings.Contains(err.Error(), "no such table") {
+	if _, err := s.Collect(t.Context(), session.CollectOptions{}); err == nil || !strings.Contains(err.Error(), "no such table") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -176,7 +176,7 @@ func TestSavesGoOnBesideACollector(t *testing.T) {
 			}
 		})
 	}
-	report, err := s.Collect(t.Context(), collectNow())
+	report, err := s.Collect(t.Context(), session.CollectOptions{})
 	stop()
 	wg.Wait()
 	if err != nil || report.Deleted != 20_000 {

@@ -109,5 +109,3 @@ func created(t testing.TB, s *Store, change session.Change) session.Ref {
 	}
 	return ref
 }
-
-func collectNow() session.CollectOptions { return session.CollectOptions{Pause: -1} }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/simples-go/sessions/session"
 )
 
 func pragma(t *testing.T, c *conn, name string) string {
@@ -292,7 +294,7 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 	_, err = s.Load(t.Context(), ref)
 	for what, err := range map[string]error{
 		"load": err, "delete": s.Delete(t.Context(), ref), "touch": second(s.Touch(t.Context(), ref)),
-		"save": second(s.Save(t.Context(), ref, set("a", "2"))), "collect": second(s.Collect(t.Context(), collectNow())),
+		"save": second(s.Save(t.Context(), ref, set("a", "2"))), "collect": second(s.Collect(t.Context(), session.CollectOptions{})),
 	} {
 		if !errors.Is(err, errClosed) {
 			t.Errorf("%s: got %v", what, err)

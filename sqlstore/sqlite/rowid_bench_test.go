@@ -75,7 +75,7 @@ func rowidRound(b *testing.B, rows, size int, without bool) (took [4]time.Durati
 	}
 	edit(b, s, "update sessions set expires_at = expires_at - 100000000")
 	took[3] = together(1, func(int) error {
-		_, err := s.Collect(b.Context(), session.CollectOptions{Pause: -1})
+		_, err := s.Collect(b.Context(), session.CollectOptions{})
 		return err
 	})
 	if err := s.Close(); err != nil {

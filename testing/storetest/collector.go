@@ -53,7 +53,6 @@ func (e *env) collect(opts session.CollectOptions) session.CollectReport {
 	if !ok {
 		return session.CollectReport{}
 	}
-	opts.Pause = -1
 	report, err := store.Collect(e.ctx, opts)
 	e.must(err, "Collect")
 	return report

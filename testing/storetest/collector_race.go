@@ -32,7 +32,7 @@ func collectorsSideBySide(e *env) {
 		var deleted int64
 		done := false
 		e.parallel(4, func(int) {
-			report, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 20, NoLock: noLock, Pause: -1})
+			report, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 20, NoLock: noLock})
 			if err != nil {
 				e.Errorf("Collect: %v", err)
 			}
@@ -122,7 +122,7 @@ func (e *env) collectUntil(stop <-chan struct{}) {
 			return
 		case <-turn.C:
 		}
-		_, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 7, NoLock: true, Pause: -1})
+		_, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 7, NoLock: true})
 		if err != nil {
 			e.Errorf("Collect: %v", err)
 			return

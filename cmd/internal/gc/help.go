@@ -11,11 +11,11 @@ Flags:
                        SESSIONS_DATABASE_URL: others can read a command line.
   --table NAME         name of the table (default "sessions")
   --schema NAME        schema of the table, Postgres only (default: first of the search path)
-  --batch N            rows deleted by one statement, 1 to 100000 (default 2000)
-  --pause DURATION     rest between batches (default 10ms; 0 for none)
+  --batch N            rows deleted by one statement, 1 to 100000 (default 500)
+  --pause DURATION     rest between batches (default 0: none)
   --max-duration D     stop after this time, between batches (default 0: no limit)
   --keep DURATION      keep rows for this long after they expired (default 0)
-  --dry-run            count, delete nothing
+  --dry-run            count all that has expired, delete nothing
   --json               print one JSON object
   --metrics-file PATH  write metrics for Prometheus's textfile collector (name it *.prom)
   --quiet              print errors only

@@ -50,8 +50,8 @@ func Run(ctx context.Context, args []string, env cli.Env, stdout, stderr io.Writ
 func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
 	c := &command{}
 	flags := cli.NewFlags(program)
-	batch := flags.Int("batch", 2000, 1, maxBatch)
-	pause := flags.Duration("pause", 10*time.Millisecond)
+	batch := flags.Int("batch", 500, 1, maxBatch)
+	pause := flags.Duration("pause", 0)
 	limit, keep := flags.Duration("max-duration", 0), flags.Duration("keep", 0)
 	dryRun, asJSON, quiet := flags.Bool("dry-run"), flags.Bool("json"), flags.Bool("quiet")
 	metrics := flags.String("metrics-file")
@@ -63,9 +63,6 @@ func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
 		return nil, cli.Misuse("unexpected argument %s", cli.Safe(words[0]))
 	}
 	c.options = session.CollectOptions{Batch: int(*batch), Pause: *pause, MaxDuration: *limit, Keep: *keep, DryRun: *dryRun}
-	if *pause == 0 {
-		c.options.Pause = -1
-	}
 	c.json, c.quiet, c.metrics = *asJSON, *quiet, *metrics
 	c.db, err = flags.Database(env)
 	return c, err

@@ -39,12 +39,12 @@ func (d *db) close() {
 	d.done()
 }
 
-func (d *db) collect(ctx context.Context, o *options) (session.CollectReport, error) {
+func (d *db) collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
 	collector, ok := d.store.(session.Collector)
 	if !ok {
 		return session.CollectReport{}, errors.New("the store has no collector")
 	}
-	return collector.Collect(ctx, session.CollectOptions{Batch: o.batch, Pause: o.pause})
+	return collector.Collect(ctx, opts)
 }
 
 func (d *db) deleteAll(ctx context.Context) (int64, error) {
@@ -113,8 +113,11 @@ func (d *db) fillSQLite(ctx context.Context, rows int, data string) error {
 	return tx.Commit()
 }
 
-// foreground loads and saves live sessions from two callers each, one after another, until ctx ends.
-func (d *db) foreground(ctx context.Context, rows int) (taken [2][]time.Duration, err error) {
+// taken are the durations of loads and of saves.
+type taken [2][]time.Duration
+
+// foreground loads and saves live sessions, a caller each, one after another, until ctx ends.
+func (d *db) foreground(ctx context.Context, rows int, taken *taken) (err error) {
 	change := session.Change{Set: map[string]json.RawMessage{"visits": json.RawMessage("2")}}
 	alive := func() session.Ref { return reference(rand.IntN(rows/2)*2 + 1) }
 	work := [2]func() error{
@@ -137,5 +140,5 @@ func (d *db) foreground(ctx context.Context, rows int) (taken [2][]time.Duration
 	for range work {
 		err = errors.Join(err, <-errs)
 	}
-	return taken, err
+	return err
 }

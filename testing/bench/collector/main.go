@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ type options struct {
 	rounds int
 	batch  int
 	pause  time.Duration
-	quiet  time.Duration
+	slice  time.Duration
 }
 
 func main() {
@@ -33,7 +34,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds")
 	flag.IntVar(&o.batch, "batch", 0, "the collector's batch; 0: its default")
 	flag.DurationVar(&o.pause, "pause", 0, "the collector's pause; 0: its default")
-	flag.DurationVar(&o.quiet, "quiet", 5*time.Second, "how long loads and saves are measured without the collector")
+	flag.DurationVar(&o.slice, "slice", 500*time.Millisecond, "how long loads and saves are measured with and without it in turn")
 	flag.Parse()
 	if err := o.run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "collector:", err)
@@ -66,7 +67,7 @@ func (o *options) alone(ctx context.Context) (speed [2]float64, err error) {
 		var deleted int64
 		if i == 0 {
 			var report session.CollectReport
-			report, err = db.collect(ctx, o)
+			report, err = db.collect(ctx, session.CollectOptions{Batch: o.batch, Pause: o.pause})
 			deleted = report.Deleted
 		} else {
 			deleted, err = db.deleteAll(ctx)
@@ -83,36 +84,46 @@ func (o *options) alone(ctx context.Context) (speed [2]float64, err error) {
 	return speed, nil
 }
 
-// beside measures loads and saves for a few seconds without the collector, then while it runs.
+// beside measures loads and saves in turn without the collector and while it runs, until it is done.
 func (o *options) beside(ctx context.Context, w io.Writer) error {
 	db, err := o.filled(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	quiet, cancel := context.WithTimeout(ctx, o.quiet)
-	without, err := db.foreground(quiet, o.rows)
-	cancel()
-	if err != nil {
-		return err
+	var without, with taken
+	for stopped := ""; stopped != session.StopDone; {
+		quiet, cancel := context.WithTimeout(ctx, o.slice)
+		err := db.foreground(quiet, o.rows, &without)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if stopped, err = o.busy(ctx, db, &with); err != nil {
+			return err
+		}
 	}
-	busy, cancel := context.WithCancel(ctx)
+	for i, work := range []string{"load", "save"} {
+		fmt.Fprintf(w, "  %s p99 %v without the collector, %v beside it: ×%.2f (of %d and %d)\n", work, p99(without[i]),
+			p99(with[i]), float64(p99(with[i]))/float64(p99(without[i])), len(without[i]), len(with[i]))
+	}
+	return nil
+}
+
+// busy runs the collector for a slice with loads and saves beside it, and says why it stopped.
+func (o *options) busy(ctx context.Context, db *db, with *taken) (stopped string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	collected := make(chan error, 1)
 	go func() {
-		_, err := db.collect(ctx, o)
+		report, err := db.collect(ctx, session.CollectOptions{Batch: o.batch, Pause: o.pause, MaxDuration: o.slice})
+		stopped = report.Stopped
 		cancel()
 		collected <- err
 	}()
-	with, err := db.foreground(busy, o.rows)
-	if err != nil {
-		return err
-	}
-	for i, work := range []string{"load", "save"} {
-		fmt.Fprintf(w, "  %s p99 %v without the collector, %v beside it: ×%.2f (of %d and %d)\n", work, p99(without[i]), p99(with[i]),
-			float64(p99(with[i]))/float64(p99(without[i])), len(without[i]), len(with[i]))
-	}
-	return <-collected
+	err = db.foreground(ctx, o.rows, with)
+	cancel()
+	return stopped, errors.Join(err, <-collected)
 }
 
 func p99(taken []time.Duration) time.Duration {

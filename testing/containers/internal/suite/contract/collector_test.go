@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func missing(t *testing.T, db *containers.Database, keys []session.Handle) int {
 // collectedAll has one collector do what is left.
 func collectedAll(t *testing.T, db *containers.Database, s session.Collector) {
 	t.Helper()
-	report, err := s.Collect(t.Context(), session.CollectOptions{Pause: -1})
+	report, err := s.Collect(t.Context(), session.CollectOptions{})
 	if err != nil || report.Stopped != session.StopDone || report.Remaining != 0 {
 		t.Errorf("the last run: %+v, %v", report, err)
 	}
@@ -126,7 +127,7 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 			db := containers.Postgres(t, opts...)
 			pgstore.Fill(t, db.Pool, 0, tied, -time.Minute, -time.Minute)
 			pgstore.Fill(t, db.Pool, tied, tied+live, time.Hour, 2*time.Hour)
-			report, err := pgstore.New(t, db.Pool).Collect(t.Context(), session.CollectOptions{Batch: 100, Pause: -1})
+			report, err := pgstore.New(t, db.Pool).Collect(t.Context(), session.CollectOptions{Batch: 100})
 			if err != nil || report.Deleted != tied || report.Stopped != session.StopDone {
 				t.Errorf("%+v, %v", report, err)
 			}
@@ -134,5 +135,61 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 				t.Errorf("%d of %d live sessions are left", left, live)
 			}
 		})
+	}
+}
+
+// halfExpired has sessions that have expired between those that have not.
+func halfExpired(t *testing.T, sessions int) (p planned, expired int) {
+	t.Helper()
+	p = planned{Database: containers.Postgres(t), tracer: &pgstore.Tracer{}}
+	pgstore.Fill(t, p.Pool, 0, sessions, -time.Hour, time.Hour)
+	p.store = pgstore.New(t, pgstore.TracedPool(t, p.URL, p.tracer))
+	return p, pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at <= now()")
+}
+
+// Where much of a table has expired, the collector goes through its pages, from anywhere to there again, and no batch is
+// larger than it may be: also where a page alone holds more.
+func TestCollectorGoesByPages(t *testing.T) {
+	for _, batch := range []int{3, 500} {
+		p, expired := halfExpired(t, 25_000)
+		live := 25_000 - expired
+		var before int64
+		report, err := p.store.Collect(t.Context(), session.CollectOptions{Batch: batch, Progress: func(r session.CollectReport) {
+			if n := r.Deleted - before; n < 1 || n > int64(batch) {
+				t.Errorf("a batch of %d deleted %d", batch, n)
+			}
+			before = r.Deleted
+		}})
+		done := report.Deleted >= int64(expired) && report.Remaining < 100 && report.Stopped == session.StopDone
+		if err != nil || !done {
+			t.Errorf("of %d expired: %+v, %v", expired, report, err)
+		}
+		if left := pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at > now()"); left < live-100 {
+			t.Errorf("%d of %d live sessions are left", left, live)
+		}
+		byPages := func(s pgstore.Statement) bool {
+			return strings.Contains(s.SQL, "delete") && strings.Contains(s.SQL, "s.ctid")
+		}
+		if !slices.ContainsFunc(p.tracer.Take(), byPages) {
+			t.Error("it went along the index")
+		}
+	}
+}
+
+// A run whose time is over at once gets on nevertheless, and says what is left.
+func TestCollectorGetsOnInShortRuns(t *testing.T) {
+	p, expired := halfExpired(t, 25_000)
+	for runs := 0; ; runs++ {
+		report, err := p.store.Collect(t.Context(), session.CollectOptions{MaxDuration: 1})
+		if err != nil || runs > expired {
+			t.Fatalf("run %d: %+v, %v", runs, report, err)
+		}
+		left := pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at <= now()")
+		if most := int64(left); report.Remaining > most || report.Remaining < most-100 {
+			t.Fatalf("run %d says that %d are left, of %d", runs, report.Remaining, left)
+		}
+		if report.Stopped == session.StopDone {
+			return
+		}
 	}
 }
