@@ -76,8 +76,11 @@ func readLoaded(v [][]byte) (session.Record, error) {
 }
 
 func (s *Store) loadMany(ctx context.Context, refs []session.Ref) []batch.Result[session.Record] {
-	ids, hashes := keysOf(refs)
-	st := s.statement(s.sql.loadMany, ids, hashes)
+	ids := make([]pgtype.UUID, len(refs))
+	for i := range refs {
+		ids[i] = uuid(refs[i].Key)
+	}
+	st := s.statement(s.sql.loadMany, ids)
 	var found map[session.Handle]session.Record
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		found = make(map[session.Handle]session.Record, len(refs))
@@ -94,7 +97,7 @@ func (s *Store) loadMany(ctx context.Context, refs []session.Ref) []batch.Result
 		switch {
 		case err != nil:
 			results[i].Err = errAlone
-		case !ok:
+		case !ok || r.Hash != ref.Hash && r.RotatedAt.IsZero():
 			results[i].Err = session.ErrGone
 		default:
 			results[i].Value = r

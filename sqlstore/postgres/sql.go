@@ -65,8 +65,8 @@ func newTexts(t migrations.Table) texts {
 	// Who comes with another secret gets the row only where he may be told that it was rotated.
 	named := ` and (s.secret_hash = $2 or s.rotated_at is not null)`
 	x.load = `select ` + columns + `, s.data` + from + `s.id = $1` + named
-	x.loadMany = `select ` + columns + `, s.data` + from + `s.id = any(` + param(`$1::uuid[]`) +
-		`) and (s.secret_hash = any(` + param(`$2::bytea[]`) + `) or s.rotated_at is not null)`
+	// The rows of a batch are compared with the secrets by loadMany, each with its own and not with all.
+	x.loadMany = `select ` + columns + `, s.data` + from + `s.id = any(` + param(`$1::uuid[]`) + `)`
 	x.look = `select ` + columns + from + `s.id = $1`
 	x.inspect = `select ` + columns + from + `s.id = any($1)`
 	x.lock = x.load + ` for update`

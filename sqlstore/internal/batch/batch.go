@@ -1,8 +1,9 @@
 // Package batch joins requests that have to wait for a database into one statement, without ever making one wait.
 //
 // A caller who finds a free slot goes at once and alone, on its own goroutine. Who comes while all slots are taken
-// queues; when a slot frees, what has queued goes as one batch. There are no timers: an idle group adds two uncontended
-// locks to a call, no allocation, no goroutine and no delay, and the batches grow with the load by themselves.
+// queues; when a slot frees, what has queued goes as one batch, unless enough batches are in flight already: then it waits
+// for one of them, and the batches are larger. There are no timers: an idle group adds two uncontended locks to a call, no
+// allocation, no goroutine and no delay, and the batches grow with the load by themselves.
 package batch
 
 import (
@@ -37,6 +38,7 @@ type Result[Res any] struct {
 // Options configures a Group. One, Many and Key are required.
 type Options[K comparable, Req, Res any] struct {
 	Slots   int           // how many calls of One and Many are in flight at a time
+	Batches int           // how many of them are of Many; half of them by default
 	Max     int           // how many requests, after joining, a batch holds
 	Queue   int           // how many callers wait at a time; the next one gets ErrFull
 	Timeout time.Duration // the deadline of Many, which no caller's context bounds
@@ -60,14 +62,16 @@ type Options[K comparable, Req, Res any] struct {
 type Group[K comparable, Req, Res any] struct {
 	opts Options[K, Req, Res]
 
-	mu    sync.Mutex
-	free  int // slots; not 0 only where the queue is empty
-	queue queue[Req, Res]
+	mu      sync.Mutex
+	free    int // slots
+	batches int // in flight; where somebody waits, something is in flight that looks after him when it ends
+	queue   queue[Req, Res]
 }
 
 // New returns a group. Zero fields of opts get their defaults.
 func New[K comparable, Req, Res any](opts Options[K, Req, Res]) *Group[K, Req, Res] {
 	orDefault(&opts.Slots, DefaultSlots)
+	orDefault(&opts.Batches, (opts.Slots+1)/2)
 	orDefault(&opts.Max, DefaultMax)
 	orDefault(&opts.Queue, DefaultQueue)
 	if opts.Timeout <= 0 {
@@ -103,7 +107,7 @@ func (g *Group[K, Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 func (g *Group[K, Req, Res]) enter(ctx context.Context, req Req) (*waiter[Req, Res], error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.free > 0 {
+	if g.alone() {
 		g.free--
 		return nil, nil
 	}
@@ -113,6 +117,17 @@ func (g *Group[K, Req, Res]) enter(ctx context.Context, req Req) (*waiter[Req, R
 	w := &waiter[Req, Res]{ctx: ctx, req: req, done: make(chan struct{})}
 	g.queue.push(w)
 	return w, nil
+}
+
+// alone reports whether a caller may go at once. While batches are in flight, the slots beyond theirs stay free: a call
+// for one request costs the database about as much as one for many.
+func (g *Group[K, Req, Res]) alone() bool {
+	inFlight := g.opts.Slots - g.free
+	most := g.opts.Slots
+	if g.batches > 0 {
+		most = g.opts.Batches
+	}
+	return g.queue.len == 0 && inFlight < most
 }
 
 func (g *Group[K, Req, Res]) wait(ctx context.Context, w *waiter[Req, Res]) (Res, error) {
@@ -130,25 +145,28 @@ func (g *Group[K, Req, Res]) wait(ctx context.Context, w *waiter[Req, Res]) (Res
 // release gives the slot of a caller who went alone to those who wait, or frees it. The work of others is not done on
 // the goroutine of a caller who has his answer, nor on that of one who may lose patience.
 func (g *Group[K, Req, Res]) release() {
-	if b := g.next(); b != nil {
+	if b := g.next(0); b != nil {
 		go g.serve(b)
 	}
 }
 
 // serve runs batches in the slot that it owns until nobody waits.
 func (g *Group[K, Req, Res]) serve(b *batch[Req, Res]) {
-	for ; b != nil; b = g.next() {
+	for ; b != nil; b = g.next(1) {
 		g.run(b)
 	}
 }
 
-// next takes a batch from the queue, or frees the slot where nobody waits.
-func (g *Group[K, Req, Res]) next() *batch[Req, Res] {
+// next takes a batch from the queue, or frees the slot where nobody waits or those in flight are to look after who does.
+// ended is how many batches have ended with the slot's last call, 0 or 1.
+func (g *Group[K, Req, Res]) next(ended int) *batch[Req, Res] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.queue.len == 0 {
+	g.batches -= ended
+	if g.queue.len == 0 || g.batches == g.opts.Batches {
 		g.free++
 		return nil
 	}
+	g.batches++
 	return g.take()
 }

@@ -140,6 +140,36 @@ func TestWhoFindsAFreeSlotGoesAloneTheOthersTravelTogether(t *testing.T) {
 	})
 }
 
+// While a batch is in flight the slots that are not for batches stay free, and everybody is looked after nevertheless.
+func TestBesideABatchCallersWaitForTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, func(o *Options[string, request, string]) { o.Slots, o.Batches = 3, 1 })
+		var answers []chan Result[string]
+		ask := func(key string) { answers = append(answers, call(g, t.Context(), key, "")) }
+		next := func() { f.gate <- struct{}{}; synctest.Wait() }
+		for _, key := range []string{"a", "b", "c", "d"} {
+			ask(key)
+		}
+		next() // a has its answer, d goes as a batch
+		next()
+		next() // b and c have theirs: two slots are free
+		ask("e")
+		ask("f")
+		expectSeen(t, f, "a | b | c | d")
+		next()
+		expectSeen(t, f, "a | b | c | d | e f")
+		next()
+		ask("g")
+		ask("h")
+		expectSeen(t, f, "a | b | c | d | e f | g | h")
+		next()
+		next()
+		for i, answer := range answers {
+			expect(t, answer, string(rune('a'+i))+"=")
+		}
+	})
+}
+
 func TestBatchesAreFormedInOrderUpToTheMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, f := newGroup(t, nil)
