@@ -31,9 +31,10 @@ func used() usage {
 	return usage{m.HeapAlloc + m.StackInuse, runtime.NumGoroutine()}
 }
 
-// cost opens so many sockets, with sessions and without, and says what the difference is; and what saves take beside them.
+// cost opens so many sockets, with sessions and without, and says what the difference is; and what saves take beside
+// them, and before and after.
 func cost(ctx context.Context, w io.Writer, m *session.Manager, open int, idle time.Duration) error {
-	alone, err := saves(ctx, m, min(idle, 3*time.Second))
+	alone, err := saves(ctx, m, idle/2)
 	if err != nil {
 		return err
 	}
@@ -48,12 +49,17 @@ func cost(ctx context.Context, w io.Writer, m *session.Manager, open int, idle t
 		time.Sleep(idle)
 		busy = processorTime() - start
 		var err error
-		beside, err = saves(ctx, m, min(idle, 3*time.Second))
+		beside, err = saves(ctx, m, idle)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	after, err := saves(ctx, m, idle/2)
+	if err != nil {
+		return err
+	}
+	alone = append(alone, after...)
 	n := float64(open)
 	fmt.Fprintf(w, "%d open sockets: %.0f bytes and %.2f goroutines each, beyond %.0f bytes and %.2f goroutines without sessions\n",
 		open, float64(int64(ours.bytes)-int64(bare.bytes))/n, float64(ours.goroutines-bare.goroutines)/n,

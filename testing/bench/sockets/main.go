@@ -24,7 +24,7 @@ func main() {
 	url := flag.String("database-url", "memory", "memory, sqlite:`path` or postgres://…; its sessions are dropped")
 	trials := flag.Int("trials", 1000, "sessions that end under a socket")
 	open := flag.Int("open", 10_000, "sockets that are open at a time")
-	idle := flag.Duration("idle", 10*time.Second, "how long the processor time of open sockets is measured, and at most 3s of saves")
+	idle := flag.Duration("idle", 10*time.Second, "how long the processor time of open sockets is measured, and saves beside them")
 	flag.Parse()
 	if err := run(context.Background(), os.Stdout, *url, *trials, *open, *idle); err != nil {
 		fmt.Fprintln(os.Stderr, "sockets:", err)
