@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -10,11 +9,16 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	for _, size := range []int{1, 3, 256} {
-		t.Run(fmt.Sprintf("batches of %d", size), func(t *testing.T) {
+	for name, opts := range map[string][]Option{
+		"batches of 1":   {WithBatchSize(1)},
+		"batches of 3":   {WithBatchSize(3)},
+		"batches of 256": {WithBatchSize(256)},
+		"mapped":         {WithMemoryMap(1 << 20)},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, storetest.Harness{Require: storetest.All(), New: func(t *testing.T) storetest.Fixture {
-				return fixture(t, open(t, newPath(t), WithBatchSize(size)))
+				return fixture(t, open(t, newPath(t), opts...))
 			}})
 		})
 	}

@@ -73,10 +73,17 @@ func newStore(at location, config *config, first *conn) *Store {
 	dial := func(r role) func(context.Context) (*conn, error) {
 		return func(ctx context.Context) (*conn, error) {
 			c, err := connect(ctx, at, r, config.busy, "")
-			if c != nil {
-				c.sql = sql
+			if err != nil {
+				return nil, err
 			}
-			return c, err
+			c.sql = sql
+			if r == reading && config.mapped > 0 {
+				err = c.script(fmt.Sprintf("pragma mmap_size=%d", config.mapped))
+			}
+			if err != nil {
+				return nil, errors.Join(err, c.close())
+			}
+			return c, nil
 		}
 	}
 	s := &Store{at: at, config: config}

@@ -33,6 +33,22 @@ func pragma(t *testing.T, c *conn, name string) string {
 	return fmt.Sprint(row[0])
 }
 
+func TestOnlyReadersMapTheFile(t *testing.T) {
+	for _, size := range []int64{0, 1 << 20} {
+		s := open(t, newPath(t), WithMemoryMap(size))
+		sizes := map[string]string{}
+		look := func(role string) func(*conn) error {
+			return func(c *conn) error { sizes[role] = pragma(t, c, "mmap_size"); return nil }
+		}
+		if err := errors.Join(s.writer.do(t.Context(), look("writer")), s.readers.do(t.Context(), look("reader"))); err != nil {
+			t.Fatal(err)
+		}
+		if sizes["writer"] != "0" || sizes["reader"] != fmt.Sprint(size) {
+			t.Errorf("WithMemoryMap(%d): %v", size, sizes)
+		}
+	}
+}
+
 func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	s := open(t, newPath(t), WithReaders(3))
 	want := map[string]string{
@@ -214,6 +230,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"negative batch":    WithBatchSize(-1),
 		"no timeout":        WithBusyTimeout(0),
 		"negative timeout":  WithBusyTimeout(-time.Second),
+		"a negative map":    WithMemoryMap(-1),
+		"too large a map":   WithMemoryMap(1 << 40),
 		"no poll":           WithPollInterval(0),
 		"a poll in no time": WithPollInterval(time.Microsecond),
 	} {

@@ -28,6 +28,12 @@ func WithBusyTimeout(d time.Duration) Option { return func(c *config) { c.busy =
 // WithPollInterval sets how often Watch looks whether another process has changed the file; the default is 100 ms.
 func WithPollInterval(d time.Duration) Option { return func(c *config) { c.poll = d } }
 
+// WithMemoryMap has the connections that read map up to so many bytes of the file into memory, instead of copying each
+// page that they read; the default is 0, none. It makes loads about half as fast again. It is for a file that nobody but
+// SQLite writes to, on a local disk: where a mapped file is cut off by somebody else, or the disk fails, the operating
+// system ends the process, and not a load with an error.
+func WithMemoryMap(bytes int64) Option { return func(c *config) { c.mapped = bytes } }
+
 // WithMigrate has Open call fn before it looks for the table. The handle is opened as the store's own connections are, and
 // closed when fn returns. Pass a function that calls migrate.Up in services that migrate at their start.
 func WithMigrate(fn func(context.Context, *sql.DB) error) Option {
@@ -40,8 +46,12 @@ type config struct {
 	batch   int
 	busy    time.Duration
 	poll    time.Duration
+	mapped  int64
 	migrate func(context.Context, *sql.DB) error
 }
+
+// maxMapped is the most that the database maps.
+const maxMapped = 0x7fff0000
 
 func newConfig(opts []Option) (*config, error) {
 	c := &config{
@@ -68,6 +78,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("sqlite: batches of %d, 1 to 10000 are possible", c.batch)
 	case c.busy < time.Millisecond || c.busy > time.Hour:
 		return fmt.Errorf("sqlite: busy timeout %v, 1ms to 1h are possible", c.busy)
+	case c.mapped < 0 || c.mapped > maxMapped:
+		return fmt.Errorf("sqlite: a memory map of %d bytes, 0 to %d are possible", c.mapped, int64(maxMapped))
 	case c.poll < time.Millisecond || c.poll > time.Hour:
 		return fmt.Errorf("sqlite: poll interval %v, 1ms to 1h are possible", c.poll)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,12 +30,16 @@ func (o *options) openSQLite(ctx context.Context, log io.Writer) ([]*side, func(
 	if err != nil {
 		return nil, nil, err
 	}
+	mapped, err := sqlite.Open(ctx, path, sqlite.WithMemoryMap(1<<30))
+	if err != nil {
+		return nil, nil, err
+	}
 	theirs, err := o.scsSQLite(ctx, filepath.Join(dir, "scs.db"))
 	if err != nil {
 		return nil, nil, err
 	}
 	done := func() {
-		_ = store.Close()
+		_ = errors.Join(store.Close(), mapped.Close())
 		_ = theirs.Close()
 		_ = os.RemoveAll(dir)
 	}
@@ -43,7 +48,9 @@ func (o *options) openSQLite(ctx context.Context, log io.Writer) ([]*side, func(
 		return nil, done, err
 	}
 	scs := sqlite3store.NewWithCleanupInterval(theirs, 0)
-	return []*side{ours("sessions", store, o.bytes), scsSide(scs, o.bytes)}, done, nil
+	other := ours("mapped", mapped, o.bytes)
+	other.handler = nil // it is for the loads
+	return []*side{ours("sessions", store, o.bytes), scsSide(scs, o.bytes), other}, done, nil
 }
 
 // scsSQLite opens a database for scs as its documentation has it, with this library's pragmas and driver.
