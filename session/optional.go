@@ -96,7 +96,7 @@ type Collector interface {
 type CollectOptions struct {
 	Batch       int           // rows a statement, default 500; at most 100,000
 	Pause       time.Duration // between batches, default: none
-	MaxDuration time.Duration // stop after; default: no limit
+	MaxDuration time.Duration // stop after, but not before one batch; default: no limit
 	Keep        time.Duration // how long an expired row is kept, default 0
 	DryRun      bool          // count all that has expired, delete nothing
 	NoLock      bool          // run even beside another collector; safe, but mostly a waste

@@ -141,7 +141,7 @@ func (k *collector) stopped(ctx context.Context) string {
 	switch {
 	case ctx.Err() != nil:
 		return session.StopSignal
-	case k.opts.MaxDuration > 0 && time.Since(k.start) >= k.opts.MaxDuration:
+	case k.opts.MaxDuration > 0 && k.report.Batches > 0 && time.Since(k.start) >= k.opts.MaxDuration:
 		return session.StopMaxDuration
 	}
 	return ""

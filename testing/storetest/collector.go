@@ -41,7 +41,7 @@ func collectorRules() []rule {
 		},
 		{
 			name: "a collector keeps to its time", needs: Collector,
-			text: "After MaxDuration Collect stops between batches with Stopped \"max-duration\".",
+			text: "After MaxDuration, and after one batch at least, Collect stops between batches with Stopped \"max-duration\".",
 			test: collectsForDuration,
 		},
 	}
@@ -223,7 +223,7 @@ func collectsForDuration(e *env) {
 	e.fill(n, session.Change{})
 	e.Advance(idle)
 	report := e.collect(session.CollectOptions{Batch: batch, MaxDuration: time.Nanosecond})
-	if report.Stopped != session.StopMaxDuration || report.Deleted > 2*batch {
+	if report.Stopped != session.StopMaxDuration || report.Deleted < 1 || report.Deleted > 2*batch {
 		e.Errorf("with no time at all: %+v", report)
 	}
 }
