@@ -150,7 +150,7 @@ func halfExpired(t *testing.T, sessions int) (p planned, expired int) {
 // Where much of a table has expired, the collector goes through its pages, from anywhere to there again, and no batch is
 // larger than it may be: also where a page alone holds more.
 func TestCollectorGoesByPages(t *testing.T) {
-	for _, batch := range []int{3, 500} {
+	for _, batch := range []int{10, 500} {
 		p, expired := halfExpired(t, 25_000)
 		live := 25_000 - expired
 		var before int64
