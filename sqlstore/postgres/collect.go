@@ -53,6 +53,8 @@ type collector struct {
 	expired time.Time // rows that expire before it are deleted
 	local   bool      // the table is not distributed
 
+	patience time.Duration // with the statements that look for the way; 0: as with any
+
 	along     axis
 	next, end int64 // the part of it that is walked
 	rest      int64 // the part from 0 up to here comes after it

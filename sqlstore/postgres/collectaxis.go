@@ -85,19 +85,28 @@ const rangesOfPages = 14_00_00
 // choose decides on the way. A table with partitions has no pages of its own, nor has a distributed one.
 func (c *collector) choose(ctx context.Context, pages int64) (more bool, err error) {
 	c.walk(byExpiry(c.local), time.Time{}.UnixMilli(), c.expired.UnixMilli())
-	more, err = c.skip(ctx)
-	if err != nil || !more || pages < fewPages {
-		return more, err
+	if pages < fewPages {
+		return c.skip(ctx)
 	}
 	dense := int(pages / sparse)
-	held, err := c.count(ctx, dense, c.along.between(c.next, c.end)...)
-	if err == nil && held == dense {
+	c.patience = lookTime
+	defer func() { c.patience = 0 }()
+	held := 0
+	if more, err = c.skip(ctx); more && err == nil {
+		held, err = c.count(ctx, dense, c.along.between(c.next, c.end)...)
+	}
+	if isCanceled(err) || held == dense {
 		// A run that is cut short is followed by one that begins elsewhere, not with what the last one has emptied.
 		c.rest = rand.Int64N(pages)
 		c.walk(byPage(c.expired), c.rest, pages)
+		return true, nil
 	}
-	return err == nil, err
+	return more, err
 }
+
+// lookTime is how long the index is asked for the first rows. What an earlier run has deleted stands at its beginning
+// until vacuum has been there: after five million rows the next run looked for more than a minute.
+const lookTime = 2 * time.Second
 
 // fewPages are so few that they stay in memory, whichever way one goes.
 const fewPages = 1000

@@ -2,8 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session"
@@ -135,8 +138,33 @@ func (c *collector) rows(ctx context.Context, text string, read func([][]byte) e
 	defer cancel()
 	st := c.store.statement(text, args...)
 	err = c.store.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		n, err = query(ctx, conn, st, read)
+		if c.patience > 0 {
+			n, err = querySoon(ctx, conn, c.patience, st, read)
+		} else {
+			n, err = query(ctx, conn, st, read)
+		}
 		return err
 	})
 	return n, err
+}
+
+// querySoon is query for a statement that the server is to give up after some time; see isCanceled.
+func querySoon(ctx context.Context, conn *pgxpool.Conn, within time.Duration, st statement, read func([][]byte) error) (
+	n int, err error) {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(ctx, `set local statement_timeout = `+strconv.FormatInt(within.Milliseconds(), 10))
+	if err == nil {
+		n, err = query(ctx, tx, st, read)
+	}
+	// It has changed nothing: there is nothing to commit.
+	return n, errors.Join(err, tx.Rollback(ctx))
+}
+
+// isCanceled reports whether the server gave a statement up.
+func isCanceled(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == "57014"
 }

@@ -193,3 +193,40 @@ func TestCollectorGetsOnInShortRuns(t *testing.T) {
 		}
 	}
 }
+
+// Where the index does not show the first row soon, because of all that was deleted there, the collector goes by pages. A
+// lock on the index stands for its slowness: what waits for that is given up as well.
+func TestCollectorDoesWithoutASlowIndex(t *testing.T) {
+	const expired = 10
+	db := containers.Postgres(t)
+	pgstore.Fill(t, db.Pool, 0, expired, -time.Hour, -time.Minute)
+	pgstore.Fill(t, db.Pool, expired, 25_000, time.Hour, 2*time.Hour)
+	lock, err := db.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Exec(t.Context(), "reindex index sessions_expires_at_idx"); err != nil {
+		t.Fatal(err)
+	}
+	var report session.CollectReport
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		report, err = db.Store.Collect(t.Context(), session.CollectOptions{})
+		done <- err
+	}()
+	const waiting = `select count(*) from pg_stat_activity where query like '%s.ctid >=%' and wait_event_type = 'Lock'`
+	for pgstore.Count(t, db.Pool, waiting) == 0 {
+		select {
+		case err := <-done:
+			t.Fatalf("it has ended: %+v, %v", report, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	if err := lock.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil || report.Deleted != expired || report.Remaining != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
