@@ -13,7 +13,7 @@ Flags:
   --schema NAME        schema of the table, Postgres only (default: first of the search path)
   --batch N            rows deleted by one statement, 1 to 100000 (default 500)
   --pause DURATION     rest between batches (default 0: none)
-  --max-duration D     stop after this time, between batches (default 0: no limit)
+  --max-duration D     stop after this time, but not before one batch (default 0: no limit)
   --keep DURATION      keep rows for this long after they expired (default 0)
   --dry-run            count all that has expired, delete nothing
   --json               print one JSON object
