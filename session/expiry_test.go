@@ -11,7 +11,8 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// bubble runs a test in which time passes at once.
+// bubble runs a test with a clock of its own (testing/synctest): time passes at once when all in it wait, so that a Sleep
+// sets the clock and waits for nothing.
 func bubble(t *testing.T, name string, run func(*testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) { synctest.Test(t, run) })

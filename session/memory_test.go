@@ -121,7 +121,7 @@ func TestMemoryStoreCollectPauses(t *testing.T) {
 	})
 }
 
-// fill leaves n expired rows in the store.
+// fill leaves n expired rows in the store, by moving the clock of the bubble that it is called in.
 func fill(t *testing.T, m *session.MemoryStore, n byte) {
 	t.Helper()
 	policy := session.Policy{Timeouts: session.Timeouts{Idle: time.Second}}

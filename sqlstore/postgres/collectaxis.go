@@ -15,8 +15,8 @@ type axis struct {
 	condition string                        // of the expired rows of a range, with the arguments that between makes
 	between   func(from, until int64) []any // the range begins at from and ends before until
 	first     int64                         // width of the first range; the next ones learn
-	widest    int64
-	skips     bool // the next row is found without walking
+	widest    int64                         // what one statement may walk
+	skips     bool                          // the next row is found without walking
 }
 
 // byExpiry walks along the index on expires_at, from the oldest row on, in milliseconds of the Unix epoch. The planner is
@@ -133,14 +133,14 @@ func (c *collector) skip(ctx context.Context) (more bool, err error) {
 func (c *collector) remaining(ctx context.Context) (int64, error) {
 	left := 0
 	for _, part := range [][2]int64{{c.next, c.end}, {0, c.rest}} {
-		if part[0] == part[1] {
-			continue
+		for from := part[0]; from < part[1] && left < session.RemainingLimit; from += c.along.widest {
+			until := min(from+c.along.widest, part[1])
+			n, err := c.count(ctx, session.RemainingLimit-left, c.along.between(from, until)...)
+			if err != nil {
+				return 0, err
+			}
+			left += n
 		}
-		n, err := c.count(ctx, session.RemainingLimit-left, c.along.between(part[0], part[1])...)
-		if err != nil {
-			return 0, err
-		}
-		left += n
 	}
 	since := `s.expires_at >= $1 and s.expires_at <= now()`
 	late, err := c.countWhere(ctx, since, session.RemainingLimit-left, c.expired)

@@ -88,8 +88,8 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // WithBatching sets how many statements of a kind are in flight before callers share one, and how many of them share
-// at most. Zero values keep the defaults: twice the processors, but no more than the pool's connections; and 64. It
-// also turns batching on where the table is distributed.
+// at most. Zero values keep the defaults: twice the processors, but no more than the pool's connections; and 64. Half of
+// those in flight may be shared ones. It also turns batching on where the table is distributed.
 func WithBatching(inFlight, largest int) Option {
 	return func(o *options) {
 		o.batching = on

@@ -86,7 +86,7 @@ func TestLineLength(t *testing.T) {
 
 var (
 	issue  = regexp.MustCompile(`(?i)\b(issues?|tickets?|PR) #?[0-9]+\b|(^|[\s(])#[0-9]+\b`)
-	strays = regexp.MustCompile(`/home/|/root/|/work/|/Users/`)
+	strays = regexp.MustCompile(`/(home|root|work|Users)/`)
 )
 
 // TestTextSpeaksOfTheProjectAlone: no paths of somebody's machine and no numbers of issues, which mean nothing to who
@@ -97,7 +97,7 @@ func TestTextSpeaksOfTheProjectAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range tracked(t) {
-		if filepath.Base(name) == "text_test.go" || !isText(name) {
+		if !isText(name) {
 			continue
 		}
 		for i, line := range strings.Split(readFile(t, filepath.Join(top(t), name)), "\n") {

@@ -138,21 +138,25 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 	}
 }
 
-// halfExpired has sessions that have expired between those that have not.
-func halfExpired(t *testing.T, sessions int) (p planned, expired int) {
+// halfExpired has as many sessions that have expired as that have not, between each other.
+func halfExpired(t *testing.T, each int) planned {
 	t.Helper()
-	p = planned{Database: containers.Postgres(t), tracer: &pgstore.Tracer{}}
-	pgstore.Fill(t, p.Pool, 0, sessions, -time.Hour, time.Hour)
+	p := planned{Database: containers.Postgres(t), tracer: &pgstore.Tracer{}}
+	const part = 250
+	for from := 0; from < 2*each; from += 2 * part {
+		pgstore.Fill(t, p.Pool, from, from+part, -time.Hour, -time.Minute)
+		pgstore.Fill(t, p.Pool, from+part, from+2*part, time.Hour, 2*time.Hour)
+	}
 	p.store = pgstore.New(t, pgstore.TracedPool(t, p.URL, p.tracer))
-	return p, pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at <= now()")
+	return p
 }
 
 // Where much of a table has expired, the collector goes through its pages, from anywhere to there again, and no batch is
 // larger than it may be: also where a page alone holds more.
 func TestCollectorGoesByPages(t *testing.T) {
+	const each = 12_500
 	for _, batch := range []int{10, 500} {
-		p, expired := halfExpired(t, 25_000)
-		live := 25_000 - expired
+		p := halfExpired(t, each)
 		var before int64
 		report, err := p.store.Collect(t.Context(), session.CollectOptions{Batch: batch, Progress: func(r session.CollectReport) {
 			if n := r.Deleted - before; n < 1 || n > int64(batch) {
@@ -160,12 +164,11 @@ func TestCollectorGoesByPages(t *testing.T) {
 			}
 			before = r.Deleted
 		}})
-		done := report.Deleted >= int64(expired) && report.Remaining < 100 && report.Stopped == session.StopDone
-		if err != nil || !done {
-			t.Errorf("of %d expired: %+v, %v", expired, report, err)
+		if err != nil || report.Deleted != each || report.Remaining != 0 || report.Stopped != session.StopDone {
+			t.Errorf("of %d expired: %+v, %v", each, report, err)
 		}
-		if left := pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at > now()"); left < live-100 {
-			t.Errorf("%d of %d live sessions are left", left, live)
+		if left := pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at > now()"); left != each {
+			t.Errorf("%d of %d live sessions are left", left, each)
 		}
 		byPages := func(s pgstore.Statement) bool {
 			return strings.Contains(s.SQL, "delete") && strings.Contains(s.SQL, "s.ctid")
@@ -178,14 +181,15 @@ func TestCollectorGoesByPages(t *testing.T) {
 
 // A run whose time is over at once gets on nevertheless, and says what is left.
 func TestCollectorGetsOnInShortRuns(t *testing.T) {
-	p, expired := halfExpired(t, 25_000)
+	const each = 12_500
+	p := halfExpired(t, each)
 	for runs := 0; ; runs++ {
 		report, err := p.store.Collect(t.Context(), session.CollectOptions{MaxDuration: 1})
-		if err != nil || runs > expired {
+		if err != nil || runs > each {
 			t.Fatalf("run %d: %+v, %v", runs, report, err)
 		}
 		left := pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at <= now()")
-		if most := int64(left); report.Remaining > most || report.Remaining < most-100 {
+		if report.Remaining != int64(left) {
 			t.Fatalf("run %d says that %d are left, of %d", runs, report.Remaining, left)
 		}
 		if report.Stopped == session.StopDone {
