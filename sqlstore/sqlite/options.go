@@ -16,7 +16,9 @@ type Option func(*config)
 // WithTable names the sessions table; the default is "sessions". migrations.ValidateName says what is possible.
 func WithTable(name string) Option { return func(c *config) { c.table = name } }
 
-// WithReaders sets how many connections read at a time; the default is 4, or the number of processors where that is more.
+// WithReaders sets how many connections read at a time; the default is the number of processors, and at least 2. More
+// help where the file does not fit into memory and reads wait for the disk. Otherwise they stand in each other's way: one
+// lock guards the pages that all connections of a process have cached.
 func WithReaders(n int) Option { return func(c *config) { c.readers = n } }
 
 // WithBatchSize sets how many waiting writes share one commit at most; the default is 256. 1 gives each its own commit.
@@ -56,7 +58,7 @@ const maxMapped = 0x7fff0000
 func newConfig(opts []Option) (*config, error) {
 	c := &config{
 		table:   migrations.DefaultTable,
-		readers: max(4, runtime.GOMAXPROCS(0)),
+		readers: max(2, runtime.GOMAXPROCS(0)),
 		batch:   256,
 		busy:    5 * time.Second,
 		poll:    100 * time.Millisecond,
