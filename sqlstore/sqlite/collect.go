@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,8 +11,6 @@ import (
 const (
 	defaultBatch = 500
 	maxBatch     = 100_000
-
-	checkpointRows = 2000 // are deleted between two checkpoints
 )
 
 // Collect implements session.Collector.
@@ -35,7 +32,7 @@ func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (sessi
 		}
 		defer unlock()
 	}
-	err := errors.Join(run.run(ctx), run.close())
+	err := run.run(ctx)
 	return run.report, explain("collect", err)
 }
 
@@ -71,15 +68,13 @@ func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
 
 // collector is one run.
 type collector struct {
-	store   *Store
-	opts    session.CollectOptions
-	start   time.Time
-	found   int64 // expired rows at the start, up to the limit
-	report  session.CollectReport
-	rows    pace
-	pages   pace
-	logged  int64 // rows deleted since the last checkpoint
-	syncing *conn // moves what was written from the log into the file
+	store  *Store
+	opts   session.CollectOptions
+	start  time.Time
+	found  int64 // expired rows at the start, up to the limit
+	report session.CollectReport
+	rows   pace
+	pages  pace
 }
 
 func newCollector(s *Store, opts session.CollectOptions) *collector {
@@ -88,13 +83,6 @@ func newCollector(s *Store, opts session.CollectOptions) *collector {
 		rows:  pace{size: 50, least: 10, most: 1000},
 		pages: pace{size: 32, least: 4, most: 1000},
 	}
-}
-
-func (k *collector) close() error {
-	if k.syncing == nil {
-		return nil
-	}
-	return k.syncing.close()
 }
 
 func (k *collector) run(ctx context.Context) (err error) {
@@ -151,17 +139,14 @@ func (k *collector) stopped(ctx context.Context) string {
 func (k *collector) batch(ctx context.Context) (total int64, err error) {
 	for total < int64(k.opts.Batch) {
 		size := min(k.rows.size, int64(k.opts.Batch)-total)
+		k.store.writer.log.follow(ctx)
 		deleted, err := k.step(ctx, size)
 		total += deleted
 		if err != nil || deleted < size {
 			return total, err
 		}
 	}
-	if k.logged += total; k.logged < checkpointRows {
-		return total, nil
-	}
-	k.logged = 0
-	return total, k.checkpoint(ctx)
+	return total, nil
 }
 
 // step deletes up to size rows. A deletion need not survive a power cut, so it does not wait for the disk.

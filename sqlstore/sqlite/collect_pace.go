@@ -31,23 +31,6 @@ func (p *pace) adapt(took time.Duration) {
 	}
 }
 
-// checkpoint moves the log into the file without the writing connection: otherwise the next save would have to, and
-// the log of a collector is long. It waits for nobody.
-func (k *collector) checkpoint(ctx context.Context) (err error) {
-	if k.store.at.path == "" {
-		return nil
-	}
-	if k.syncing == nil {
-		if k.syncing, err = connect(ctx, k.store.at, writing, k.store.config.busy, ""); err != nil {
-			return err
-		}
-	}
-	if err := k.syncing.script("pragma wal_checkpoint(passive)"); !isBusy(err) {
-		return err
-	}
-	return nil
-}
-
 const (
 	// vacuumKeep: one page in so many may be free; new sessions will want them.
 	vacuumKeep = 10
@@ -67,8 +50,8 @@ func (k *collector) vacuum(ctx context.Context, budget time.Duration) error {
 			more, err = c.vacuum(k.pages.size)
 			return err
 		}))
-		if err == nil && n%vacuumSteps == 0 {
-			err = k.checkpoint(ctx)
+		if n%vacuumSteps == 0 {
+			k.store.writer.log.follow(ctx)
 			pause(ctx, k.opts.Pause)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -92,5 +75,6 @@ func (c *conn) vacuum(size int64) (more bool, err error) {
 		return false, err
 	}
 	left, err := c.number(freePages)
+	c.changed += max(0, free-left)
 	return left < free, err
 }

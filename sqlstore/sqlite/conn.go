@@ -22,6 +22,7 @@ type conn struct {
 	row      []driver.Value
 
 	relaxed bool  // commits do not wait for the disk
+	changed int64 // pages, at least, by the transaction at hand
 	version int64 // of the file, when this connection looked last; 0: never
 }
 
@@ -105,7 +106,22 @@ func (c *conn) exec(id statement, args ...driver.Value) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	c.changed += n + size(args)/pageSize
+	return n, err
+}
+
+// pageSize is that of a new database, in bytes.
+const pageSize = 4096
+
+// size is how many bytes of data the arguments hold.
+func size(args []driver.Value) (n int64) {
+	for _, v := range args {
+		if data, ok := v.([]byte); ok {
+			n += int64(len(data))
+		}
+	}
+	return n
 }
 
 // query runs a statement. Close the rows: an open statement keeps the write-ahead log from being reset.

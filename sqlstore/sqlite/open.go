@@ -89,6 +89,9 @@ func newStore(at location, config *config, first *conn) *Store {
 	s := &Store{at: at, config: config}
 	s.readers = newReaders(config.readers, config.busy, dial(reading))
 	s.writer = newWriter(first, config.busy, at.path == "", dial(writing))
+	if at.path != "" {
+		s.writer.log = newCheckpointer(dial(writing), s.writer.still)
+	}
 	s.group = s.newGroup(config.batch, config.busy)
 	return s
 }

@@ -101,6 +101,7 @@ func (l location) addRole(q url.Values, r role) {
 		fallthrough
 	case writing:
 		q.Add("_pragma", "journal_size_limit(67108864)")
+		q.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", longestLog))
 		if l.path != "" {
 			q.Set("_journal_mode", "WAL")
 		}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -12,6 +13,7 @@ type writer struct {
 	open   func(context.Context) (*conn, error)
 	busy   time.Duration
 	keep   bool // the database would end with its last connection
+	log    *checkpointer
 	conn   *conn
 	closed bool
 }
@@ -63,6 +65,7 @@ func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) erro
 			return fmt.Errorf("beginning a transaction: %w", err)
 		}
 		committed := false
+		c.changed = 0
 		defer func() {
 			if !committed {
 				// Some errors have ended the transaction already, then this fails.
@@ -72,12 +75,19 @@ func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) erro
 		if err := fn(c); err != nil {
 			return err
 		}
+		changed := c.changed
 		if err := retryBusy(context.WithoutCancel(ctx), w.busy, func() error { return c.run(commitWrite) }); err != nil {
 			return fmt.Errorf("committing: %w", err)
 		}
 		committed = true
+		w.log.add(changed)
 		return nil
 	})
+}
+
+// still calls fn while nobody writes to the file, in this process or another.
+func (w *writer) still(fn func() error) error {
+	return w.transact(context.Background(), true, func(*conn) error { return fn() })
 }
 
 func (c *conn) run(id statement) error {
@@ -85,17 +95,16 @@ func (c *conn) run(id statement) error {
 	return err
 }
 
-// relax sets whether commits wait for the disk. What does not wait for it leaves the work of bringing the log into the
-// file, which does, to others for longer.
+// relax sets whether commits wait for the disk.
 func (c *conn) relax(relaxed bool) error {
 	if c.relaxed == relaxed {
 		return nil
 	}
-	settings := "pragma synchronous=FULL; pragma wal_autocheckpoint=1000"
+	setting := "pragma synchronous=FULL"
 	if relaxed {
-		settings = "pragma synchronous=NORMAL; pragma wal_autocheckpoint=4000"
+		setting = "pragma synchronous=NORMAL"
 	}
-	if err := c.script(settings); err != nil {
+	if err := c.script(setting); err != nil {
 		return err
 	}
 	c.relaxed = relaxed
@@ -103,11 +112,12 @@ func (c *conn) relax(relaxed bool) error {
 }
 
 func (w *writer) close() error {
+	logged := w.log.close()
 	w.slot <- struct{}{}
 	defer func() { <-w.slot }()
 	w.closed = true
 	if w.conn == nil {
-		return nil
+		return logged
 	}
-	return w.conn.close()
+	return errors.Join(logged, w.conn.close())
 }

@@ -39,8 +39,18 @@ func TestEveryWorkload(t *testing.T) {
 	}
 }
 
+func TestOneSideAlone(t *testing.T) {
+	for _, side := range []string{"sessions", "scs"} {
+		var report, log bytes.Buffer
+		args := strings.Fields("-databases sqlite -work load -rows 1000 -rounds 1 -each 20ms -callers 1 -sides " + side)
+		if err := run(t.Context(), args, &report, &log); err != nil || !strings.Contains(report.String(), "| sqlite | load | 1 | ") {
+			t.Errorf("%s: %v\n%s%s", side, err, &report, &log)
+		}
+	}
+}
+
 func TestFlagsAreChecked(t *testing.T) {
-	for _, args := range []string{"-rows 1", "-callers 0", "-callers x", "-work nothing", "-databases oracle", "extra", "-databases postgres"} {
+	for _, args := range []string{"-rows 1", "-callers 0", "-callers x", "-work nothing", "-databases oracle", "-sides nobody", "extra", "-databases postgres"} {
 		t.Setenv("SESSIONS_BENCH_POSTGRES_URL", "")
 		if err := run(t.Context(), strings.Fields(args), new(bytes.Buffer), new(bytes.Buffer)); err == nil {
 			t.Errorf("%q is taken", args)

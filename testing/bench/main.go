@@ -33,11 +33,13 @@ type options struct {
 	databaseURL string
 	databases   []string
 	work        []string
+	sides       []string
 	callers     []int
 	rows, bytes int
 	rounds      int
 	each        time.Duration
 	pool        int
+	mapped      int64
 	out         string
 }
 
@@ -64,12 +66,14 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.databaseURL, "database-url", os.Getenv("SESSIONS_BENCH_POSTGRES_URL"), "an empty `database` on Postgres; its tables are dropped")
 	databases := flags.String("databases", "", "`list` of memory, sqlite, postgres; by default all that can be had")
 	work := flags.String("work", "", "`list` of workloads; by default all: "+strings.Join(workNames(), ", "))
+	sides := flags.String("sides", "", "`list` of sessions, scs, bare; by default all")
 	callers := flags.String("callers", "1,4,16,64,256", "`list` of how many work at a time")
 	flags.IntVar(&o.rows, "rows", 100_000, "sessions in the table")
 	flags.IntVar(&o.bytes, "bytes", 400, "size of each")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds, each of which measures every side once")
 	flags.DurationVar(&o.each, "each", time.Second, "how long a side is measured in a round")
 	flags.IntVar(&o.pool, "pool", 16, "connections of each side's pool")
+	flags.Int64Var(&o.mapped, "map", 0, "bytes of the SQLite file that this library maps; see sqlite.WithMemoryMap")
 	flags.StringVar(&o.out, "out", "", "`directory` for plots (SVG) and raw results (for benchstat)")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -88,6 +92,12 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	for _, name := range o.work {
 		if !slices.Contains(workNames(), name) {
 			return nil, fmt.Errorf("no workload %q; there are %s", name, strings.Join(workNames(), ", "))
+		}
+	}
+	o.sides = split(*sides)
+	for _, name := range o.sides {
+		if !slices.Contains([]string{"sessions", "scs", "bare"}, name) {
+			return nil, fmt.Errorf("no side %q; there are sessions, scs and bare", name)
 		}
 	}
 	for _, s := range split(*callers) {

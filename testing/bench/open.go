@@ -3,20 +3,28 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
+	"slices"
 )
 
-func (o *options) open(ctx context.Context, name string, log io.Writer) ([]*side, func(), error) {
+func (o *options) open(ctx context.Context, name string, log io.Writer) (sides []*side, done func(), err error) {
 	switch name {
 	case "memory":
-		return o.openMemory()
+		sides, done, err = o.openMemory()
 	case "sqlite":
-		return o.openSQLite(ctx, log)
+		sides, done, err = o.openSQLite(ctx, log)
 	case "postgres":
-		return o.openPostgres(ctx, log)
+		sides, done, err = o.openPostgres(ctx, log)
+	default:
+		err = errors.New("no such database; there are memory, sqlite and postgres")
 	}
-	return nil, nil, fmt.Errorf("no such database; there are memory, sqlite and postgres")
+	sides = slices.DeleteFunc(sides, func(s *side) bool { return !o.measures(s.name) })
+	return sides, done, err
+}
+
+func (o *options) measures(side string) bool {
+	return len(o.sides) == 0 || slices.Contains(o.sides, side)
 }
 
 func jsonOf(size int) ([]byte, error) { return json.Marshal(content(size)) }

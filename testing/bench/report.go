@@ -17,10 +17,11 @@ func (o *options) report(results []result, w io.Writer) error {
 	fmt.Fprintln(w, "| database | work | callers | sessions/s | p99 | beside | its rate/s | its p99 | ratio | spread |")
 	fmt.Fprintln(w, "|---|---|--:|--:|--:|---|--:|--:|--:|---|")
 	for _, r := range results {
-		for i := range r.sides {
-			if i > 0 {
-				fmt.Fprintln(w, r.row(i))
-			}
+		if len(r.sides) == 1 {
+			fmt.Fprintln(w, r.own()+" | | | | |")
+		}
+		for i := range r.sides[1:] {
+			fmt.Fprintln(w, r.row(i+1))
 		}
 	}
 	if o.out == "" {
@@ -31,11 +32,15 @@ func (o *options) report(results []result, w io.Writer) error {
 
 // row compares the first side with another.
 func (r *result) row(other int) string {
-	mine, theirs, ratios := r.sides[0], r.sides[other], r.ratios(other)
-	return fmt.Sprintf("| %s | %s | %d | %.0f | %s | %s | %.0f | %s | **%.2f** | %.2f–%.2f |",
-		r.database, r.work, r.callers, median(mine.rate), short(median(mine.p99)),
-		theirs.name, median(theirs.rate), short(median(theirs.p99)),
+	theirs, ratios := r.sides[other], r.ratios(other)
+	return r.own() + fmt.Sprintf(" %s | %.0f | %s | **%.2f** | %.2f–%.2f |", theirs.name, median(theirs.rate), short(median(theirs.p99)),
 		median(ratios), slices.Min(ratios), slices.Max(ratios))
+}
+
+// own is how a row begins: with the first side.
+func (r *result) own() string {
+	mine := r.sides[0]
+	return fmt.Sprintf("| %s | %s | %d | %.0f | %s |", r.database, r.work, r.callers, median(mine.rate), short(median(mine.p99)))
 }
 
 func short(d time.Duration) string {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,40 +16,48 @@ import (
 	"github.com/simples-go/sessions/sqlstore/sqlite"
 )
 
-// openSQLite makes a file for each side, with the same pragmas.
-func (o *options) openSQLite(ctx context.Context, log io.Writer) ([]*side, func(), error) {
+// openSQLite makes a file for each side, with the same pragmas. A side that is not measured is not opened: all connections
+// of a process share one cache of pages and its lock.
+func (o *options) openSQLite(ctx context.Context, log io.Writer) (sides []*side, done func(), err error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return nil, nil, err
 	}
-	path := filepath.Join(dir, "ours.db")
-	store, err := sqlite.Open(ctx, path, sqlite.WithMigrate(func(ctx context.Context, db *sql.DB) error {
+	var closers []func() error
+	done = func() {
+		for _, closer := range closers {
+			_ = closer()
+		}
+		_ = os.RemoveAll(dir)
+	}
+	fmt.Fprintf(log, "sqlite: filling a table of each side with %d sessions of %d bytes\n", o.rows, o.bytes)
+	if o.measures("sessions") {
+		store, err := o.oursSQLite(ctx, filepath.Join(dir, "ours.db"))
+		if err != nil {
+			return nil, done, err
+		}
+		closers = append(closers, store.Close)
+		sides = append(sides, ours("sessions", store, o.bytes))
+	}
+	if o.measures("scs") {
+		db, err := o.scsSQLite(ctx, filepath.Join(dir, "scs.db"))
+		if err != nil {
+			return nil, done, err
+		}
+		closers = append(closers, db.Close)
+		sides = append(sides, scsSide(sqlite3store.NewWithCleanupInterval(db, 0), o.bytes))
+	}
+	return sides, done, nil
+}
+
+func (o *options) oursSQLite(ctx context.Context, path string) (*sqlite.Store, error) {
+	store, err := sqlite.Open(ctx, path, sqlite.WithMemoryMap(o.mapped), sqlite.WithMigrate(func(ctx context.Context, db *sql.DB) error {
 		return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
 	}))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	mapped, err := sqlite.Open(ctx, path, sqlite.WithMemoryMap(1<<30))
-	if err != nil {
-		return nil, nil, err
-	}
-	theirs, err := o.scsSQLite(ctx, filepath.Join(dir, "scs.db"))
-	if err != nil {
-		return nil, nil, err
-	}
-	done := func() {
-		_ = errors.Join(store.Close(), mapped.Close())
-		_ = theirs.Close()
-		_ = os.RemoveAll(dir)
-	}
-	fmt.Fprintf(log, "sqlite: filling two tables with %d sessions of %d bytes\n", o.rows, o.bytes)
-	if err := fill(ctx, o.rows, store, o.bytes); err != nil {
-		return nil, done, err
-	}
-	scs := sqlite3store.NewWithCleanupInterval(theirs, 0)
-	other := ours("mapped", mapped, o.bytes)
-	other.handler = nil // it is for the loads
-	return []*side{ours("sessions", store, o.bytes), scsSide(scs, o.bytes), other}, done, nil
+	return store, fill(ctx, o.rows, store, o.bytes)
 }
 
 // scsSQLite opens a database for scs as its documentation has it, with this library's pragmas and driver.
