@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,7 +58,10 @@ func (o *options) oursSQLite(ctx context.Context, path string) (*sqlite.Store, e
 	if err != nil {
 		return nil, err
 	}
-	return store, fill(ctx, o.rows, store, o.bytes)
+	if err := fill(ctx, o.rows, store, o.bytes); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
 }
 
 // scsSQLite opens a database for scs as its documentation has it, with this library's pragmas and driver.
