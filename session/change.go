@@ -194,6 +194,13 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// TouchDue reports whether a Touch at the time now of the store's clock is worth a write: whether it gains the policy's
+// step, or the same share of an idle timeout that is the record's own.
+func (r *Record) TouchDue(p Policy, now time.Time) bool {
+	gain := r.Extended(p, now).Sub(r.ExpiresAt)
+	return gain > 0 && gain >= r.step(p)
+}
+
 // step is the least gain for which a touch writes: the policy's, or its share of a timeout that is the record's own.
 func (r *Record) step(p Policy) time.Duration {
 	if r.Timeouts.Idle == 0 || p.Idle == 0 {

@@ -47,7 +47,8 @@ type Config struct {
 	// token is sent in the response header of that name; an empty value there says that the session has ended.
 	Header string
 
-	// StoreTimeout bounds a commit, which is detached from the request's cancellation. Default 5 seconds.
+	// StoreTimeout bounds the load of a request's session, and the commit, which is detached from the request's
+	// cancellation. Default 5 seconds.
 	StoreTimeout time.Duration
 
 	// Owner limits the live sessions of one owner.
@@ -84,7 +85,7 @@ type WebSocket struct {
 	NoKeepAlive bool
 
 	// PollInterval is how often all open sessions are checked in one statement, which finds what no notification told.
-	// Default 2 seconds, jittered.
+	// Default 2 seconds, jittered; more often, down to every 100 ms, where a short idle timeout needs that to be extended.
 	PollInterval time.Duration
 
 	// SaveRetry is how long the save after the handler's return is tried again where the database fails. Default 10 s.
@@ -126,6 +127,8 @@ func (c *Config) validate() error {
 		checkTimeout("StoreTimeout", c.StoreTimeout),
 		checkTimeout("PollInterval", c.WebSocket.PollInterval),
 		checkTimeout("SaveRetry", c.WebSocket.SaveRetry),
+		checkTimeout("TouchStep", c.TouchStep),
+		checkTimeout("RotationGrace", c.RotationGrace),
 		c.Cookie.validate(),
 		c.checkHeader(),
 	}
@@ -153,6 +156,10 @@ func (c *Config) checkHeader() error {
 	if c.Header != "" && !isToken(c.Header) {
 		return fmt.Errorf("the field Header %q is not a header's name", c.Header)
 	}
+	switch name := http.CanonicalHeaderKey(c.Header); name {
+	case "Cookie", "Set-Cookie", "Host":
+		return fmt.Errorf("the field Header %q has another meaning", name)
+	}
 	return nil
 }
 
@@ -166,17 +173,20 @@ func (c *Config) policy() Policy {
 // StatusCode is the HTTP status that says what err means to a client: 400 two tokens, 403 origin, 409 gone or rotated, 413
 // too large, 429 too many sessions, 500 a mistake of this server's code or data, 503 the store.
 func StatusCode(err error) int {
-	for status, causes := range map[int][]error{
-		http.StatusBadRequest:            {ErrAmbiguous},
-		http.StatusForbidden:             {ErrOrigin},
-		http.StatusConflict:              {ErrGone},
-		http.StatusRequestEntityTooLarge: {ErrTooLarge},
-		http.StatusTooManyRequests:       {ErrOwnerLimit},
-		http.StatusInternalServerError:   {ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie},
+	for _, is := range []struct {
+		status int
+		causes []error
+	}{
+		{http.StatusBadRequest, []error{ErrAmbiguous}},
+		{http.StatusForbidden, []error{ErrOrigin}},
+		{http.StatusInternalServerError, []error{ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie}},
+		{http.StatusConflict, []error{ErrGone}},
+		{http.StatusRequestEntityTooLarge, []error{ErrTooLarge}},
+		{http.StatusTooManyRequests, []error{ErrOwnerLimit}},
 	} {
-		for _, cause := range causes {
+		for _, cause := range is.causes {
 			if errors.Is(err, cause) {
-				return status
+				return is.status
 			}
 		}
 	}

@@ -82,11 +82,19 @@ func (m *Manager) inherit(c *conn) bool {
 		return false
 	}
 	c.session = around.session
-	c.session.mu.Lock()
-	c.session.m = m
-	c.session.mu.Unlock()
+	c.session.governed(m)
 	around.use()
 	return true
+}
+
+// governed puts the session under another manager's configuration, by which it may have ended.
+func (s *Session) governed(m *Manager) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m = m
+	if s.stored && s.dead == nil && !s.meta.storeNow().Before(s.record().end(m.policy.Timeouts)) {
+		s.dead = ErrExpired
+	}
 }
 
 // join serves under the configuration of c's manager what the middleware around it has begun.
@@ -139,14 +147,26 @@ func (c *conn) start(r *http.Request) error {
 		return err
 	}
 	c.arrived = t
-	return c.m.open(r.Context(), &c.own, t)
+	if t == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), c.m.config.StoreTimeout)
+	defer cancel()
+	return c.m.open(ctx, &c.own, t)
 }
 
 // run lets the handler work, and ends what it began.
 func (c *conn) run(next http.Handler) {
-	defer c.close()
+	returned := false
+	defer func() {
+		if !returned && !c.writer.committed {
+			c.announce(c.writer.Header()) // what is durable already, for whoever recovers from the panic and answers
+		}
+		c.close()
+	}()
 	c.request = c.request.WithContext(c)
 	next.ServeHTTP(c.writer.wrap(), c.request)
+	returned = true
 	c.finish() // not after a panic, which saves nothing
 }
 
@@ -166,7 +186,7 @@ func (c *conn) finish() {
 		c.finishSocket()
 		return
 	}
-	if err := c.save(); err != nil {
+	if err := c.save(false); err != nil {
 		c.report(err)
 	}
 }
@@ -184,12 +204,14 @@ func (c *conn) close() {
 	c.own.closed = true
 }
 
-// save writes what is pending, if anything is, detached from the request's cancellation.
-func (c *conn) save() error {
+// save writes what is pending, if anything is, detached from the request's cancellation, and waits for a Save under way on
+// another goroutine. With last, nothing that needs a cookie can be changed any more.
+func (c *conn) save(last bool) error {
 	s := c.session
 	s.mu.Lock()
-	m, changed := s.m, !s.pending.empty() || s.failed != nil
+	m, changed := s.m, !s.pending.empty() || !s.inflight.empty() || s.failed != nil
 	touch := !changed && !s.touching && s.touchDue()
+	s.sealed = s.sealed || last && !changed
 	var ref Ref
 	if touch {
 		ref, s.touching = s.ref(), true
@@ -203,7 +225,7 @@ func (c *conn) save() error {
 	}
 	ctx, cancel := m.detach(c.Context)
 	defer cancel()
-	return s.Save(ctx)
+	return s.save(ctx, last)
 }
 
 // report logs an error that is not the client's doing.
@@ -222,8 +244,11 @@ func (c *conn) announce(header http.Header) {
 	defer s.mu.Unlock()
 	s.sealed = true
 	state := s.cookie
-	if state == cookieExpired && c.arrived == nil {
+	switch {
+	case state == cookieExpired && c.arrived == nil:
 		state = cookieKept
+	case state == cookieNew && s.dead != nil:
+		state = cookieKept // a sibling may have sent a newer one, which this would overwrite
 	}
 	if state != cookieKept || c.used.Load() {
 		addVary(header, c.m.vary)
@@ -232,28 +257,35 @@ func (c *conn) announce(header http.Header) {
 		return
 	}
 	header.Set("Cache-Control", "no-store")
-	c.tell(header, state)
+	name, value := c.field(state)
+	if name == "Set-Cookie" {
+		header.Add(name, value)
+	} else {
+		header.Set(name, value)
+	}
+	for around := c.outer; around != nil; around = around.outer {
+		around.writer.keep(name, value)
+	}
 }
 
-// tell sends the new token, or takes the old one away. s.mu is held.
-func (c *conn) tell(header http.Header, state cookieState) {
+// field is that of the header which brings the client the new token, or takes the old one away. The session's mu is held.
+func (c *conn) field(state cookieState) (name, value string) {
 	s, m := c.session, c.m
 	switch {
 	case m.config.Header != "" && state == cookieNew:
-		header.Set(m.config.Header, s.token.encode())
+		return m.config.Header, s.token.encode()
 	case m.config.Header != "":
-		header.Set(m.config.Header, "")
+		return m.config.Header, ""
 	case state == cookieNew:
-		header.Add("Set-Cookie", s.m.line(s.token, s.cookieLife()))
-	default:
-		header.Add("Set-Cookie", s.m.expired())
+		return "Set-Cookie", s.m.line(s.token, s.cookieLife())
 	}
+	return "Set-Cookie", s.m.expired()
 }
 
 // cookieLife is what is left of the absolute lifetime, since the database enforces the idle one; 0 for a cookie that ends
 // with the browser. s.mu is held.
 func (s *Session) cookieLife() (life time.Duration) {
-	if s.browser || s.m.config.Cookie.Browser {
+	if deref(s.browser, s.m.config.Cookie.Browser) {
 		return 0
 	}
 	end := s.meta.createdAt.Add(s.effective().Absolute)

@@ -303,3 +303,15 @@ func TestCookieHeaders(t *testing.T) {
 		})
 	}
 }
+
+// A connection may keep its cookie although those of its manager end with the browser.
+func TestOneCookieThatStays(t *testing.T) {
+	bubble(t, "kept", func(t *testing.T) {
+		s := newSite(t, func(c *session.Config) { c.Cookie.Browser = true })
+		b := s.browser(s.stored("a"))
+		got := maxAge(t, b.use(func(s *session.Session) error { return s.SetBrowserSession(false) }))
+		if want := int(24 * time.Hour / time.Second); got != want {
+			t.Errorf("Max-Age %d, want %d", got, want)
+		}
+	})
+}

@@ -240,3 +240,55 @@ func TestEnabledDecidesForEachRequest(t *testing.T) {
 	}
 	wantEvents(t, s.store, "load")
 }
+
+// A stricter manager inside does not show what has ended by its configuration.
+func TestAStricterManagerInside(t *testing.T) {
+	s := newSite(t)
+	strict := derive(t, s.m, func(c *session.Config) { c.IdleTimeout, c.AbsoluteTimeout = 5*time.Minute, 10*time.Minute })
+	b := s.browser(s.stored("a"))
+	s.store.Advance(30 * time.Minute)
+	b.visit(func(w http.ResponseWriter, r *http.Request) {
+		strict.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			of := session.FromContext(r.Context())
+			wantIs(t, "inside", of.Err(), session.ErrExpired)
+			if of.Has("a") {
+				t.Error("an expired session is read")
+			}
+		})).ServeHTTP(w, r)
+	})
+	wantKeys(t, b.keys(), "a")
+}
+
+// What a manager inside has made durable is told to the client, also where that of the one around it fails.
+func TestACookieFromInsideStands(t *testing.T) {
+	s := newSite(t)
+	admin := derive(t, s.m, func(c *session.Config) { c.Cookie.Name = "__Host-admin" })
+	b := s.browser(s.stored("a"))
+	s.store.failBefore(session.ErrGone, "save")
+	w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+		s.ok(session.FromContext(r.Context()).Set("b", 1))
+		admin.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			s.ok(session.FromContext(r.Context()).Set("inside", 1))
+		})).ServeHTTP(w, r)
+	})
+	wantStatus(t, w, http.StatusConflict)
+	if lines := w.Result().Header["Set-Cookie"]; len(lines) != 1 || b.cookies["__Host-admin"] == "" {
+		t.Errorf("%d cookies, want that of the manager inside", len(lines))
+	}
+}
+
+// The end that a manager tells of is the one that its own timeouts bring.
+func TestTheEndByAStricterManager(t *testing.T) {
+	s := newSite(t)
+	strict := derive(t, s.m, func(c *session.Config) { c.IdleTimeout, c.AbsoluteTimeout = 5*time.Minute, 10*time.Minute })
+	of := s.stored("a")
+	s.ok(errors.Join(of.SetOwner("ann"), of.Save(t.Context())))
+	opened, err := strict.Open(t.Context(), of.ID().Reveal())
+	s.ok(err)
+	infos, err := strict.Sessions(t.Context(), "ann")
+	s.ok(err)
+	if len(infos) != 1 || !infos[0].ExpiresAt.Equal(infos[0].CreatedAt.Add(10*time.Minute)) ||
+		!opened.Expiration().Equal(infos[0].ExpiresAt) {
+		t.Errorf("listed %+v, expires %v", infos, opened.Expiration())
+	}
+}

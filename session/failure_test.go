@@ -229,3 +229,77 @@ func TestErrorHandler(t *testing.T) {
 		t.Errorf("header %v, body %q", w.Header(), w.Body)
 	}
 }
+
+// Who has saved by himself and was told that it failed answers as he likes: with an error, or with a redirect where nothing
+// can be saved.
+func TestAHandlerAnswersForASaveOfItsOwn(t *testing.T) {
+	for name, c := range map[string]struct {
+		err          error
+		status, want int
+	}{
+		"an error of the handler's own": {session.ErrOwnerLimit, http.StatusTooManyRequests, http.StatusTooManyRequests},
+		"a redirect of who is gone":     {session.ErrGone, http.StatusSeeOther, http.StatusSeeOther},
+		"a database that is down":       {errDown, http.StatusBadGateway, http.StatusBadGateway},
+		"a redirect all the same":       {errDown, http.StatusSeeOther, http.StatusServiceUnavailable},
+		"a success that is none":        {session.ErrTooLarge, http.StatusOK, http.StatusRequestEntityTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser(s.stored("a"))
+			s.store.failBefore(c.err, "save")
+			w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+				of := session.FromContext(r.Context())
+				s.ok(of.Set("b", 1))
+				wantIs(t, "Save", of.Save(r.Context()), c.err)
+				w.Header().Set("Location", "/elsewhere")
+				w.WriteHeader(c.status)
+			})
+			wantStatus(t, w, c.want)
+		})
+	}
+}
+
+// What a handler has saved before it panicked is durable: whoever recovers from that must be able to send the cookie.
+func TestAPanicAfterARotationLeavesTheCookie(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(s.stored("a"))
+	w := httptest.NewRecorder()
+	func() {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
+		s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			of := session.FromContext(r.Context())
+			s.ok(errors.Join(of.Renew(), of.Save(r.Context())))
+			panic("after the save")
+		})).ServeHTTP(w, b.request())
+	}()
+	b.take(w.Result())
+	wantStatus(t, w, http.StatusInternalServerError)
+	wantKeys(t, b.keys(), "a")
+}
+
+func TestAStoreThatPanicsLosesNothing(t *testing.T) {
+	s := newSite(t)
+	of := s.stored("a")
+	s.ok(of.Set("b", 1))
+	s.store.hook(func(context.Context, string) error { panic("store") })
+	func() {
+		defer func() { _ = recover() }()
+		_ = of.Save(t.Context())
+	}()
+	s.store.hook(nil)
+	s.ok(of.Set("c", 1))
+	s.ok(of.Save(t.Context()))
+	wantKeys(t, s.open(of).Keys(), "a", "b", "c")
+}
+
+func TestStatusOfSeveralErrorsIsThatOfTheServersMistake(t *testing.T) {
+	for range 50 {
+		if got := session.StatusCode(errors.Join(session.ErrGone, session.ErrValue)); got != http.StatusInternalServerError {
+			t.Fatalf("status %d", got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -12,18 +13,17 @@ import (
 )
 
 // hub knows the sessions of this process that somebody watches: sockets, and handlers that called Watch. It ends their
-// contexts with their sessions, keeps the sessions alive, and tells of changes. Two goroutines serve all of them, and run
-// only while there are any: one hears of events from the store, one looks at all sessions in each interval, which finds what
-// no event told.
+// contexts with their sessions, keeps the sessions alive, and tells of changes. Two goroutines serve all of them, and
+// run only while there are any: one hears of events from the store, one looks at all sessions in each interval, the
+// shortest that one of them needs, which finds what no event told.
 type hub struct {
 	shared *shared
-	wake   chan struct{} // holds a mark where fresh or all is set
-
-	count atomic.Int64 // of members; read without mu on the path of every request
+	count  atomic.Int64 // of members; read without mu on the path of every request
 
 	mu       sync.Mutex
 	members  map[Handle]*member // lists by member.next
 	stop     context.CancelFunc
+	wake     chan struct{} // of the running loop; holds a mark where fresh or all is set
 	interval time.Duration
 	fresh    []Handle // to be looked at soon
 	all      bool     // all of them
@@ -34,11 +34,12 @@ type hub struct {
 type member struct {
 	session *Session
 	cancel  context.CancelCauseFunc
+	key     Handle // since it has joined
 
-	key    Handle
 	next   *member
 	joined bool
-	told   int64 // the version that it was told of
+	told   int64  // the version that it was told of
+	asked  *token // guarded by the session's mu
 }
 
 // Statements for many sessions are cut to these sizes.
@@ -47,8 +48,12 @@ const (
 	touchSize   = 1000
 )
 
+// minInterval bounds how often all sessions are looked at for one that would expire between two looks. A shorter
+// PollInterval holds all the same.
+const minInterval = 100 * time.Millisecond
+
 func newHub(s *shared) *hub {
-	return &hub{shared: s, wake: make(chan struct{}, 1), members: map[Handle]*member{}}
+	return &hub{shared: s, members: map[Handle]*member{}}
 }
 
 // enter counts a long-lived handler, unless the hub is shut down.
@@ -62,12 +67,15 @@ func (h *hub) enter() bool {
 }
 
 // join adds a member whose session has a row, and has the row looked at, since the session may have ended after it was
-// loaded. Without a row it does nothing.
+// loaded. Without a row it does nothing. For one that has joined, the configuration may have become that of a manager
+// within m's.
 func (h *hub) join(mb *member, m *Manager) {
 	mb.session.mu.Lock()
 	stored, alive := mb.session.stored, mb.session.dead == nil
+	interval := mb.session.m.interval(mb.session.meta.timeouts)
+	var key Handle
 	if stored && alive {
-		mb.key = mb.session.token.handle()
+		key = mb.session.token.handle()
 	}
 	mb.session.mu.Unlock()
 	h.mu.Lock()
@@ -76,25 +84,26 @@ func (h *hub) join(mb *member, m *Manager) {
 		mb.cancel(ErrShutdown)
 		return
 	}
+	if mb.joined && interval < h.interval {
+		h.request(mb.key)
+	}
 	if mb.joined || !stored || !alive {
 		return
 	}
-	mb.joined = true
+	mb.joined, mb.key = true, key
 	mb.next = h.members[mb.key]
 	h.members[mb.key] = mb
-	h.fresh = append(h.fresh, mb.key)
 	if h.count.Add(1) == 1 {
 		h.start(m.config.WebSocket.PollInterval)
 	}
-	h.interval = min(h.interval, m.config.WebSocket.PollInterval)
-	h.signal()
+	h.request(mb.key)
 }
 
 // start starts the goroutines. h.mu is held.
 func (h *hub) start(interval time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
-	h.stop, h.interval = cancel, interval
-	go h.loop(ctx)
+	h.stop, h.wake, h.interval = cancel, make(chan struct{}, 1), interval
+	go h.loop(ctx, h.wake)
 	if watcher, ok := h.shared.store.(Watcher); ok {
 		go func() { _ = watcher.Watch(ctx, h.event) }()
 	}
@@ -122,6 +131,12 @@ func (h *hub) leave(mb *member) {
 	if h.count.Add(-1) == 0 {
 		h.stop()
 	}
+}
+
+// request asks the loop for a look at key. h.mu is held.
+func (h *hub) request(key Handle) {
+	h.fresh = append(h.fresh, key)
+	h.signal()
 }
 
 // signal wakes the loop. h.mu is held.
@@ -154,8 +169,7 @@ func (h *hub) look(key Handle) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.members[key] != nil {
-		h.fresh = append(h.fresh, key)
-		h.signal()
+		h.request(key)
 	}
 }
 
@@ -179,6 +193,22 @@ func (h *hub) end(key Handle, cause error) {
 	}
 }
 
+// destroyed ends those that watch the row under the secret that it was destroyed with. Under another one nothing may have
+// been deleted: those are looked at.
+func (h *hub) destroyed(ref Ref) {
+	for _, mb := range h.of(ref.Key) {
+		mb.session.mu.Lock()
+		t, m := mb.session.token, mb.session.m
+		same := t != nil && t.hash(m.realm) == ref.Hash
+		mb.session.mu.Unlock()
+		if same {
+			h.kill(mb, ErrDestroyed)
+		} else {
+			h.look(ref.Key)
+		}
+	}
+}
+
 // saved tells those that watch key, but for s itself, that s was saved.
 func (h *hub) saved(s *Session, key Handle, version int64, rotated bool) {
 	for _, mb := range h.of(key) {
@@ -189,6 +219,24 @@ func (h *hub) saved(s *Session, key Handle, version int64, rotated bool) {
 		default:
 			h.tell(mb, version)
 		}
+		h.hasten(mb, s.own())
+	}
+}
+
+// own returns the timeouts that are set on the session itself.
+func (s *Session) own() Timeouts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.meta.timeouts
+}
+
+// hasten has a session looked at whose own timeouts, just saved, are too short for the interval.
+func (h *hub) hasten(mb *member, own Timeouts) {
+	interval := mb.session.manager().interval(own)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if interval < h.interval {
+		h.request(mb.key)
 	}
 }
 
@@ -230,19 +278,22 @@ func (h *hub) tell(mb *member, version int64) {
 }
 
 // loop looks at sessions: at all in each interval, with some jitter so that processes part, and at some when asked.
-func (h *hub) loop(ctx context.Context) {
-	timer := time.NewTimer(h.pause())
+func (h *hub) loop(ctx context.Context, wake <-chan struct{}) {
+	next := time.Now().Add(h.pause())
+	timer := time.NewTimer(time.Until(next))
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			h.checkAll(ctx)
-			timer.Reset(h.pause())
-		case <-h.wake:
-			h.checkAsked(ctx)
+			h.round(ctx, true)
+			next = time.Now().Add(h.pause())
+		case <-wake:
+			h.round(ctx, false)
+			next = earlier(next, time.Now().Add(h.pause())) // the interval may have become shorter
 		}
+		timer.Reset(time.Until(next))
 	}
 }
 
@@ -252,61 +303,129 @@ func (h *hub) pause() time.Duration {
 	return h.interval - h.interval/10 + rand.N(h.interval/5+1)
 }
 
-func (h *hub) checkAsked(ctx context.Context) {
+// take returns which sessions to look at: all, or those that were asked for. None to a loop that has been stopped: what
+// is asked for by then is for the next.
+func (h *hub) take(ctx context.Context, all bool) (keys []Handle, everything bool) {
 	h.mu.Lock()
-	all, fresh := h.all, h.fresh
-	h.all, h.fresh = false, nil
-	h.mu.Unlock()
-	if all {
-		h.checkAll(ctx)
-		return
+	defer h.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, false
 	}
-	slices.SortFunc(fresh, compareHandles)
-	h.check(ctx, slices.Compact(fresh))
+	all = all || h.all
+	if keys = h.fresh; all {
+		keys = slices.AppendSeq(make([]Handle, 0, len(h.members)), maps.Keys(h.members))
+	}
+	h.all, h.fresh = false, nil
+	return keys, all
 }
 
-func (h *hub) checkAll(ctx context.Context) {
-	h.mu.Lock()
-	h.all, h.fresh = false, nil
-	keys := make([]Handle, 0, len(h.members))
-	for key := range h.members {
-		keys = append(keys, key)
-	}
-	h.mu.Unlock()
+// round is one look, at all sessions or at those that were asked for. It sets the interval by what they need.
+func (h *hub) round(ctx context.Context, all bool) {
+	keys, all := h.take(ctx, all)
 	slices.SortFunc(keys, compareHandles)
-	h.check(ctx, keys)
+	interval := h.check(ctx, slices.Compact(keys))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
+	if !all {
+		interval = min(interval, h.interval)
+	}
+	h.interval = interval
+}
+
+// interval is how often the session has to be looked at.
+func (s *Session) interval() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.m.interval(s.meta.timeouts)
+}
+
+// interval is how often a session with these timeouts of its own has to be looked at: in each PollInterval, and where
+// it is kept alive, three times between when an access extends its life and its end. The latter is bounded by
+// minInterval: an idle timeout below about 300 ms is not kept alive, unless PollInterval is short enough.
+func (m *Manager) interval(own Timeouts) time.Duration {
+	socket := &m.config.WebSocket
+	r := Record{Timeouts: own}
+	span := own.or(m.policy.Timeouts).Idle - r.step(m.policy)
+	if socket.NoKeepAlive || span <= 0 {
+		return socket.PollInterval
+	}
+	return min(socket.PollInterval, max(minInterval, span/3))
 }
 
 func compareHandles(a, b Handle) int { return slices.Compare(a[:], b[:]) }
 
-// check looks at the rows of keys, acts on what it finds, and touches those that are due.
-func (h *hub) check(ctx context.Context, keys []Handle) {
-	var due []Ref
+// check looks at the rows of keys, acts on what it finds, and touches those that are due. It returns how soon that has
+// to be done again.
+func (h *hub) check(ctx context.Context, keys []Handle) (interval time.Duration) {
+	interval = MaxTimeout
 	for chunk := range slices.Chunk(keys, inspectSize) {
-		records, err := h.inspect(ctx, chunk)
-		for _, key := range chunk {
-			for _, mb := range h.of(key) {
-				if ref, touch := h.judge(mb, records[key], err); touch {
-					due = append(due, ref)
-				}
-			}
+		members := h.watching(chunk)
+		if len(members) == 0 {
+			continue
+		}
+		h.checkChunk(ctx, chunk, members)
+		for _, mb := range members {
+			interval = min(interval, mb.session.interval())
+		}
+	}
+	return interval
+}
+
+// checkChunk acts on what a look says about those who were there when it began: an answer that was on its way already
+// may be too old for those who have come since. They are looked at next.
+func (h *hub) checkChunk(ctx context.Context, keys []Handle, members []*member) {
+	m := members[0].session.manager()
+	ask(members)
+	records, err := h.inspect(ctx, m, keys, members)
+	var due []Ref
+	for _, mb := range members {
+		if ref, touch := h.judge(mb, records[mb.key], err); touch {
+			due = append(due, ref)
 		}
 	}
 	due = slices.CompactFunc(due, func(a, b Ref) bool { return a.Key == b.Key })
-	for chunk := range slices.Chunk(due, touchSize) {
-		h.touch(ctx, chunk)
+	for some := range slices.Chunk(due, touchSize) {
+		h.touch(ctx, m, some)
 	}
 }
 
-// inspect returns the rows that there are.
-func (h *hub) inspect(ctx context.Context, keys []Handle) (map[Handle]*Record, error) {
-	ctx, m, cancel := h.bounded(ctx, keys)
-	if m == nil {
-		return nil, nil
+// watching returns the members that watch one of keys, in their order.
+func (h *hub) watching(keys []Handle) (found []*member) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, key := range keys {
+		for mb := h.members[key]; mb != nil; mb = mb.next {
+			found = append(found, mb)
+		}
 	}
+	return found
+}
+
+// ask takes note of the tokens that the sessions have when a look begins.
+func ask(members []*member) {
+	for _, mb := range members {
+		mb.session.mu.Lock()
+		mb.asked = mb.session.token
+		mb.session.mu.Unlock()
+	}
+}
+
+// rotating reports whether this connection has itself rotated the session since the look began, or is about to: what
+// the look has found may be the row from before that. The next one finds what was true. s.mu is held.
+func (mb *member) rotating() bool {
+	s := mb.session
+	return s.token != mb.asked || s.inflight.id != nil
+}
+
+// inspect returns the rows that there are.
+func (h *hub) inspect(ctx context.Context, m *Manager, keys []Handle, members []*member) (map[Handle]*Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
 	defer cancel()
 	start := time.Now()
-	records, err := h.rows(ctx, keys)
+	records, err := h.rows(ctx, keys, members)
 	if ctx.Err() == nil || err == nil {
 		m.observe(ctx, OpCheck, Handle{}, start, err)
 	}
@@ -320,32 +439,17 @@ func (h *hub) inspect(ctx context.Context, keys []Handle) (map[Handle]*Record, e
 	return byKey, nil
 }
 
-// bounded returns a context that ends with the store's timeout, and the manager of one of the members; nil where all have
-// left.
-func (h *hub) bounded(ctx context.Context, keys []Handle) (context.Context, *Manager, context.CancelFunc) {
-	for _, key := range keys {
-		for _, mb := range h.of(key) {
-			m := mb.session.manager()
-			ctx, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
-			return ctx, m, cancel
-		}
-	}
-	return ctx, nil, nil
-}
-
-func (h *hub) rows(ctx context.Context, keys []Handle) ([]Record, error) {
+func (h *hub) rows(ctx context.Context, keys []Handle, members []*member) ([]Record, error) {
 	if inspector, ok := h.shared.store.(Inspector); ok {
 		return inspector.Inspect(ctx, keys)
 	}
 	var found []Record
-	for _, key := range keys {
-		for _, mb := range h.of(key) {
-			r, err := h.shared.store.Load(ctx, mb.session.reference())
-			if err == nil {
-				found = append(found, r)
-			} else if !errors.Is(err, ErrGone) {
-				return nil, err
-			}
+	for _, mb := range members {
+		r, err := h.shared.store.Load(ctx, mb.session.reference())
+		if err == nil {
+			found = append(found, r)
+		} else if !errors.Is(err, ErrGone) {
+			return nil, err
 		}
 	}
 	return found, nil
@@ -362,12 +466,20 @@ func (s *Session) reference() Ref {
 func (h *hub) judge(mb *member, r *Record, failure error) (ref Ref, touch bool) {
 	s := mb.session
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return Ref{}, false
+	}
 	if dead := s.dead; dead != nil {
 		s.mu.Unlock()
 		h.kill(mb, dead) // the connection itself was the first to learn of it
 		return Ref{}, false
 	}
 	cause, version := s.verdict(r, failure), int64(0)
+	if cause != nil && mb.rotating() {
+		s.mu.Unlock()
+		return Ref{}, false
+	}
 	if cause == nil && r != nil {
 		s.refresh(r)
 		version = r.Version
@@ -401,10 +513,14 @@ func (s *Session) verdict(r *Record, failure error) error {
 	return nil
 }
 
-// holds reports whether the hash is of this session's token, or of the one that a save in flight brings. s.mu is held.
+// holds reports whether the hash is of this session's token, or of one that a save has brought or may have. s.mu is held.
 func (s *Session) holds(hash Hash) bool {
-	id := s.inflight.id
-	return s.token.hash(s.m.realm) == hash || (id != nil && id.hash(s.m.realm) == hash)
+	for _, t := range append([]*token{s.token, s.inflight.id}, s.maybe...) {
+		if t != nil && t.hash(s.m.realm) == hash {
+			return true
+		}
+	}
+	return false
 }
 
 // refresh takes over what a look at the row has told, unless something newer is known. s.mu is held.
@@ -417,11 +533,8 @@ func (s *Session) refresh(r *Record) {
 }
 
 // touch keeps sessions alive. What fails is due again at the next look.
-func (h *hub) touch(ctx context.Context, refs []Ref) {
-	ctx, m, cancel := h.bounded(ctx, []Handle{refs[0].Key})
-	if m == nil {
-		return
-	}
+func (h *hub) touch(ctx context.Context, m *Manager, refs []Ref) {
+	ctx, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
 	defer cancel()
 	start := time.Now()
 	var err error

@@ -87,8 +87,9 @@ func (s *Session) SetBrowserSession(on bool) error {
 		if s.sealed {
 			return ErrNoCookie
 		}
-		if s.browser = on; s.stored && s.cookie == cookieKept {
+		if s.browser = &on; s.stored && s.cookie == cookieKept {
 			s.cookie = cookieNew
+			s.pending.create = true // a statement tells whether the token that is sent again still opens the session
 		}
 		return nil
 	})
@@ -108,8 +109,8 @@ func (s *Session) Owner() string {
 // 512 bytes of valid UTF-8. Where the configuration limits an owner's sessions, the save may return ErrOwnerLimit.
 func (s *Session) SetOwner(owner string) error {
 	return s.change(func() error {
-		if err := checkText("owner", owner); err != nil {
-			return err
+		if err := checkText(owner); err != nil {
+			return fmt.Errorf("%w: owner: %w", ErrValue, err)
 		}
 		if len(owner) > maxOwner {
 			return fmt.Errorf("%w: owner of %d bytes, at most %d", ErrValue, len(owner), maxOwner)
@@ -145,7 +146,9 @@ func (s *Session) generate(renew bool) error {
 		s.pending.create = true
 		return nil
 	}
-	s.pending.id = s.token.rotated()
+	if s.pending.id == nil { // else it has been sent to nobody, and an earlier save may have given it to the row
+		s.pending.id = s.token.rotated()
+	}
 	s.pending.renew = s.pending.renew || renew
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/simples-go/sessions/internal/deadline"
 )
 
 // Manager makes sessions of one configuration out of a store, as HTTP middleware or by token. Make one with New. All
@@ -17,6 +19,7 @@ type Manager struct {
 	realm      string
 	attributes string // of the cookie
 	vary       string
+	deadline   *deadline.Clock // of what outlives its request
 }
 
 // shared is what a manager and those derived from it have together.
@@ -57,7 +60,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	m := &Manager{
 		shared: s, config: config, source: source,
 		policy: config.policy(), realm: config.Realm, vary: "Cookie",
-		attributes: config.Cookie.attributes(),
+		attributes: config.Cookie.attributes(), deadline: deadline.New(config.StoreTimeout),
 	}
 	if config.Header != "" {
 		m.vary = config.Header
@@ -127,7 +130,12 @@ func (m *Manager) touchSoon(ctx context.Context, s *Session, ref Ref) {
 	default:
 		return
 	}
-	m.work.Go(func() {
+	if !m.hub.enter() {
+		<-m.touches
+		return
+	}
+	go func() {
+		defer m.work.Done()
 		defer func() { <-m.touches }()
 		ctx, cancel := m.detach(ctx)
 		defer cancel()
@@ -136,12 +144,12 @@ func (m *Manager) touchSoon(ctx context.Context, s *Session, ref Ref) {
 		if err != nil && !errors.Is(err, ErrGone) {
 			m.config.Logger.WarnContext(ctx, "session: touch failed", "session", ref.Key, "error", err)
 		}
-	})
+	}()
 }
 
 // detach returns a context that outlives the request, within the store's timeout.
 func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), m.config.StoreTimeout)
+	return m.deadline.Bound(context.WithoutCancel(ctx))
 }
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to

@@ -60,11 +60,30 @@ const conflicts = 3
 // with the pending changes on top; what it makes of them is committed together with the pending changes, or, on any error,
 // not at all, and these stay pending. N parallel calls have N effects. Only ctx bounds how long it waits.
 //
-// fn may be called several times and must change nothing but the draft. Calling the session's own Save, Load, Update,
-// Destroy or Modify from it deadlocks. An error of fn is returned as it is. Other errors as those of Save.
+// fn may be called several times and must change nothing but the draft. It must not come back to the store, for this
+// session or another, which may hold a lock meanwhile: no Save, Load, Update, Destroy, Modify or Manager.Open. An error of
+// fn is returned as it is. Other errors as those of Save.
 func (s *Session) Modify(ctx context.Context, fn func(*Draft) error) error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
+	err := s.modifyOnce(ctx, fn)
+	var own *ofCaller
+	if errors.As(err, &own) {
+		return own.err
+	}
+	s.setTold(err)
+	return err
+}
+
+// ofCaller is an error of a caller's function, which says nothing of this session, whatever it matches.
+type ofCaller struct{ err error }
+
+func (e *ofCaller) Error() string { return e.err.Error() }
+
+func (s *Session) modifyOnce(ctx context.Context, fn func(*Draft) error) error {
+	done, err := s.exchange(ctx, "modify")
+	if err != nil {
+		return err
+	}
+	defer done()
 	m, err := s.snapshotForModify()
 	if err != nil {
 		return err
@@ -122,7 +141,7 @@ func ModifyKey[T any](ctx context.Context, s *Session, key string, fn func(T) (T
 }
 
 func (s *Session) snapshotForModify() (*Manager, error) {
-	m, err := s.snapshot()
+	m, err := s.snapshot(false)
 	if err != nil || m != nil {
 		return m, err
 	}
@@ -197,7 +216,7 @@ func (s *Session) draft(rec Record, before patch, fn func(*Draft) error) (Change
 	}
 	d := &Draft{s: s, base: before.apply(obj)}
 	if err := fn(d); err != nil {
-		return Change{}, err
+		return Change{}, &ofCaller{err}
 	}
 	all := d.edit.over(before)
 	if all.empty() {

@@ -305,3 +305,17 @@ func TestModifyReturnsAFailedSet(t *testing.T) {
 	wantIs(t, "Modify", increment(of), session.ErrValue)
 	s.ok(increment(of))
 }
+
+// An error of the function's own ends nothing, whatever it matches.
+func TestModifyAndAnErrorThatIsNotTheSessions(t *testing.T) {
+	s := newSite(t)
+	of := s.stored("a")
+	s.ok(of.Set("b", 1))
+	for _, own := range []error{session.ErrGone, session.ErrConflict, session.ErrRotated} {
+		if err := of.Modify(t.Context(), func(*session.Draft) error { return own }); err != own {
+			t.Errorf("Modify: %v, want %v", err, own)
+		}
+	}
+	s.ok(of.Save(t.Context()))
+	wantKeys(t, s.open(of).Keys(), "a", "b")
+}

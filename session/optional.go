@@ -95,7 +95,7 @@ type Collector interface {
 // CollectOptions has defaults for every zero field.
 type CollectOptions struct {
 	Batch       int           // rows a statement, default 500; at most 100,000
-	Pause       time.Duration // between batches, default: none
+	Pause       time.Duration // between batches, below 0: none; default: one that makes way for others while they work
 	MaxDuration time.Duration // stop after, but not before one batch; default: no limit
 	Keep        time.Duration // how long an expired row is kept, default 0
 	DryRun      bool          // count all that has expired, delete nothing

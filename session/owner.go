@@ -58,7 +58,7 @@ func (m *Manager) Sessions(ctx context.Context, owner string, entries ...string)
 		if err != nil {
 			return nil, fmt.Errorf("session: list %s: %w", r.Key, err)
 		}
-		infos[i] = Info{r.Key, r.CreatedAt, m.lastSeen(&r), r.ExpiresAt, obj}
+		infos[i] = Info{r.Key, r.CreatedAt, m.lastSeen(&r), r.end(m.policy.Timeouts), obj}
 	}
 	return infos, nil
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/simples-go/sessions/session/internal/jsonobj"
@@ -49,7 +50,8 @@ func (p *patch) remove(key string) {
 
 func (p *patch) removeAll() { p.clear, p.edits = true, nil }
 
-// over puts p on top of older.
+// over puts p on top of older. It writes into no map of older's, which a store may still be reading: a caller whose context
+// has ended does not wait for the batch that it travels with.
 func (p patch) over(older patch) patch {
 	if older.empty() {
 		return p
@@ -69,7 +71,7 @@ func (p patch) over(older patch) patch {
 
 func overlay(older, newer map[string]json.RawMessage) map[string]json.RawMessage {
 	if len(newer) == 0 {
-		return older
+		return maps.Clone(older)
 	}
 	if len(older) == 0 {
 		return newer

@@ -221,3 +221,18 @@ func TestRealms(t *testing.T) {
 		}
 	}
 }
+
+// A login that is tried again after a save of which nobody knows whether it took effect finds its session, also where a
+// second one fails in between.
+func TestLoginsAfterUndecidedSaves(t *testing.T) {
+	s := newSite(t)
+	of := s.open(s.stored("a"))
+	login := func() error { return errors.Join(of.Renew(), of.Set("user", "ann"), of.Save(t.Context())) }
+	s.store.failAfter(errDown, "save")
+	wantIs(t, "first login", login(), errDown)
+	s.store.failBefore(errDown, "save")
+	wantIs(t, "second login", login(), errDown)
+	s.store.failBefore(nil)
+	s.ok(login())
+	wantKeys(t, s.open(of).Keys(), "a", "user")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/simples-go/sessions/session/internal/jsonobj"
@@ -14,11 +15,37 @@ func (s *Session) ref() Ref {
 	return Ref{Key: s.token.handle(), Hash: s.token.hash(s.m.realm), Policy: s.m.policy}
 }
 
+// exchange waits until no other goroutine of the connection speaks with the store, and keeps them waiting until done is
+// called. ctx's error where it ends first.
+func (s *Session) exchange(ctx context.Context, what string) (done func(), err error) {
+	if s.saving.TryLock() {
+		return s.saving.Unlock, nil
+	}
+	locked := make(chan struct{})
+	go func() {
+		s.saving.Lock()
+		close(locked)
+	}()
+	select {
+	case <-locked:
+		return s.saving.Unlock, nil
+	case <-ctx.Done():
+		go func() {
+			<-locked
+			s.saving.Unlock()
+		}()
+		return nil, fmt.Errorf("session: %s: %w", what, ctx.Err())
+	}
+}
+
 // Load loads the session again, in mid-connection. What is pending stays, on top of what comes. A session that has no row
 // is left as it is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the database.
 func (s *Session) Load(ctx context.Context) error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
+	done, err := s.exchange(ctx, "load")
+	if err != nil {
+		return err
+	}
+	defer done()
 	s.mu.Lock()
 	if s.dead != nil || !s.stored {
 		defer s.mu.Unlock()
@@ -26,7 +53,7 @@ func (s *Session) Load(ctx context.Context) error {
 	}
 	m, ref := s.m, s.ref()
 	s.mu.Unlock()
-	_, err := s.load(ctx, m, ref)
+	_, err = s.load(ctx, m, ref)
 	return err
 }
 
@@ -87,21 +114,41 @@ func (s *Session) end(err error) {
 // It returns the error of a Set that failed since the last Save, before anything is written. ErrGone and ErrRotated where
 // the session has ended, ErrTooLarge, ErrOwnerLimit, or the database's error.
 func (s *Session) Save(ctx context.Context) error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
-	m, err := s.snapshot()
+	err := s.save(ctx, false)
+	s.setTold(err)
+	return err
+}
+
+// setTold remembers what the handler has been told of its last save: nil, or how it failed.
+func (s *Session) setTold(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = err
+}
+
+// save is Save; with last, nothing that needs a cookie can be changed from its snapshot on.
+func (s *Session) save(ctx context.Context, last bool) error {
+	done, err := s.exchange(ctx, "save")
+	if err != nil {
+		return err
+	}
+	defer done()
+	m, err := s.snapshot(last)
 	if m == nil {
 		return err
 	}
-	saved, err := s.write(ctx, m, s.inflightChange())
-	s.settle(saved, err)
+	saved, err := Saved{}, errPanicked
+	defer func() { s.settle(saved, err) }() // also where the store panics
+	saved, err = s.write(ctx, m, s.inflightChange())
 	return err
 }
 
 // snapshot moves what is pending to inflight. The manager is nil where nothing is to be saved.
-func (s *Session) snapshot() (*Manager, error) {
+func (s *Session) snapshot(last bool) (*Manager, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	sealed := s.sealed
+	s.sealed = sealed || last
 	if err := s.failed; err != nil {
 		s.failed = nil
 		return nil, err
@@ -115,7 +162,7 @@ func (s *Session) snapshot() (*Manager, error) {
 	if s.pending.empty() {
 		return nil, nil
 	}
-	if s.sealed && s.needsCookie() {
+	if sealed && s.needsCookie() {
 		return nil, ErrNoCookie
 	}
 	if !s.stored && s.token == nil {
@@ -174,8 +221,8 @@ func (s *Session) update(ctx context.Context, m *Manager, ref Ref, c Change) (Sa
 	})
 }
 
-// orElsewhere asks again under the other secret that the row may have: where a write that carried a rotation has failed
-// without saying whether it took effect, and there is nothing under the old secret.
+// orElsewhere asks again under the other secrets that the row may have: where writes that carried a rotation have failed
+// without saying whether they took effect, and there is nothing under the old secret.
 func orElsewhere[T any](s *Session, ref Ref, got T, err error, again func(Ref) (T, error)) (T, error) {
 	if !errors.Is(err, ErrGone) {
 		return got, err
@@ -183,16 +230,15 @@ func orElsewhere[T any](s *Session, ref Ref, got T, err error, again func(Ref) (
 	s.mu.Lock()
 	maybe, realm := s.maybe, s.m.realm
 	s.mu.Unlock()
-	if maybe == nil {
-		return got, err
+	for _, there := range maybe {
+		ref.Hash = there.hash(realm)
+		gotThere, errThere := again(ref)
+		if !errors.Is(errThere, ErrGone) {
+			s.moved(there)
+			return gotThere, errThere
+		}
 	}
-	ref.Hash = maybe.hash(realm)
-	gotThere, errThere := again(ref)
-	if errors.Is(errThere, ErrGone) {
-		return got, err
-	}
-	s.moved(maybe)
-	return gotThere, errThere
+	return got, err
 }
 
 // moved takes note that a rotation has taken effect of which that was not known.
@@ -210,7 +256,10 @@ func (s *Session) settle(saved Saved, err error) {
 	s.mu.Lock()
 	if err != nil {
 		if !decided(err) {
-			s.unsure, s.maybe = true, or(s.inflight.id, s.maybe)
+			s.unsure = true
+			if id := s.inflight.id; id != nil && !slices.Contains(s.maybe, id) {
+				s.maybe = append(s.maybe, id)
+			}
 		}
 		s.pending, s.inflight = s.pending.over(s.inflight), patch{}
 		s.end(err)
@@ -257,7 +306,10 @@ func deref[T any](p *T, def T) T {
 
 // decided reports whether err says that nothing was written. Every other error may come after a commit.
 func decided(err error) bool {
-	for _, sure := range []error{ErrGone, ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, ErrExists} {
+	if errors.As(err, new(*ofCaller)) {
+		return true
+	}
+	for _, sure := range []error{ErrGone, ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, ErrExists, ErrNoCookie} {
 		if errors.Is(err, sure) {
 			return true
 		}
@@ -270,8 +322,11 @@ func decided(err error) bool {
 // is gone already is no error. ErrRotated where a parallel request holds the new token; otherwise the database's error, with
 // the session as it was.
 func (s *Session) Destroy(ctx context.Context) error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
+	done, err := s.exchange(ctx, "destroy")
+	if err != nil {
+		return err
+	}
+	defer done()
 	s.mu.Lock()
 	if s.closed || s.dead == ErrRotated {
 		defer s.mu.Unlock()
@@ -300,13 +355,13 @@ func (s *Session) names() []Ref {
 	if s.token == nil || (!s.stored && !s.unsure) {
 		return nil
 	}
-	ref := s.ref()
-	if s.maybe == nil {
-		return []Ref{ref}
+	refs := []Ref{s.ref()}
+	for _, there := range s.maybe {
+		ref := refs[0]
+		ref.Hash = there.hash(s.m.realm)
+		refs = append(refs, ref)
 	}
-	there := ref
-	there.Hash = s.maybe.hash(s.m.realm)
-	return []Ref{ref, there}
+	return refs
 }
 
 func (m *Manager) delete(ctx context.Context, ref Ref) error {
@@ -316,15 +371,18 @@ func (m *Manager) delete(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return fmt.Errorf("session: destroy %s: %w", ref.Key, err)
 	}
-	m.hub.end(ref.Key, ErrDestroyed)
+	m.hub.destroyed(ref)
 	return nil
 }
 
 // Update extends the expiration as an access does: to now plus the idle timeout, within the absolute one. The middleware
 // does so by itself when the gain is worth it. Errors as those of Load.
 func (s *Session) Update(ctx context.Context) error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
+	done, err := s.exchange(ctx, "update")
+	if err != nil {
+		return err
+	}
+	defer done()
 	s.mu.Lock()
 	if s.closed || s.dead != nil || !s.stored {
 		defer s.mu.Unlock()
@@ -372,7 +430,5 @@ func (s *Session) touchDue() bool {
 	if !s.stored || s.dead != nil {
 		return false
 	}
-	r := Record{CreatedAt: s.meta.createdAt, ExpiresAt: s.meta.expiresAt, Timeouts: s.meta.timeouts}
-	gain := r.Extended(s.m.policy, s.meta.storeNow()).Sub(s.meta.expiresAt)
-	return gain > 0 && gain >= r.step(s.m.policy)
+	return s.record().TouchDue(s.m.policy, s.meta.storeNow())
 }

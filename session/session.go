@@ -35,10 +35,11 @@ type Session struct {
 	closed   bool
 	sealed   bool          // no cookie can be sent any more
 	cookie   cookieState   // what the client has to be told
-	browser  bool          // the cookie is to end with the browser
+	browser  *bool         // whether the cookie is to end with the browser, where the connection says so
 	touching bool          // a touch in the background is under way
 	unsure   bool          // a write failed without saying whether it took effect
-	maybe    *token        // the row's new token, if that write did and had a rotation
+	maybe    []*token      // the row's new token, if such writes did and had a rotation; the latest one last
+	told     error         // of the last Save or Modify, which the handler knows
 	changes  chan struct{} // made by Changes
 }
 
@@ -90,8 +91,8 @@ func (s *Session) Set(key string, value any) error {
 }
 
 func (s *Session) encode(key string, value any) (json.RawMessage, error) {
-	if err := checkText("key "+quoteKey(key), key); err != nil {
-		return nil, err
+	if err := checkText(key); err != nil {
+		return nil, fmt.Errorf("%w: key %s: %w", ErrValue, quoteKey(key), err)
 	}
 	limit := s.manager().policy.MaxBytes
 	if text, ok := value.(string); ok && len(text) > limit {
@@ -326,7 +327,12 @@ func (s *Session) Expiration() time.Time {
 	if !s.stored {
 		return time.Time{}
 	}
-	return s.meta.expiresAt
+	return s.record().end(s.m.policy.Timeouts)
+}
+
+// record is the row without its data, as last heard of. s.mu is held.
+func (s *Session) record() *Record {
+	return &Record{CreatedAt: s.meta.createdAt, ExpiresAt: s.meta.expiresAt, Timeouts: s.meta.timeouts}
 }
 
 // String names the session by its handle.

@@ -29,7 +29,7 @@ type Store interface {
 	Save(ctx context.Context, ref Ref, change Change) (Saved, error)
 
 	// Touch extends the expiry of the live row that ref names to now plus the idle timeout, bounded by the absolute one,
-	// and never shortens it. A gain below ref.Policy.Step may be left undone. Version and data stay. Errors as in Load,
+	// and never shortens it. Where Record.TouchDue is false it may do nothing. Version and data stay. Errors as in Load,
 	// except that a corrupt row may be touched. A touch need not survive a crash.
 	Touch(ctx context.Context, ref Ref) (Saved, error)
 
@@ -49,7 +49,7 @@ type Ref struct {
 // Policy is what the manager's configuration says; what a row says of itself (Record.Timeouts) goes before it.
 type Policy struct {
 	Timeouts               // for rows that have none of their own
-	Step     time.Duration // the least gain for which a touch writes
+	Step     time.Duration // the least gain for which a touch writes, where the idle timeout is this policy's
 	Grace    time.Duration // how long after a rotation the old secret is answered with ErrRotated
 	MaxBytes int           // of a session's data, see Size; 0: no limit
 	Owner    OwnerLimit    // applies where a Change sets an owner

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/simples-go/sessions/session/internal/jsonobj"
@@ -23,11 +24,15 @@ type Reader interface {
 //
 // Decode integers beyond 2^53 into int64, uint64, *big.Int or json.Number, which keep every digit.
 func Get[T any](r Reader, key string) (T, error) {
-	var value T
 	raw, err := r.lookup(key)
 	if err != nil || raw == nil {
-		return value, err
+		return *new(T), err
 	}
+	return decoded[T](key, raw)
+}
+
+func decoded[T any](key string, raw json.RawMessage) (T, error) {
+	var value T
 	if err := decode(raw, &value); err != nil {
 		return *new(T), fmt.Errorf("session: entry %s is not a %T: %w", quoteKey(key), value, err)
 	}
@@ -50,10 +55,11 @@ func (k Key[T]) Name() string { return k.name }
 
 // Get is the function Get with the key's default.
 func (k Key[T]) Get(r Reader) (T, error) {
-	if raw, err := r.lookup(k.name); err != nil || raw == nil {
+	raw, err := r.lookup(k.name)
+	if err != nil || raw == nil {
 		return k.def, err
 	}
-	return Get[T](r, k.name)
+	return decoded[T](k.name, raw)
 }
 
 // Set is Session.Set with a value of the key's type.
@@ -140,12 +146,12 @@ func replaced(text []byte) bool {
 	}
 }
 
-func checkText(what, text string) error {
+func checkText(text string) error {
 	switch {
 	case !utf8.ValidString(text):
-		return fmt.Errorf("%w: %s is not valid UTF-8", ErrValue, what)
-	case bytes.IndexByte([]byte(text), 0) >= 0:
-		return fmt.Errorf("%w: %s has a U+0000", ErrValue, what)
+		return errors.New("it is not valid UTF-8")
+	case strings.IndexByte(text, 0) >= 0:
+		return errors.New("it has a U+0000")
 	}
 	return nil
 }

@@ -66,25 +66,26 @@ func (c *conn) watched() context.Context {
 	return ctx
 }
 
-// finishSocket saves at the handler's return, also where the connection has dropped, and tries again for a while.
+// finishSocket saves at the handler's return, also where the connection has dropped, and tries again for a while, as
+// the innermost manager says that has this session.
 func (c *conn) finishSocket() {
-	m := c.m
+	m := c.session.manager()
 	give := time.Now().Add(m.config.WebSocket.SaveRetry)
-	err := c.save()
+	err := c.save(false)
 	for attempt := 0; err != nil && !decided(err) && time.Now().Before(give); attempt++ {
 		if pause(context.WithoutCancel(c.Context), attempt+4) != nil {
 			break
 		}
-		err = c.save()
+		err = c.save(false)
 	}
 	if err != nil {
-		c.lost(err)
+		c.lost(m, err)
 	}
 }
 
 // lost reports changes that could not be saved after the handler's return.
-func (c *conn) lost(err error) {
-	if hook := c.m.config.WebSocket.OnSaveError; hook != nil {
+func (c *conn) lost(m *Manager, err error) {
+	if hook := m.config.WebSocket.OnSaveError; hook != nil {
 		hook(context.WithoutCancel(c.Context), c.own.Handle(), err)
 		return
 	}
@@ -92,15 +93,16 @@ func (c *conn) lost(err error) {
 	if errors.Is(err, ErrGone) {
 		level = slog.LevelInfo // somebody has logged out meanwhile
 	}
-	c.m.config.Logger.Log(c.Context, level, "session: changes of a closed connection are lost", "session", &c.own, "error", err)
+	m.config.Logger.Log(c.Context, level, "session: changes of a closed connection are lost", "session", &c.own, "error", err)
 }
 
 // Watch gives a long-lived handler, of Server-Sent Events or long polling, what a WebSocket handler has by itself: a context
 // that ends with the session, and a session that is kept alive meanwhile. The cause (context.Cause) matches ErrGone, and
 // more exactly ErrExpired, ErrRotated, ErrDestroyed or ErrRevoked where that is known; or it is ErrShutdown.
 //
-// It commits the session as the response's first byte does, so call it when all that needs a cookie is done. Where there is
-// no session then, the context is that of the request. For one goroutine at a time, like the response. Errors are those of the commit, or say how the session ended.
+// It commits the session as the response's first byte does, so call it when all that needs a cookie is done. Where
+// there is no session then, the context is that of the request. For one goroutine at a time, like the response. Errors
+// are those of the commit, or say how the session ended; ErrClosed after the handler's return.
 func Watch(ctx context.Context) (context.Context, error) {
 	c, _ := ctx.Value(contextKey{}).(*conn)
 	if c == nil || c.off {
@@ -111,13 +113,17 @@ func Watch(ctx context.Context) (context.Context, error) {
 
 // root returns the connection whose session c has.
 func (c *conn) root() *conn {
-	for c.session != &c.own {
-		c = c.outer
+	s := c.session
+	for s != &c.own {
+		c = c.outer // on the way there may be one of another session
 	}
 	return c
 }
 
 func (c *conn) watching(ctx context.Context) (context.Context, error) {
+	if c.own.over() {
+		return ctx, ErrClosed // nobody would stop watching
+	}
 	if !c.writer.committed {
 		if err := c.writer.commit(http.StatusOK); err != nil {
 			return ctx, err
@@ -138,6 +144,13 @@ func (c *conn) watching(ctx context.Context) (context.Context, error) {
 	watching, cancel := context.WithCancelCause(ctx)
 	context.AfterFunc(c.ended, func() { cancel(context.Cause(c.ended)) })
 	return watching, nil
+}
+
+// over reports whether the connection has ended.
+func (s *Session) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // Changes returns a channel that receives when another connection has changed the session while this one is a WebSocket's

@@ -31,7 +31,7 @@ func (w *writer) commit(status int) error {
 		// The handler reports an error by itself; that of a Set which failed is what it reports.
 		_ = w.c.session.forgive()
 	}
-	if err := w.c.shallow(w.c.save); err != nil {
+	if err := w.c.shallow(func() error { return w.c.save(true) }); err != nil && !w.c.session.answered(status, err) {
 		w.fail(err)
 		return err
 	}
@@ -49,6 +49,29 @@ func (s *Session) forgive() error {
 	err := s.failed
 	s.failed = nil
 	return err
+}
+
+// answered reports whether the handler's response stands although the session could not be saved: where it has been told so
+// by a Save of its own, and answers with an error, or sends the client elsewhere because nothing can be saved. What is
+// pending is given up then.
+func (s *Session) answered(status int, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	redirects := status >= http.StatusMultipleChoices && decided(err)
+	if s.told == nil || status < http.StatusBadRequest && !redirects {
+		return false
+	}
+	s.pending = patch{}
+	return true
+}
+
+// keep has a field stand that a manager inside has set for what is durable, also where the commit of this one fails.
+func (w *writer) keep(name, value string) {
+	if w.kept == nil {
+		w.kept = http.Header{}
+	}
+	w.kept.Add(name, value)
+	w.kept.Set("Cache-Control", "no-store")
 }
 
 // fail discards what the handler has put into the header, and lets the error handler answer.

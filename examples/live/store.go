@@ -27,7 +27,7 @@ func openStore(ctx context.Context, databaseURL string) (openedStore, error) {
 		return openedStore{}, err
 	}
 	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
-		store, err := sqlite.Open(ctx, path)
+		store, err := sqlite.Open(ctx, databaseURL)
 		if err != nil {
 			return openedStore{}, err
 		}

@@ -1,8 +1,10 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/pressly/goose/v3/database"
 
@@ -41,6 +43,17 @@ func newEngine(d migrations.Dialect, table migrations.Table) engine {
 type versionStore struct{ database.Store }
 
 func (versionStore) TableExists(context.Context, database.DBTxConn) (bool, error) { return true, nil }
+
+// ListMigrations has the newest version first, of those that this package takes for one. Goose takes what was inserted
+// last for the newest, which a zero row is that was lost and made again.
+func (s versionStore) ListMigrations(ctx context.Context, db database.DBTxConn) ([]*versionRow, error) {
+	list, err := s.Store.ListMigrations(ctx, db)
+	list = slices.DeleteFunc(list, func(r *versionRow) bool { return r.Version < 0 })
+	slices.SortFunc(list, func(a, b *versionRow) int { return cmp.Compare(b.Version, a.Version) })
+	return list, err
+}
+
+type versionRow = database.ListMigrationsResult
 
 func newVersionStore(d database.Dialect, table migrations.Table) (database.Store, error) {
 	store, err := database.NewStore(d, table.Versions())

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/simples-go/sessions/internal/pgurl"
 	"github.com/simples-go/sessions/migrations"
 )
 
@@ -49,37 +51,38 @@ func source(databaseURL string) (driver, dsn, path string, err error) {
 	scheme, rest, _ := strings.Cut(databaseURL, ":")
 	switch scheme {
 	case "postgres", "postgresql":
+		if pgurl.Ambiguous(databaseURL) {
+			return "", "", "", errUnreadable
+		}
 		return "pgx", postgresDSN(databaseURL), "", nil
 	case "sqlite":
 		if !namesFile(rest) {
 			return "", "", "", fmt.Errorf("migrate: the database URL names no file: use sqlite:path, as in sqlite:/var/lib/app.db")
+		}
+		// SQLite would wait for a device to become a database, or take it for an empty one.
+		if info, err := os.Stat(rest); err == nil && !info.Mode().IsRegular() {
+			return "", "", "", fmt.Errorf("migrate: the database is a folder, a device or the like: " +
+				"it must be a regular file, or not be there")
 		}
 		return "sqlite", sqliteDSN(rest), rest, nil
 	}
 	return "", "", "", fmt.Errorf("migrate: the database URL must be postgres://user@host/database or sqlite:path")
 }
 
-// namesFile refuses what is no path, and the two slashes after which a URL would name a host.
+// namesFile refuses what is no path, the two slashes after which a URL would name a host, and a URL, which may have a
+// password.
 func namesFile(path string) bool {
-	host := strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///")
+	host := strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///") || strings.Contains(path, "://")
 	return path != "" && !host && !strings.HasPrefix(path, ":memory:") && !strings.ContainsRune(path, 0)
 }
 
-// postgresDSN adds what a pooler in transaction mode and a silent network need. The URL is not taken apart: that of several
-// hosts is none for net/url.
+// postgresDSN adds what a pooler in transaction mode and a silent network need, before what the URL says itself: of a
+// setting the last one counts. What is meant for a pool the server would take for a setting of its own and refuse.
 func postgresDSN(databaseURL string) string {
-	for _, setting := range []string{"default_query_exec_mode=exec", "connect_timeout=10"} {
-		name, _, _ := strings.Cut(setting, "=")
-		if strings.Contains(databaseURL, name+"=") {
-			continue
-		}
-		separator := "?"
-		if strings.Contains(databaseURL, "?") {
-			separator = "&"
-		}
-		databaseURL += separator + setting
-	}
-	return databaseURL
+	before, params := pgurl.Split(databaseURL)
+	params = slices.DeleteFunc(params, func(p string) bool { return strings.HasPrefix(p, "pool_") })
+	defaults := []string{"default_query_exec_mode=exec", "connect_timeout=10"}
+	return before + "?" + strings.Join(append(defaults, params...), "&")
 }
 
 // sqliteDSN never creates the file, which create does.
@@ -103,7 +106,8 @@ func (m *Migrator) create() error {
 	if !m.missing() {
 		return nil
 	}
-	temp, err := os.CreateTemp(filepath.Dir(m.path), ".sessions-*") // 0600
+	folder, _ := filepath.Split(m.path)                            // filepath.Dir would take a link and .. for nothing
+	temp, err := os.CreateTemp(cmp.Or(folder, "."), ".sessions-*") // 0600
 	if err != nil {
 		return fmt.Errorf("migrate: creating the database: %w", err)
 	}

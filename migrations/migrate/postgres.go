@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"hash/fnv"
 
 	"github.com/pressly/goose/v3/database"
 
@@ -21,15 +20,20 @@ func (postgresEngine) prepare(context.Context, *sql.Conn, bool) error { return n
 func (e postgresEngine) begin() []string {
 	return []string{
 		"begin isolation level read committed",
-		fmt.Sprintf("select pg_advisory_xact_lock(%d)", e.lockKey()),
+		fmt.Sprintf("select pg_catalog.pg_advisory_xact_lock(%s)", e.lockKey()),
 		"set local lock_timeout = '10s'",
 	}
 }
 
-func (e postgresEngine) lockKey() int64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte("sessions-migrate " + e.table.Quoted()))
-	return int64(h.Sum64())
+// lockKey is an expression, for which schema an unqualified name means is the server's to say: whoever names the schema
+// and whoever leaves it out must meet. The names need no escaping, see migrations.ValidateName.
+func (e postgresEngine) lockKey() string {
+	schema := "pg_catalog.current_schema()"
+	if e.table.Schema != "" {
+		schema = "'" + e.table.Schema + "'"
+	}
+	return fmt.Sprintf("pg_catalog.hashtextextended(pg_catalog.concat('sessions-migrate ', %s, '.%s'), 0)",
+		schema, e.table.Name)
 }
 
 const postgresColumns = `select attname::text from pg_catalog.pg_attribute

@@ -29,7 +29,7 @@ func (m *Migrator) UpTo(ctx context.Context, version int64) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if now, err := m.Status(ctx); err == nil && now.err() == nil && !now.Newer() && version <= now.Current {
+	if now, err := m.Status(ctx); err == nil && now.refusal() == nil && version <= now.Current {
 		return nil, nil // the usual start of a service: no lock, no right to create anything
 	}
 	if err := m.create(); err != nil {
@@ -46,7 +46,7 @@ func (m *Migrator) UpTo(ctx context.Context, version int64) ([]Step, error) {
 // Down takes back the newest migration. It drops data, and is refused with ErrDropsData unless Options.DropData says
 // otherwise. It returns no step where nothing was applied.
 func (m *Migrator) Down(ctx context.Context) ([]Step, error) {
-	return m.down(ctx, func(p *goose.Provider, now Status) ([]*goose.MigrationResult, error) {
+	return m.down(ctx, 0, func(p *goose.Provider, now Status) ([]*goose.MigrationResult, error) {
 		if now.Current == 0 {
 			return nil, nil
 		}
@@ -61,7 +61,7 @@ func (m *Migrator) DownTo(ctx context.Context, version int64) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.down(ctx, func(p *goose.Provider, now Status) ([]*goose.MigrationResult, error) {
+	return m.down(ctx, version, func(p *goose.Provider, now Status) ([]*goose.MigrationResult, error) {
 		if version >= now.Current {
 			return nil, nil
 		}
@@ -71,11 +71,12 @@ func (m *Migrator) DownTo(ctx context.Context, version int64) ([]Step, error) {
 
 type runner func(*goose.Provider, Status) ([]*goose.MigrationResult, error)
 
-func (m *Migrator) down(ctx context.Context, run runner) ([]Step, error) {
+// down runs run where there is something above the version.
+func (m *Migrator) down(ctx context.Context, above int64, run runner) ([]Step, error) {
 	if !m.dropData {
 		return nil, fmt.Errorf("migrate: %w", ErrDropsData)
 	}
-	if m.missing() {
+	if now, err := m.Status(ctx); err == nil && now.refusal() == nil && now.Current <= above {
 		return nil, nil
 	}
 	return m.change(ctx, run)
@@ -108,14 +109,11 @@ func (m *Migrator) change(ctx context.Context, run runner) (steps []Step, err er
 // ready refuses a database that must not be changed, and makes the version table.
 func (m *Migrator) ready(ctx context.Context, db *sql.DB) (Status, error) {
 	now, err := m.read(ctx, db)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = now.refusal()
+	}
+	if err != nil {
 		return now, err
-	case now.Newer():
-		return now, fmt.Errorf("migrate: %w: it is at version %d, this program knows %d: use a newer release of it",
-			ErrNewer, now.Current, now.Latest)
-	case now.err() != nil:
-		return now, now.err()
 	}
 	return now, m.ensureVersions(ctx, db)
 }

@@ -20,11 +20,8 @@ func (m *Migrator) SQL(ctx context.Context, version int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := now.err(); err != nil {
+	if err := now.refusal(); err != nil {
 		return "", err
-	}
-	if now.Newer() {
-		return "", fmt.Errorf("migrate: %w: it is at version %d, this program knows %d", ErrNewer, now.Current, now.Latest)
 	}
 	body := m.upSQL(now, version) + m.downSQL(now, version)
 	if body == "" {

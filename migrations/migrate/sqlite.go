@@ -1,8 +1,10 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/pressly/goose/v3/database"
@@ -61,7 +63,13 @@ func (sqliteEngine) begin() []string { return []string{"begin immediate"} }
 const sqliteIndexes = `select l.name, coalesce(i.name, ''), true
 	from pragma_index_list(?1) l left join pragma_index_info(l.name) i on i.seqno = 0`
 
+var errUTF16 = errors.New("the file stores its texts as UTF-16, and sessions need UTF-8: give them a file of their own")
+
 func (e sqliteEngine) look(ctx context.Context, q querier) (f found, err error) {
+	wide, err := readStrings(ctx, q, "select encoding from pragma_encoding where encoding <> 'UTF-8'")
+	if err != nil || len(wide) > 0 {
+		return f, cmp.Or(err, errUTF16)
+	}
 	const columns = "select name from pragma_table_info(?1)"
 	if f.columns, err = readStrings(ctx, q, columns, e.table.Name); err != nil {
 		return f, err
@@ -94,10 +102,15 @@ func (e sqliteEngine) versions() (database.Store, error) {
 	return newVersionStore(database.DialectSQLite3, e.table)
 }
 
+// shellHead keeps the shell from going on where another writer has kept it from beginning: it does not wait by itself,
+// and would run each of the other statements for itself. The comment stands first because the shell, where it gets the
+// script as an argument that begins with a dot, takes all of it for one command and says nothing.
+const shellHead = "-- for the sqlite3 shell: sqlite3 FILE < SCRIPT\n.bail on\n.timeout 10000\n"
+
 func (e sqliteEngine) script(body string, fresh bool) string {
-	head := ""
+	head := shellHead
 	if fresh {
-		head = "pragma auto_vacuum = incremental;\npragma journal_mode = wal;\n"
+		head += "pragma auto_vacuum = incremental;\npragma journal_mode = wal;\n"
 	}
 	return head + "begin immediate;\n\n" + body + "\ncommit;\n"
 }

@@ -54,22 +54,31 @@ func (s Status) err() error {
 	return fmt.Errorf("migrate: %w: %s", ErrDirty, strings.Join(s.Problems, "; "))
 }
 
+// refusal is nil where the database may be changed.
+func (s Status) refusal() error {
+	if s.Newer() {
+		return fmt.Errorf("migrate: %w: it is at version %d, this program knows %d: use a newer release of it",
+			ErrNewer, s.Current, s.Latest)
+	}
+	return s.err()
+}
+
 // Status looks, and changes nothing. It works on a read-only standby and on a newer database too.
 func (m *Migrator) Status(ctx context.Context) (Status, error) {
 	if m.missing() {
 		return m.status(nil), nil
 	}
-	now, err := m.glance(ctx)
+	now, err := m.glance(ctx, m.db)
 	if err == nil && now.err() != nil {
 		// Without the lock, the parts of a look may lie on both sides of another process's commit; those of two looks do not.
-		now, err = m.glance(ctx)
+		now, err = m.glance(ctx, m.db)
 	}
 	return now, m.engine.explain(err)
 }
 
-func (m *Migrator) glance(ctx context.Context) (now Status, err error) {
+func (m *Migrator) glance(ctx context.Context, q querier) (now Status, err error) {
 	err = retryBusy(ctx, func() error {
-		now, err = m.read(ctx, m.db)
+		now, err = m.read(ctx, q)
 		return err
 	})
 	return now, err

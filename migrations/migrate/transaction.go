@@ -20,7 +20,7 @@ func (m *Migrator) locked(ctx context.Context, fn func(*sql.DB) error) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := m.engine.prepare(ctx, conn, m.path != ""); err != nil {
+	if err := m.prepare(ctx, conn); err != nil {
 		return err
 	}
 	var failed error
@@ -36,6 +36,15 @@ func (m *Migrator) locked(ctx context.Context, fn func(*sql.DB) error) (err erro
 		return fmt.Errorf("migrate: using the connection: %w", badConn)
 	}
 	return failed
+}
+
+// prepare makes the connection ready for a change, which cannot be taken back: not where the change will be refused.
+func (m *Migrator) prepare(ctx context.Context, conn *sql.Conn) error {
+	now, err := m.glance(ctx, conn)
+	if err != nil || now.refusal() != nil {
+		return err // a look without the lock may be wrong, so that the refusal is left to the one with it
+	}
+	return m.engine.prepare(ctx, conn, m.path != "")
 }
 
 // within runs fn between the statements of begin and a commit. It reports whether the connection can be used again.

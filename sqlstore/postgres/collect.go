@@ -52,6 +52,8 @@ type collector struct {
 
 	expired time.Time // rows that expire before it are deleted
 	local   bool      // the table is not distributed
+	locker  int64     // the server's process that holds the run lock
+	alone   time.Time // when nobody else was at work
 
 	patience time.Duration // with the statements that look for the way; 0: as with any
 
@@ -69,15 +71,16 @@ func (c *collector) run(ctx, work context.Context) error {
 		return err
 	}
 	if !c.opts.NoLock {
-		release, err := c.store.collectorLock(work)
+		lock, server, err := c.store.collectorLock(work)
 		if err != nil {
 			return err
 		}
-		if release == nil {
+		if lock == nil {
 			c.report.Stopped = session.StopLocked
 			return nil
 		}
-		defer release()
+		defer unlock(lock)
+		c.locker = server
 	}
 	return c.batches(ctx, work)
 }
@@ -89,7 +92,7 @@ func (c *collector) batches(ctx, work context.Context) error {
 			c.report.Stopped = session.StopSignal
 			return nil
 		}
-		before := c.report.Deleted
+		before, start := c.report.Deleted, time.Now()
 		more, err = c.batch(work)
 		if c.report.Deleted > before {
 			c.report.Batches++
@@ -100,8 +103,8 @@ func (c *collector) batches(ctx, work context.Context) error {
 			c.report.Stopped = session.StopMaxDuration
 			return err
 		}
-		if more && c.report.Deleted > before && c.opts.Pause > 0 {
-			sleep(ctx, c.opts.Pause)
+		if more && err == nil {
+			err = c.pause(ctx, work, time.Since(start))
 		}
 	}
 	if err == nil {

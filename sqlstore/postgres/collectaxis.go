@@ -21,7 +21,7 @@ type axis struct {
 
 // byExpiry walks along the index on expires_at, from the oldest row on, in milliseconds of the Unix epoch. The planner is
 // kept from seeing these: its statistics are of a table that had all the rows which the collector has just deleted, and
-// would have it read the whole table for each range.
+// would have it read the whole table for each range. What expired before dawn counts as of then.
 func byExpiry(local bool) axis {
 	from, until := `$1::timestamptz`, `$2::timestamptz`
 	if local {
@@ -29,11 +29,23 @@ func byExpiry(local bool) axis {
 	}
 	return axis{
 		condition: `s.expires_at >= ` + from + ` and s.expires_at < ` + until,
-		between:   func(from, until int64) []any { return []any{time.UnixMilli(from), time.UnixMilli(until)} },
+		between:   func(from, until int64) []any { return []any{sinceMilli(from), time.UnixMilli(until)} },
 		first:     time.Second.Milliseconds(),
 		widest:    (365 * 24 * time.Hour).Milliseconds(),
 		skips:     true,
 	}
+}
+
+// dawn is where the walk along the index begins: before any expiry that a clock gave, and before what the longest Keep
+// leaves. An operator may have set an earlier one, or -infinity.
+var dawn = time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+
+// sinceMilli is the lower bound of a range that begins at a position.
+func sinceMilli(from int64) pgtype.Timestamptz {
+	if from <= dawn {
+		return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
+	return pgtype.Timestamptz{Time: time.UnixMilli(from), Valid: true}
 }
 
 // byPage walks through the table as it lies on the disk, in pages.
@@ -84,7 +96,7 @@ const rangesOfPages = 14_00_00
 
 // choose decides on the way. A table with partitions has no pages of its own, nor has a distributed one.
 func (c *collector) choose(ctx context.Context, pages int64) (more bool, err error) {
-	c.walk(byExpiry(c.local), time.Time{}.UnixMilli(), c.expired.UnixMilli())
+	c.walk(byExpiry(c.local), dawn, c.expired.UnixMilli())
 	if pages < fewPages {
 		return c.skip(ctx)
 	}
@@ -121,7 +133,7 @@ func (c *collector) skip(ctx context.Context) (more bool, err error) {
 	from := c.next
 	c.next = c.end
 	n, err := c.rows(ctx, text, func(v [][]byte) error {
-		c.next = readTime(v[0]).UnixMilli()
+		c.next = max(dawn, readTime(v[0]).UnixMilli())
 		return nil
 	}, c.along.between(from, c.end)...)
 	return n > 0, err

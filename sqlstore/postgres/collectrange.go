@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session"
@@ -164,7 +163,4 @@ func querySoon(ctx context.Context, conn *pgxpool.Conn, within time.Duration, st
 }
 
 // isCanceled reports whether the server gave a statement up.
-func isCanceled(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == "57014"
-}
+func isCanceled(err error) bool { return codeOf(err) == "57014" }

@@ -19,17 +19,34 @@ func (s *Store) Create(ctx context.Context, ref session.Ref, change session.Chan
 	}
 	r, err := session.NewRecord(ref, change, time.Unix(0, 0)) // the database's clock decides, and replaces this one
 	if err != nil {
+		if s.taken(ctx, s.pool, ref) == session.ErrExists {
+			err = session.ErrExists
+		}
 		return session.Saved{}, err
 	}
 	var saved session.Saved
 	if limited(ref, &change) {
-		saved, err = s.withinLimit(ctx, at, ref, r.Owner, func(ctx context.Context, q querier) (session.Saved, error) {
-			return s.insert(ctx, q, &r)
+		saved, err = s.withinLimit(ctx, at, joining{
+			ref: ref, owner: r.Owner,
+			write: func(ctx context.Context, q querier) (session.Saved, error) { return s.insert(ctx, q, &r) },
+			look:  func(ctx context.Context, q querier) error { return s.taken(ctx, q, ref) },
 		})
 	} else {
 		saved, err = s.create(ctx, &r)
 	}
 	return saved, failed("creating a session", err)
+}
+
+// taken is ErrExists where there is a row of that key.
+func (s *Store) taken(ctx context.Context, q querier, ref session.Ref) error {
+	switch _, err := readOne(ctx, q, s.statement(s.sql.look, uuid(ref.Key))); err {
+	case nil:
+		return session.ErrExists
+	case session.ErrGone:
+		return nil
+	default:
+		return err
+	}
 }
 
 func (s *Store) create(ctx context.Context, r *session.Record) (saved session.Saved, err error) {

@@ -18,33 +18,33 @@ func (s *Store) Delete(ctx context.Context, ref session.Ref) error {
 		return err
 	}
 	e := session.Event{Kind: session.Destroyed, Key: ref.Key}
-	live := false
+	live, lost := false, false // lost: whether an earlier attempt may have succeeded
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		live, err = s.deleteOn(ctx, conn, at, ref, e)
+		found, err := s.deleteOn(ctx, conn, at, ref, e, lost)
+		live = live || found
+		lost = lost || err != nil && untold(err)
 		return err
 	})
-	if live {
+	if live && err == nil {
 		s.announce(e)
 	}
 	return failed("deleting a session", err)
 }
 
-// deleteOn reports whether a live session was deleted.
-func (s *Store) deleteOn(ctx context.Context, q querier, at *site, ref session.Ref, e session.Event) (
+// deleteOn reports whether a live session was deleted, also by an earlier attempt whose answer was lost.
+func (s *Store) deleteOn(ctx context.Context, q querier, at *site, ref session.Ref, e session.Event, lost bool) (
 	live bool, err error) {
-	st := s.statement(s.sql.destroy, uuid(ref.Key), ref.Hash[:])
+	st := s.statement(at.sql.destroy, uuid(ref.Key), ref.Hash[:])
 	n, err := s.tellingQuery(ctx, q, at, st, e, func(v [][]byte) error {
-		live = isTrue(v[0])
+		live = isTrue(v[1])
 		return nil
 	})
 	if err != nil || n > 0 {
 		return live, err
 	}
-	switch _, err = s.glance(ctx, q, ref); {
-	case err == session.ErrRotated:
+	r, err := s.glance(ctx, q, ref)
+	if err == session.ErrRotated || !errors.Is(err, session.ErrGone) {
 		return false, err
-	case errors.Is(err, session.ErrGone):
-		return false, nil
 	}
-	return false, err
+	return lost && r.Key.IsZero(), nil
 }

@@ -11,8 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// attempts is how often a call is made at most.
-const attempts = 4
+// How often a call is made at most. A serialization failure is what statements get that meet at a row, where the
+// database's default is more than read committed: of those one gets through each time.
+const (
+	attempts              = 4
+	serializationAttempts = 100
+)
 
 // querier is a connection of the pool, or a transaction on one.
 type querier interface {
@@ -53,7 +57,7 @@ func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc)
 	if _, has := ctx.Deadline(); has {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, s.opts.timeout)
+	return s.deadline.Bound(ctx)
 }
 
 // repetition says when a call may be made again.
@@ -70,10 +74,17 @@ const (
 func (s *Store) do(ctx context.Context, again repetition, fn func(context.Context, *pgxpool.Conn) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.once(ctx, fn)
-		if err == nil || attempt == attempts || !again.allows(err) || !pause(ctx, attempt) {
+		if err == nil || attempt >= attemptsAfter(err) || !again.allows(err) || !pause(ctx, attempt) {
 			return err
 		}
 	}
+}
+
+func attemptsAfter(err error) int {
+	if codeOf(err) == serializationFailure {
+		return serializationAttempts
+	}
+	return attempts
 }
 
 func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn) error) error {
@@ -83,10 +94,33 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn
 	}
 	defer conn.Release()
 	err = fn(ctx, conn)
-	if err != nil && isReadOnly(err) {
+	switch code := codeOf(err); code {
+	case readOnly:
 		leave(conn.Conn())
+	case notSupported:
+		s.site.Store(nil) // the table may have been distributed meanwhile: the next call looks
 	}
 	return err
+}
+
+// What a server says that has become a standby, one that cannot do this to a distributed table, and one that keeps
+// transactions apart.
+const (
+	readOnly             = "25006"
+	notSupported         = "0A000"
+	serializationFailure = "40001"
+)
+
+// codeOf is the SQLSTATE of the server's error; "" where err is none.
+func codeOf(err error) string {
+	if err == nil {
+		return "" // without the allocation that follows
+	}
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return server.Code
+	}
+	return ""
 }
 
 // leave closes a connection to a server that has become read-only, so that the pool looks for the new primary: the old
@@ -147,22 +181,17 @@ func closesConnection(err *pgconn.PgError) bool {
 // deadlock, read-only, starting or stopping, a prepared statement lost or outdated.
 func isAborted(err *pgconn.PgError) bool {
 	switch err.Code {
-	case "40001", "40P01", "25006", "57P03", "26000":
+	case serializationFailure, "40P01", readOnly, "57P03", "26000":
 		return true
-	case "0A000":
+	case notSupported:
 		return err.Message == "cached plan must not change result type"
 	}
 	return false
 }
 
-func isReadOnly(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == "25006"
-}
-
-// pause waits a little, longer each time and never as long as others do; false where there is no time left.
+// pause waits a little, longer the first times and never as long as others do; false where there is no time left.
 func pause(ctx context.Context, attempt int) bool {
-	longest := 5 * time.Millisecond << (2 * (attempt - 1))
+	longest := 5 * time.Millisecond << (2 * min(attempt-1, 2))
 	timer := time.NewTimer(rand.N(longest))
 	defer timer.Stop()
 	select {

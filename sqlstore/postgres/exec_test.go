@@ -62,7 +62,10 @@ func TestACallIsBoundedInNumber(t *testing.T) {
 }
 
 func TestACallWithoutADeadlineGetsOne(t *testing.T) {
-	s := &Store{opts: newOptions(nil, 1)}
+	s, err := New(testPool(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := s.bound(t.Context())
 	defer cancel()
 	if _, has := ctx.Deadline(); !has {

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,15 +18,19 @@ func limited(ref session.Ref, c *session.Change) bool {
 	return c.Owner != nil && *c.Owner != "" && ref.Policy.Owner.Max > 0
 }
 
-// writer makes the change that gives a session its owner.
-type writer func(context.Context, querier) (session.Saved, error)
+// joining is a change that gives a session its owner.
+type joining struct {
+	ref   session.Ref
+	owner string
+	write func(context.Context, querier) (session.Saved, error)
+	look  func(context.Context, querier) error // says what else than the owner's other sessions speaks against it
+}
 
-// withinLimit runs write in a transaction in which the owner has room for the session.
-func (s *Store) withinLimit(ctx context.Context, at *site, ref session.Ref, owner string, write writer) (
-	saved session.Saved, err error) {
+// withinLimit makes the change in a transaction in which the owner has room for the session.
+func (s *Store) withinLimit(ctx context.Context, at *site, j joining) (saved session.Saved, err error) {
 	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return inTx(ctx, conn, func(tx pgx.Tx) error {
-			saved, err = s.limitIn(ctx, tx, at, ref, owner, write)
+			saved, err = s.limitIn(ctx, tx, at, j)
 			return err
 		})
 	})
@@ -38,18 +44,20 @@ func (s *Store) withinLimit(ctx context.Context, at *site, ref session.Ref, owne
 const lockOwner = `select pg_advisory_xact_lock($1)`
 
 // limitIn makes room and writes. The owner's lock lets one such transaction at a time count and write; who waits for
-// it sees what the one before has committed.
-func (s *Store) limitIn(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref, owner string, write writer) (
-	saved session.Saved, err error) {
-	_, err = query(ctx, tx, s.statement(lockOwner, s.lockKey(at, "owner", owner)), func([][]byte) error { return nil })
+// it sees what the one before has committed. The limit is the answer where nothing else speaks against the change.
+func (s *Store) limitIn(ctx context.Context, tx pgx.Tx, at *site, j joining) (saved session.Saved, err error) {
+	_, err = query(ctx, tx, s.statement(lockOwner, s.lockKey(at, "owner", j.owner)), func([][]byte) error { return nil })
 	if err != nil {
 		return saved, err
 	}
-	ended, err := s.makeRoom(ctx, tx, at, ref, owner)
+	ended, err := s.makeRoom(ctx, tx, at, j.ref, j.owner)
+	if errors.Is(err, session.ErrOwnerLimit) {
+		return saved, cmp.Or(j.look(ctx, tx), err)
+	}
 	if err != nil {
 		return saved, err
 	}
-	saved, err = write(ctx, tx)
+	saved, err = j.write(ctx, tx)
 	saved.Ended = ended
 	return saved, err
 }
@@ -90,7 +98,7 @@ func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, at *site, own session.H
 		}
 	}
 	var ended ending
-	_, err := query(ctx, tx, s.statement(s.sql.revokeIDs, uuids(keys)), ended.read)
+	_, err := query(ctx, tx, s.statement(at.sql.revokeIDs, uuids(keys)), ended.read)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (s *Store) loadMany(ctx context.Context, refs []session.Ref) []batch.Result
 		switch {
 		case err != nil:
 			results[i].Err = errAlone
-		case !ok || r.Hash != ref.Hash && r.RotatedAt.IsZero():
+		case !ok:
 			results[i].Err = session.ErrGone
 		default:
 			results[i].Value = r

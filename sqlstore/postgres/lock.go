@@ -57,11 +57,10 @@ func (s *Store) saveLocked(ctx context.Context, tx pgx.Tx, at *site, ref session
 		return &localError{"refused"}
 	}
 	l.event = eventOf(ref, &change, s.opts.changes)
-	save := func(ctx context.Context, q querier) (session.Saved, error) { return s.saveOn(ctx, q, at, ref, &change) }
 	if limited(ref, &change) {
-		l.saved, err = s.limitIn(ctx, tx, at, ref, *change.Owner, save)
+		l.saved, err = s.limitIn(ctx, tx, at, s.savingOwner(at, ref, &change))
 	} else {
-		l.saved, err = save(ctx, tx)
+		l.saved, err = s.saveOn(ctx, tx, at, ref, &change)
 	}
 	return err
 }

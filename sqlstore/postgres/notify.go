@@ -83,12 +83,6 @@ func (s *Store) notify(ctx context.Context, q querier, at *site, payloads ...str
 	return err
 }
 
-// inTx runs fn in a transaction. Read committed, whatever the database's default: each statement is to see what was
-// committed while an earlier one waited for a lock.
-func inTx(ctx context.Context, conn *pgxpool.Conn, fn func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, fn)
-}
-
 func (s *Store) announceRevoked(keys []session.Handle) {
 	for _, key := range keys {
 		s.announce(session.Event{Kind: session.Revoked, Key: key})

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/internal/pgurl"
 )
 
 // What Open sets where the URL does not.
@@ -56,7 +58,7 @@ func (s *Store) reach(ctx context.Context) error {
 }
 
 func parseURL(url string) (*pgxpool.Config, error) {
-	if isAmbiguous(url) {
+	if pgurl.Ambiguous(url) {
 		return nil, localErrorf("postgres: the database URL cannot be read: " +
 			"@ and / in user, password and database have to be written %%40 and %%2F")
 	}
@@ -79,20 +81,6 @@ func parseURL(url string) (*pgxpool.Config, error) {
 		config.MaxConnLifetimeJitter = lifetimeJitter
 	}
 	return config, nil
-}
-
-// isAmbiguous reports whether a URL has an @ after its host began. A password with an @ or / in it would end there,
-// and the rest of it would be the name of a host or database, which errors show.
-func isAmbiguous(url string) bool {
-	_, rest, isURL := strings.Cut(url, "://")
-	if !isURL {
-		return false
-	}
-	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
-		rest = rest[i+1:]
-	}
-	rest, _, _ = strings.Cut(rest, "?")
-	return strings.Contains(rest, "@")
 }
 
 // parseHints are what may be said of a URL that cannot be read.

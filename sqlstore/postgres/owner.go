@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,14 +17,14 @@ import (
 // ListOwner implements session.OwnerStore.
 func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p session.Policy) (
 	[]session.Record, error) {
+	if !storable(owner) {
+		return nil, nil
+	}
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
-	args := []any{owner, absoluteMillis(p)}
-	for _, key := range keys {
-		args = append(args, key)
-	}
-	st := s.statement(s.sql.listOwner(len(keys)), args...)
+	keys = slices.DeleteFunc(slices.Sorted(slices.Values(keys)), func(key string) bool { return !storable(key) })
+	keys = slices.Compact(keys)
+	st := s.listStatement(owner, keys, p)
 	var found []session.Record
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
 		found, err = readListed(ctx, conn, st, keys)
@@ -31,13 +33,34 @@ func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p se
 	return found, failed("listing an owner's sessions", err)
 }
 
-// listOwner has a column for each of n entries, so that the rest of the data stays where it is.
-func (t *texts) listOwner(n int) string {
+// storable reports whether Postgres can hold a text. No session has an owner or a key that it cannot.
+func storable(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }
+
+// mostColumns is up to how many entries have a column each in a list, so that the rest of the data stays where it is.
+// A row of a result has at most 1,664.
+const mostColumns = 100
+
+func (s *Store) listStatement(owner string, keys []string, p session.Policy) statement {
+	args := []any{owner, absoluteMillis(p)}
+	if len(keys) > mostColumns {
+		return s.statement(s.sql.list(`, s.data`), args...)
+	}
+	for _, key := range keys {
+		args = append(args, key)
+	}
+	return s.statement(s.sql.listEntries(len(keys)), args...)
+}
+
+func (t *texts) listEntries(n int) string {
 	var entries strings.Builder
 	for i := range n {
 		entries.WriteString(`, s.data -> $` + strconv.Itoa(i+3) + `::text`)
 	}
-	return strings.Replace(t.owned, ` from `, `, jsonb_typeof(s.data) = 'object'`+entries.String()+` from `, 1)
+	return t.list(entries.String())
+}
+
+func (t *texts) list(entries string) string {
+	return strings.Replace(t.owned, ` from `, `, jsonb_typeof(s.data) = 'object'`+entries+` from `, 1)
 }
 
 func ownedText(table string) string {
@@ -51,39 +74,57 @@ func readListed(ctx context.Context, q querier, st statement, keys []string) (fo
 		switch {
 		case err != nil:
 			return err
-		case len(v) != columnCount+1+len(keys):
+		case len(v) != columnCount+1+len(keys) && len(v) != columnCount+2:
 			return localErrorf("a listed row of unexpected form")
 		case !isTrue(v[columnCount]):
 			return session.ErrCorrupt
 		}
 		r.Hash = session.Hash{}
-		r.Data = entriesObject(keys, v[columnCount+1:])
+		r.Data, err = readEntries(keys, v[columnCount+1:])
 		found = append(found, r)
-		return nil
+		return err
 	})
 	return found, err
+}
+
+// readEntries makes an object of the entries that keys name, from a column each or from that of all data.
+func readEntries(keys []string, v [][]byte) ([]byte, error) {
+	values := make([][]byte, len(keys))
+	if len(v) == len(keys) {
+		for i := range v {
+			values[i] = readData(v[i])
+		}
+		return entriesObject(keys, values), nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(readData(v[0]), &all); err != nil {
+		return nil, localErrorf("a listed row that is no JSON: %v", err)
+	}
+	for i, key := range keys {
+		values[i] = all[key]
+	}
+	return entriesObject(keys, values), nil
 }
 
 // entriesObject is a JSON object of the entries that are there.
 func entriesObject(keys []string, values [][]byte) []byte {
 	text := []byte{'{'}
 	for i, key := range keys {
-		value := readData(values[i])
-		if value == nil {
+		if values[i] == nil {
 			continue
 		}
 		if len(text) > 1 {
 			text = append(text, ',')
 		}
-		text = append(append(appendQuoted(text, key), ':'), value...)
+		text = append(append(appendQuoted(text, key), ':'), values[i]...)
 	}
 	return append(text, '}')
 }
 
 // Revoke implements session.OwnerStore.
 func (s *Store) Revoke(ctx context.Context, which session.Which) ([]session.Handle, error) {
-	if which.Owner == "" && which.Key.IsZero() {
-		return nil, localErrorf("postgres: revoking sessions: neither owner nor handle is given")
+	if which.Owner == "" && which.Key.IsZero() || !storable(which.Owner) {
+		return nil, nil
 	}
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
@@ -93,20 +134,30 @@ func (s *Store) Revoke(ctx context.Context, which session.Which) ([]session.Hand
 	}
 	var ended ending
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		return inTx(ctx, conn, func(tx pgx.Tx) error {
-			ended.keys, ended.live = nil, nil
-			_, err := query(ctx, tx, s.revokeStatement(at, which), ended.read)
-			if err != nil || len(ended.live) == 0 {
-				return err
-			}
-			return s.notify(ctx, tx, at, s.payloads(ended.live)...)
-		})
+		part, err := s.revoke(ctx, conn, at, which)
+		// What an attempt has deleted whose outcome was lost, the next one does not find.
+		if err == nil || untold(err) {
+			ended.add(part)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, failed("revoking sessions", err)
 	}
 	s.announceRevoked(ended.live)
 	return ended.keys, nil
+}
+
+func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, at *site, which session.Which) (
+	ended ending, err error) {
+	err = inTx(ctx, conn, func(tx pgx.Tx) error {
+		_, err := query(ctx, tx, s.revokeStatement(at, which), ended.read)
+		if err != nil || len(ended.live) == 0 {
+			return err
+		}
+		return s.notify(ctx, tx, at, s.payloads(ended.live)...)
+	})
+	return ended, err
 }
 
 func (s *Store) revokeStatement(at *site, which session.Which) statement {
@@ -127,11 +178,8 @@ func (s *Store) revokeStatement(at *site, which session.Which) statement {
 	if which.Key.IsZero() && !at.distributed {
 		found = `s.id in (select s.id from ` + s.sql.table + ` s where ` + found + ` order by s.id for update)`
 	}
-	return s.statement(`delete from `+s.sql.table+` s where `+found+endingColumns, args...)
+	return s.statement(at.sql.delete(found), args...)
 }
-
-// endingColumns are what a delete returns, as ending.read reads them.
-const endingColumns = ` returning s.id, s.expires_at > now()`
 
 // ending are sessions that a statement has deleted.
 type ending struct {
@@ -149,6 +197,23 @@ func (e *ending) read(v [][]byte) error {
 		e.live = append(e.live, key)
 	}
 	return nil
+}
+
+// add takes in what another attempt has deleted. One may find again what the one before has not deleted after all.
+func (e *ending) add(other ending) {
+	e.keys, e.live = union(e.keys, other.keys), union(e.live, other.live)
+}
+
+func union(some, more []session.Handle) []session.Handle {
+	if len(some) == 0 {
+		return more
+	}
+	for _, key := range more {
+		if !slices.Contains(some, key) {
+			some = append(some, key)
+		}
+	}
+	return some
 }
 
 func (s *Store) payloads(revoked []session.Handle) []string {

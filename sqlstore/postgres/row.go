@@ -34,8 +34,8 @@ func readRecord(v [][]byte) (r session.Record, err error) {
 	return r, nil
 }
 
-// savedColumns are what a write returns, as readSaved reads them.
-const savedColumns = `s.version, s.created_at, s.expires_at, now()`
+// savedColumns are what a write returns before the clock, as readSaved reads both.
+const savedColumns = `s.version, s.created_at, s.expires_at`
 
 func readSaved(v [][]byte) session.Saved {
 	return session.Saved{

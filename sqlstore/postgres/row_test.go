@@ -88,9 +88,14 @@ func TestObjectsAreWritten(t *testing.T) {
 }
 
 func TestListedEntriesAreThoseThatAreThere(t *testing.T) {
-	got := entriesObject([]string{"a", "b", `c"`}, [][]byte{[]byte("\x01null"), nil, []byte("\x01[1, 2]")})
-	if string(got) != `{"a":null,"c\"":[1, 2]}` {
-		t.Errorf("got %s", got)
+	keys := []string{"a", "b", `c"`}
+	for name, columns := range map[string][][]byte{
+		"of their own": {[]byte("\x01null"), nil, []byte("\x01[1, 2]")},
+		"of all data":  {[]byte("\x01{\"a\": null, \"c\\\"\": [1, 2], \"d\": 3}")},
+	} {
+		if got, err := readEntries(keys, columns); err != nil || string(got) != `{"a":null,"c\"":[1, 2]}` {
+			t.Errorf("from columns %s: got %s, %v", name, got, err)
+		}
 	}
 }
 

@@ -18,9 +18,7 @@ func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change
 	}
 	var saved session.Saved
 	if limited(ref, &change) {
-		saved, err = s.withinLimit(ctx, at, ref, *change.Owner, func(ctx context.Context, q querier) (session.Saved, error) {
-			return s.saveOn(ctx, q, at, ref, &change)
-		})
+		saved, err = s.withinLimit(ctx, at, s.savingOwner(at, ref, &change))
 	} else {
 		r := saveRequest{ref: ref, change: &change, n: 1}
 		saved, err = grouped(ctx, at.batching && r.foldable(), s.saves, r, s.saveRequested)
@@ -30,6 +28,14 @@ func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change
 	}
 	s.announce(eventOf(ref, &change, s.opts.changes))
 	return saved, nil
+}
+
+func (s *Store) savingOwner(at *site, ref session.Ref, c *session.Change) joining {
+	return joining{
+		ref: ref, owner: *c.Owner,
+		write: func(ctx context.Context, q querier) (session.Saved, error) { return s.saveOn(ctx, q, at, ref, c) },
+		look:  func(ctx context.Context, q querier) error { return s.whyNotSaved(ctx, q, ref, c) },
+	}
 }
 
 // saveRequested serves a request that is one caller's alone.
@@ -52,7 +58,7 @@ const looks = 3
 func (s *Store) saveOn(ctx context.Context, q querier, at *site, ref session.Ref, c *session.Change) (
 	saved session.Saved, err error) {
 	x := shapeOf(c, ref.Policy)
-	st := s.statement(s.sql.save(x, at.distributed), saveArgs(x, ref, c)...)
+	st := s.statement(at.sql.save(x), saveArgs(x, ref, c)...)
 	for range looks {
 		n, err := s.tellingQuery(ctx, q, at, st, eventOf(ref, c, s.opts.changes), func(v [][]byte) error {
 			saved = readSaved(v)

@@ -82,12 +82,17 @@ func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Re
 
 func (s *Store) saveTogether(ctx context.Context, q querier, at *site, requests []saveRequest,
 	saved map[session.Handle]session.Saved) error {
-	text, args := s.sql.saveMany, saveManyArgs(requests)
-	if s.opts.changes {
-		text = `with w as (` + text + `) select w.*, pg_notify($11, $12 || w.id || $13) from w`
-		args = append(args, at.channel, string(letters[session.Changed]), ":"+s.node)
+	text, args := s.sql.saveMany, saveManyArgs
+	if setOnly(requests) {
+		text, args = s.sql.setMany, setManyArgs
 	}
-	_, err := query(ctx, q, s.statement(text, args...), func(v [][]byte) error {
+	all := args(requests)
+	if s.opts.changes {
+		p := placeholders{len(all)}
+		text = `with w as (` + text + `) select w.*, pg_notify(` + p.next() + `, ` + p.next() + ` || w.id || ` + p.next() + `) from w`
+		all = append(all, at.channel, string(letters[session.Changed]), ":"+s.node)
+	}
+	_, err := query(ctx, q, s.statement(text, all...), func(v [][]byte) error {
 		if len(v) < 5 || len(v[4]) != len(session.Handle{}) {
 			return localErrorf("a saved row of unexpected form")
 		}
@@ -95,6 +100,30 @@ func (s *Store) saveTogether(ctx context.Context, q querier, at *site, requests 
 		return nil
 	})
 	return err
+}
+
+// setOnly reports whether setManyText does for the requests.
+func setOnly(requests []saveRequest) bool {
+	first := &requests[0].ref.Policy
+	for _, r := range requests {
+		c, p := r.change, &r.ref.Policy
+		if r.n != 1 || c.Clear || c.Extend || len(c.Delete) > 0 || len(c.Set) == 0 ||
+			p.Absolute != first.Absolute || p.MaxBytes != first.MaxBytes {
+			return false
+		}
+	}
+	return true
+}
+
+// setManyArgs are the arguments of setManyText.
+func setManyArgs(requests []saveRequest) []any {
+	ids, hashes := make([]pgtype.UUID, len(requests)), make([][]byte, len(requests))
+	patches := make([]string, len(requests))
+	for i, r := range requests {
+		ids[i], hashes[i], patches[i] = uuid(r.ref.Key), r.ref.Hash[:], objectText(r.change.Set)
+	}
+	p := requests[0].ref.Policy
+	return []any{ids, hashes, patches, absoluteMillis(p), int64(max(0, p.MaxBytes))}
 }
 
 // saveManyArgs are the arguments of saveManyText.

@@ -58,22 +58,18 @@ func shapeOf(c *session.Change, p session.Policy) (x shape) {
 func (x shape) has(bits shape) bool { return x&bits != 0 }
 
 // save returns the text for a shape. Its parameters are those of saveArgs.
-func (t *texts) save(x shape, render bool) string {
-	type key struct {
-		shape
-		render bool
-	}
-	if text, ok := t.saves.Load(key{x, render}); ok {
+func (w *writes) save(x shape) string {
+	if text, ok := w.saves.Load(x); ok {
 		return text.(string)
 	}
-	text := saveText(t.table, x, render)
-	t.saves.Store(key{x, render}, text)
+	text := w.saveText(x)
+	w.saves.Store(x, text)
 	return text
 }
 
 // saveText is an update of one row. It leaves expires_at out unless the change is about it: an update that writes no
 // indexed column can stay on its page.
-func saveText(table string, x shape, render bool) string {
+func (w *writes) saveText(x shape) string {
 	var p placeholders
 	id, hash, absolute, idle := p.next(), p.next(), p.next()+`::bigint`, ``
 	if x.has(shapeTimes) {
@@ -83,10 +79,10 @@ func saveText(table string, x shape, render bool) string {
 		` and jsonb_typeof(s.data) = 'object'`
 	set := []string{`version = s.version + 1`}
 	if x.has(shapeClear | shapeDelete | shapeSet) {
-		merged := mergedText(x, &p)
+		merged, patch := mergedText(x, &p)
 		set = append(set, `data = `+merged)
 		if x.has(shapeLimit) {
-			where += ` and ` + fitsText(merged, p.next()+`::bigint`, render)
+			where += ` and ` + w.fitsText(merged, patch, p.next()+`::bigint`)
 		}
 	}
 	if x.has(shapeRotate) {
@@ -99,11 +95,12 @@ func saveText(table string, x shape, render bool) string {
 	if x.has(shapeVersion) {
 		where += ` and s.version = ` + p.next()
 	}
-	return `update ` + table + ` s set ` + strings.Join(set, `, `) + ` where ` + where + ` returning ` + savedColumns
+	return w.update(strings.Join(set, `, `), where)
 }
 
-func mergedText(x shape, p *placeholders) string {
-	merged := `s.data`
+// mergedText returns the data after a save, and the parameter with the entries that it sets.
+func mergedText(x shape, p *placeholders) (merged, patch string) {
+	merged = `s.data`
 	switch {
 	case x.has(shapeDeleteMany):
 		merged = `coalesce((select jsonb_object_agg(e.key, e.value) from jsonb_each(` + merged +
@@ -111,29 +108,46 @@ func mergedText(x shape, p *placeholders) string {
 	case x.has(shapeDelete):
 		merged = `(` + merged + ` - ` + p.next() + `::text[])`
 	}
+	if x.has(shapeSet) {
+		patch = p.next() + `::jsonb`
+	}
 	switch {
 	case x.has(shapeClear) && x.has(shapeSet):
-		merged = p.next() + `::text::jsonb`
+		merged = patch
 	case x.has(shapeClear):
 		merged = `'{}'::jsonb`
 	case x.has(shapeSet):
-		merged = `(` + merged + ` || ` + p.next() + `::text::jsonb)`
+		merged = `(` + merged + ` || ` + patch + `)`
 	}
-	return merged
+	return merged, patch
 }
 
 // textFactor bounds how much longer the text of a jsonb is than its binary form. Of what sessions hold, 5e-324 comes
 // closest: 326 digits, a comma and a space for a number of 10 bytes and its entry of 4, so 24 times.
 const textFactor = `32`
 
-// fitsText is the condition that a jsonb's text has at most limit bytes. The text is made only where the binary form
-// does not tell already. pg_column_size is not immutable, so a distributed table makes the text in any case (render).
-func fitsText(merged, limit string, render bool) string {
-	exact := `octet_length((` + merged + `)::text) <= ` + limit
-	if render {
-		return exact
+// fitsText is the condition that a merged session has at most limit bytes. A session that is far from the limit, which
+// most are, is not merged a second time to find out: its parts tell. The size of a row's data counts where it is not
+// compressed. pg_column_size is not immutable, so a distributed table makes the text in any case.
+func (w *writes) fitsText(merged, patch, limit string) string {
+	if w.distributed {
+		return exactText(merged, limit)
 	}
-	return `(pg_column_size(` + merged + `)::bigint * ` + textFactor + ` <= ` + limit + ` or ` + exact + `)`
+	parts := `pg_column_size(s.data)`
+	if patch != `` {
+		parts += ` + pg_column_size(` + patch + `)`
+	}
+	return `(pg_column_compression(s.data) is null and (` + parts + `)::bigint * ` + textFactor + ` <= ` + limit +
+		` or ` + fitsMerged(merged, limit) + `)`
+}
+
+// fitsMerged makes the text only where the binary form does not tell already.
+func fitsMerged(merged, limit string) string {
+	return `(pg_column_size(` + merged + `)::bigint * ` + textFactor + ` <= ` + limit + ` or ` + exactText(merged, limit) + `)`
+}
+
+func exactText(merged, limit string) string {
+	return `octet_length((` + merged + `)::text) <= ` + limit
 }
 
 func timesText(x shape, p *placeholders, idle, absolute string) (set []string) {
@@ -224,6 +238,24 @@ func saveManyText(table string) string {
   from held
 )
 update ` + table + ` s set version = s.version + m.n, data = m.data, expires_at = m.expires_at
-from merged m where s.id = m.id and (m.max = 0 or ` + fitsText(`m.data`, `m.max`, false) + `)
-returning ` + savedColumns + `, s.id`
+from merged m where s.id = m.id and (m.max = 0 or ` + fitsMerged(`m.data`, `m.max`) + `)
+returning ` + savedColumns + `, now(), s.id`
+}
+
+// setManyText is saveManyText for changes that set entries and do nothing else, under one policy, which is what most do:
+// arrays of ids, secret hashes and entries to set, the manager's absolute timeout and the size limit. The database takes
+// arrays apart one by one, each at a price.
+func setManyText(table string) string {
+	return `with q as materialized (
+  select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::text[]) as q (id, hash, patch)
+), held as materialized (
+  select s.id, s.data, q.patch from ` + table + ` s join q on q.id = s.id and q.hash = s.secret_hash
+  where ` + alive(`$4::bigint`) + ` and jsonb_typeof(s.data) = 'object'
+  order by s.id for no key update of s
+), merged as materialized (
+  select id, data || patch::jsonb as data from held
+)
+update ` + table + ` s set version = s.version + 1, data = m.data
+from merged m where s.id = m.id and ($5::bigint = 0 or ` + fitsMerged(`m.data`, `$5::bigint`) + `)
+returning ` + savedColumns + `, now(), s.id`
 }

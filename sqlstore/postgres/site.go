@@ -15,9 +15,11 @@ type site struct {
 	channel     string // of its notifications
 	distributed bool
 	batching    bool
+	sql         *writes
 }
 
-const findTable = `select n.nspname, exists (select from pg_extension where extname = 'citus')
+const findTable = `select n.nspname, exists (select from pg_extension where extname = 'citus'),
+current_setting('server_encoding')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`
 
 const findDistribution = `select exists (select from pg_dist_partition where logicalrelid = $1::text::regclass)`
@@ -40,9 +42,11 @@ func (s *Store) at(ctx context.Context) (*site, error) {
 
 func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error {
 	var citus bool
+	var encoding string
 	n, err := query(ctx, conn, s.statement(findTable, s.sql.table), func(v [][]byte) error {
 		found.schema = string(v[0])
 		citus = isTrue(v[1])
+		encoding = string(v[2])
 		return nil
 	})
 	if err != nil {
@@ -50,6 +54,10 @@ func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error
 	}
 	if n == 0 {
 		return errors.New("there is no table " + s.sql.table + ": run the migrations, or check schema and search path")
+	}
+	if encoding != "UTF8" {
+		return localErrorf("the database's encoding is %s, in which not every session can be stored: use one that was "+
+			"created with encoding 'UTF8'", encoding)
 	}
 	if citus {
 		_, err = query(ctx, conn, s.statement(findDistribution, s.sql.table), func(v [][]byte) error {
@@ -65,6 +73,7 @@ func (s *Store) decide(found *site) {
 	found.distributed = found.distributed || s.opts.distributed == on
 	found.batching = s.opts.batching == on || s.opts.batching == auto && !found.distributed
 	found.channel = channelName(found.schema, s.sql.name)
+	found.sql = newWrites(s.sql.table, found.distributed)
 }
 
 // maxChannel is how many bytes of a name Postgres keeps.

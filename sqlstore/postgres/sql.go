@@ -50,51 +50,95 @@ type texts struct {
 
 	load, loadMany, look, inspect, lock string
 	insert, insertRotated               string
-	touch, touchMany                    string // with synchronous_commit off
-	touchDistributed                    string
-	saveMany                            string
-	destroy, revokeIDs, lockMany        string
+	touchMany, lockMany                 string
+	saveMany, setMany                   string
 	owned                               string
-
-	saves *sync.Map // shape → string
 }
 
 func newTexts(t migrations.Table) texts {
-	x := texts{table: t.Quoted(), name: t.Name, saves: new(sync.Map)}
+	x := texts{table: t.Quoted(), name: t.Name}
 	from := ` from ` + x.table + ` s where `
-	// Who comes with another secret gets the row only where he may be told that it was rotated.
-	named := ` and (s.secret_hash = $2 or s.rotated_at is not null)`
+	// Who comes with another secret gets the row only where he may be told that it was rotated, or has expired.
+	named := ` and (s.secret_hash = $2 or s.rotated_at is not null or s.expires_at <= now())`
 	x.load = `select ` + columns + `, s.data` + from + `s.id = $1` + named
 	// The rows of a batch are compared with the secrets by loadMany, each with its own and not with all.
 	x.loadMany = `select ` + columns + `, s.data` + from + `s.id = any(` + param(`$1::uuid[]`) + `)`
 	x.look = `select ` + columns + from + `s.id = $1`
 	x.inspect = `select ` + columns + from + `s.id = any($1)`
 	x.lock = x.load + ` for update`
-	x.destroy = `delete` + from + `s.id = $1 and s.secret_hash = $2 returning s.expires_at > now()`
-	x.revokeIDs = `delete` + from + `s.id = any($1)` + endingColumns
 	x.lockMany = `select s.id` + from + `s.id = any($1) order by s.id for update`
 	x.owned = ownedText(x.table)
 	x.insert, x.insertRotated = insertText(x.table, `null`), insertText(x.table, now)
-	x.touchDistributed = touchText(x.table)
-	x.touch = strings.Replace(x.touchDistributed, ` returning`, asyncCommit+` returning`, 1)
 	x.touchMany = touchManyText(x.table)
-	x.saveMany = saveManyText(x.table)
+	x.saveMany, x.setMany = saveManyText(x.table), setManyText(x.table)
 	return x
 }
 
+// writes are the statements whose form depends on what the table runs on.
+type writes struct {
+	table       string // quoted
+	distributed bool
+
+	touch, destroy, revokeIDs string
+
+	saves sync.Map // shape → string
+}
+
+func newWrites(table string, distributed bool) *writes {
+	w := &writes{table: table, distributed: distributed}
+	w.touch = w.touchText()
+	w.destroy = w.delete(`s.id = $1 and s.secret_hash = $2`)
+	w.revokeIDs = w.delete(`s.id = any($1)`)
+	return w
+}
+
+// update is one of the rows where a condition holds. It returns what readSaved reads.
+func (w *writes) update(set, where string) string {
+	return w.write(`update `+w.table+` s set `+set, ` from `, where, savedColumns+`, `+w.clock())
+}
+
+// delete returns each row's id and whether it was a session still.
+func (w *writes) delete(where string) string {
+	return w.write(`delete from `+w.table+` s`, ` using `, where, `s.id, s.expires_at > `+w.clock())
+}
+
+// write puts a statement together. A distributed table returns from a write only what is immutable, and refuses now():
+// there the clock is a column of a table beside it. The statement around it has the server that plans it put the value
+// of the clock in, where it would otherwise send that table to the row's server first.
+func (w *writes) write(head, beside, where, columns string) string {
+	if !w.distributed {
+		return head + ` where ` + where + ` returning ` + columns
+	}
+	return `with w as (` + head + beside + `(values (now())) c (clock) where ` + where + ` returning ` + columns +
+		`) select * from w`
+}
+
+// clock is the database's clock among what a write returns.
+func (w *writes) clock() string {
+	if w.distributed {
+		return `c.clock`
+	}
+	return `now()`
+}
+
+// insertText returns the new row's created_at for the clock: that is what was read from it.
 func insertText(table, rotatedAt string) string {
 	return `insert into ` + table + ` as s (id, secret_hash, rotated_at, data, version, owner, idle_timeout_ms,
 absolute_timeout_ms, created_at, expires_at) values ($1, $2, ` + rotatedAt + `, $3::text::jsonb, 1, $4, $5, $6,
-` + now + `, ` + after(nowUTC, `$7::bigint`) + `) on conflict do nothing returning ` + savedColumns
+` + now + `, ` + after(nowUTC, `$7::bigint`) + `) on conflict do nothing returning ` + savedColumns + `, s.created_at`
 }
 
 // touchText extends the expiry of the row $1 with the secret $2 where that gains at least the part $5 of its idle
-// timeout, and a millisecond. $3 and $4 are the manager's timeouts.
-func touchText(table string) string {
+// timeout, and a millisecond. $3 and $4 are the manager's timeouts. Where the table is local, nobody waits for its
+// commit.
+func (w *writes) touchText() string {
 	next := accessExpiry(`$3::bigint`, `$4::bigint`)
-	return `update ` + table + ` s set expires_at = greatest(s.expires_at, ` + next + `)
-where s.id = $1 and s.secret_hash = $2 and ` + alive(`$4::bigint`) + `
-and ` + next + ` >= ` + gained(`$3::bigint`, `$5::float8`) + ` returning ` + savedColumns
+	where := `s.id = $1 and s.secret_hash = $2 and ` + alive(`$4::bigint`) + `
+and ` + next + ` >= ` + gained(`$3::bigint`, `$5::float8`)
+	if !w.distributed {
+		where += asyncCommit
+	}
+	return w.update(`expires_at = greatest(s.expires_at, `+next+`)`, where)
 }
 
 // gained is the least expiry for which a touch writes.
@@ -117,7 +161,7 @@ func touchManyText(table string) string {
   order by s.id for no key update of s
 )
 update ` + table + ` s set expires_at = due.expires_at from due where s.id = due.id` + asyncCommit + `
-returning ` + savedColumns + `, s.id`
+returning ` + savedColumns + `, now(), s.id`
 }
 
 // param hides the value of a parameter with its type ($1::uuid[]) from the planner. It then has one plan for arrays of

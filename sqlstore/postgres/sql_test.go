@@ -22,6 +22,11 @@ func testTexts(t *testing.T) texts {
 	return newTexts(table)
 }
 
+func testWrites(t *testing.T, distributed bool) *writes {
+	t.Helper()
+	return newWrites(testTexts(t).table, distributed)
+}
+
 var parameter = regexp.MustCompile(`\$(\d+)`)
 
 // parameters are the numbers of a statement's parameters, each once.
@@ -75,12 +80,12 @@ func changes(visit func(session.Change)) {
 }
 
 func TestASaveHasAnArgumentForEachParameter(t *testing.T) {
-	x := testTexts(t)
+	w := testWrites(t, false)
 	for _, limit := range []int{0, 100} {
 		ref := session.Ref{Policy: session.Policy{MaxBytes: limit}}
 		changes(func(c session.Change) {
 			shape := shapeOf(&c, ref.Policy)
-			text, args := x.save(shape, false), saveArgs(shape, ref, &c)
+			text, args := w.save(shape), saveArgs(shape, ref, &c)
 			if !slices.Equal(parameters(text), upTo(len(args))) {
 				t.Fatalf("%d arguments for the parameters %v of %s", len(args), parameters(text), text)
 			}
@@ -89,11 +94,11 @@ func TestASaveHasAnArgumentForEachParameter(t *testing.T) {
 }
 
 func TestStatementsHaveParametersWithoutGaps(t *testing.T) {
-	x := testTexts(t)
+	x, w, d := testTexts(t), testWrites(t, false), testWrites(t, true)
 	for text, n := range map[string]int{
-		x.load: 2, x.loadMany: 1, x.look: 1, x.inspect: 1, x.lock: 2, x.insert: 7, x.insertRotated: 7, x.touch: 5,
-		x.touchDistributed: 5, x.touchMany: 5, x.saveMany: len(saveManyArgs(nil)), x.destroy: 2, x.revokeIDs: 1,
-		x.lockMany: 1, x.owned: 2, x.listOwner(3): 5,
+		x.load: 2, x.loadMany: 1, x.look: 1, x.inspect: 1, x.lock: 2, x.insert: 7, x.insertRotated: 7,
+		x.touchMany: 5, x.saveMany: len(saveManyArgs(nil)), x.lockMany: 1, x.owned: 2, x.listEntries(3): 5,
+		w.touch: 5, w.destroy: 2, w.revokeIDs: 1, d.touch: 5, d.destroy: 2, d.revokeIDs: 1,
 	} {
 		if !slices.Equal(parameters(text), upTo(n)) {
 			t.Errorf("parameters %v, want %d of them: %s", parameters(text), n, text)
@@ -102,10 +107,10 @@ func TestStatementsHaveParametersWithoutGaps(t *testing.T) {
 }
 
 func TestStatementsNameTheQuotedTable(t *testing.T) {
-	x := testTexts(t)
+	x, w := testTexts(t), testWrites(t, false)
 	for _, text := range []string{
-		x.load, x.loadMany, x.look, x.inspect, x.lock, x.insert, x.touch, x.touchMany, x.saveMany, x.destroy, x.revokeIDs,
-		x.lockMany, x.owned, x.save(shapeSet, false),
+		x.load, x.loadMany, x.look, x.inspect, x.lock, x.insert, x.touchMany, x.saveMany, x.lockMany, x.owned,
+		w.touch, w.destroy, w.revokeIDs, w.save(shapeSet),
 	} {
 		if !strings.Contains(text, ` "Web"."visits" `) {
 			t.Errorf("the table's name is missing: %s", text)
@@ -114,9 +119,9 @@ func TestStatementsNameTheQuotedTable(t *testing.T) {
 }
 
 func TestASaveLeavesTheExpiryAloneUnlessItIsAboutIt(t *testing.T) {
-	x := testTexts(t)
+	w := testWrites(t, false)
 	changes(func(c session.Change) {
-		set, _, _ := strings.Cut(x.save(shapeOf(&c, session.Policy{}), false), ` where s.id`)
+		set, _, _ := strings.Cut(w.save(shapeOf(&c, session.Policy{})), ` where s.id`)
 		if got, want := strings.Contains(set, `expires_at = `), c.Extend || c.Resets(); got != want {
 			t.Fatalf("expires_at is set: %v, want %v: %s", got, want, set)
 		}
@@ -124,12 +129,12 @@ func TestASaveLeavesTheExpiryAloneUnlessItIsAboutIt(t *testing.T) {
 }
 
 // What a distributed table refuses in an UPDATE or DELETE: stable functions over columns, volatile ones, now() within
-// CASE or COALESCE, locks on several rows, arithmetic of timestamptz and interval.
+// CASE, COALESCE or RETURNING, locks on several rows, arithmetic of timestamptz and interval.
 func TestForegroundStatementsSuitDistributedTables(t *testing.T) {
-	x := testTexts(t)
-	texts := []string{x.load, x.look, x.lock, x.insert, x.insertRotated, x.touchDistributed, x.destroy}
+	x, w := testTexts(t), testWrites(t, true)
+	texts := []string{x.load, x.look, x.lock, x.insert, x.insertRotated, w.touch, w.destroy}
 	changes(func(c session.Change) {
-		texts = append(texts, x.save(shapeOf(&c, session.Policy{MaxBytes: 9}), true))
+		texts = append(texts, w.save(shapeOf(&c, session.Policy{MaxBytes: 9})))
 	})
 	for _, text := range texts {
 		for _, refused := range []string{
@@ -142,6 +147,9 @@ func TestForegroundStatementsSuitDistributedTables(t *testing.T) {
 		if regexp.MustCompile(`coalesce\([^)]*now\(`).MatchString(text) {
 			t.Fatalf("now() within coalesce in %s", text)
 		}
+		if regexp.MustCompile(`returning[^)]*now\(`).MatchString(text) {
+			t.Fatalf("now() is returned by a write in %s", text)
+		}
 		if !strings.Contains(text, `s.id = $1`) && !strings.HasPrefix(text, `insert`) {
 			t.Fatalf("no row named by its key in %s", text)
 		}
@@ -149,8 +157,8 @@ func TestForegroundStatementsSuitDistributedTables(t *testing.T) {
 }
 
 func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
-	x := testTexts(t)
-	for _, text := range []string{x.load, x.lock, x.touch, x.destroy, x.save(shapeSet, false)} {
+	x, w := testTexts(t), testWrites(t, false)
+	for _, text := range []string{x.load, x.lock, w.touch, w.destroy, w.save(shapeSet)} {
 		if !strings.Contains(text, `s.id = $1`) || !strings.Contains(text, `s.secret_hash = $2`) {
 			t.Errorf("key or secret is missing: %s", text)
 		}
@@ -163,8 +171,8 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 }
 
 func TestDeadRowsAreNotWritten(t *testing.T) {
-	x := testTexts(t)
-	for _, text := range []string{x.touch, x.touchMany, x.saveMany, x.save(shapeSet, false), x.owned} {
+	x, w := testTexts(t), testWrites(t, false)
+	for _, text := range []string{x.touchMany, x.saveMany, x.owned, w.touch, w.save(shapeSet)} {
 		if !strings.Contains(text, `s.expires_at > now() and ((`) || !strings.Contains(text, `coalesce(s.absolute_timeout_ms`) {
 			t.Errorf("the row need not be alive: %s", text)
 		}
@@ -172,13 +180,13 @@ func TestDeadRowsAreNotWritten(t *testing.T) {
 }
 
 func TestTouchesAloneDoNotWaitForTheDisk(t *testing.T) {
-	x := testTexts(t)
-	for _, text := range []string{x.touch, x.touchMany} {
+	x, w := testTexts(t), testWrites(t, false)
+	for _, text := range []string{w.touch, x.touchMany} {
 		if !strings.Contains(text, asyncCommit) {
 			t.Errorf("a touch waits for the disk: %s", text)
 		}
 	}
-	for _, text := range []string{x.saveMany, x.insert, x.destroy, x.revokeIDs, x.save(shapeSet|shapeExtend, false)} {
+	for _, text := range []string{x.saveMany, x.insert, w.destroy, w.revokeIDs, w.save(shapeSet | shapeExtend)} {
 		if strings.Contains(text, "synchronous_commit") {
 			t.Errorf("a save may be lost: %s", text)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
@@ -17,14 +18,15 @@ import (
 
 // Store keeps sessions in Postgres. Make it with New or Open. All methods are safe for concurrent use.
 type Store struct {
-	pool    *pgxpool.Pool
-	ownPool bool
-	opts    options
-	sql     texts
-	exec    pgx.QueryExecMode
-	site    atomic.Pointer[site]
-	node    string // tells this process's notifications from those of others
-	events  hub
+	pool     *pgxpool.Pool
+	ownPool  bool
+	opts     options
+	sql      texts
+	exec     pgx.QueryExecMode
+	deadline *deadline.Clock // of calls whose context has none
+	site     atomic.Pointer[site]
+	node     string // tells this process's notifications from those of others
+	events   hub
 
 	loads   *batch.Group[loadKey, session.Ref, session.Record]
 	saves   *batch.Group[session.Handle, saveRequest, session.Saved]
@@ -54,6 +56,7 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	s.sql = newTexts(table)
+	s.deadline = deadline.New(s.opts.timeout)
 	s.exec = execMode(config.ConnConfig, s.opts.noPrepare)
 	s.events.listen = s.listen
 	s.makeGroups()

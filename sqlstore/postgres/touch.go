@@ -29,11 +29,7 @@ func (s *Store) touchOne(ctx context.Context, ref session.Ref) (saved session.Sa
 	if err != nil {
 		return saved, err
 	}
-	text := s.sql.touch
-	if at.distributed {
-		text = s.sql.touchDistributed
-	}
-	st := s.statement(text, uuid(ref.Key), ref.Hash[:], idleMillis(ref.Policy), absoluteMillis(ref.Policy),
+	st := s.statement(at.sql.touch, uuid(ref.Key), ref.Hash[:], idleMillis(ref.Policy), absoluteMillis(ref.Policy),
 		stepPart(ref.Policy))
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		n, err := query(ctx, conn, st, func(v [][]byte) error {

@@ -16,14 +16,15 @@ const (
 // Collect implements session.Collector.
 //
 // The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a
-// lock on the file <database>-collect, which stays behind empty; the lock ends with the process that holds it.
+// lock on the file <database>-collect, beside the file that symbolic links lead to. It stays behind empty; the lock
+// ends with the process that holds it.
 func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
 	if err := collectDefaults(&opts); err != nil {
 		return session.CollectReport{}, err
 	}
 	run := newCollector(s, opts)
 	if !opts.NoLock && !opts.DryRun {
-		unlock, err := s.lockRun(ctx)
+		unlock, err := s.lockRun(context.WithoutCancel(ctx)) // it does not wait
 		if isBusy(err) {
 			return session.CollectReport{Stopped: session.StopLocked, Duration: time.Since(run.start)}, nil
 		}
@@ -55,7 +56,7 @@ func collectDefaults(o *session.CollectOptions) error {
 // that stays empty: the one way of locking a file that this module has on every system, and one that ends with the
 // process.
 func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
-	c, err := create(ctx, s.at.beside("-collect"), locking, time.Millisecond)
+	c, err := create(ctx, s.at.real().beside("-collect"), locking, time.Millisecond)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +76,7 @@ type collector struct {
 	report session.CollectReport
 	rows   pace
 	pages  pace
+	last   turn
 }
 
 func newCollector(s *Store, opts session.CollectOptions) *collector {
@@ -87,7 +89,7 @@ func newCollector(s *Store, opts session.CollectOptions) *collector {
 
 func (k *collector) run(ctx context.Context) (err error) {
 	defer func() { k.report.Duration = time.Since(k.start) }()
-	if k.found, err = k.count(ctx); err != nil && ctx.Err() == nil {
+	if k.found, err = k.count(ctx); err != nil {
 		return err
 	}
 	k.report.Remaining = k.found
@@ -101,7 +103,7 @@ func (k *collector) run(ctx context.Context) (err error) {
 	if err := k.vacuum(ctx, max(time.Since(k.start), vacuumTime)); err != nil {
 		return err
 	}
-	k.report.Remaining, err = k.count(context.WithoutCancel(ctx))
+	k.report.Remaining, err = k.count(ctx)
 	return err
 }
 
@@ -111,13 +113,12 @@ func (k *collector) delete(ctx context.Context) error {
 		if k.report.Stopped = k.stopped(ctx); k.report.Stopped != "" {
 			return nil
 		}
-		deleted, err := k.batch(ctx)
-		k.report.Deleted += deleted
+		done, err := k.batch(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		k.progress()
-		if err == nil && deleted < int64(k.opts.Batch) {
+		if done {
 			k.report.Stopped = session.StopDone
 			return nil
 		}
@@ -129,36 +130,44 @@ func (k *collector) stopped(ctx context.Context) string {
 	switch {
 	case ctx.Err() != nil:
 		return session.StopSignal
-	case k.opts.MaxDuration > 0 && k.report.Batches > 0 && time.Since(k.start) >= k.opts.MaxDuration:
+	case k.report.Batches > 0 && k.late():
 		return session.StopMaxDuration
 	}
 	return ""
 }
 
+func (k *collector) late() bool {
+	return k.opts.MaxDuration > 0 && time.Since(k.start) >= k.opts.MaxDuration
+}
+
 // batch deletes up to a batch of rows, in steps.
-func (k *collector) batch(ctx context.Context) (total int64, err error) {
-	for total < int64(k.opts.Batch) {
+func (k *collector) batch(ctx context.Context) (done bool, err error) {
+	for total := int64(0); total < int64(k.opts.Batch); {
 		size := min(k.rows.size, int64(k.opts.Batch)-total)
 		k.store.writer.log.follow(ctx)
 		deleted, err := k.step(ctx, size)
 		total += deleted
+		k.report.Deleted += deleted
 		if err != nil || deleted < size {
-			return total, err
+			return err == nil, err
+		}
+		if k.makeWay(ctx, k.rows) && k.late() {
+			return false, nil
 		}
 	}
-	return total, nil
+	return false, nil
 }
 
 // step deletes up to size rows. A deletion need not survive a power cut, so it does not wait for the disk.
 func (k *collector) step(ctx context.Context, size int64) (deleted int64, err error) {
-	err = k.store.writer.transact(ctx, true, k.rows.timed(func(c *conn) error {
+	err = k.transact(ctx, &k.rows, func(c *conn) error {
 		row, err := c.first(readClock)
 		if err != nil {
 			return err
 		}
 		deleted, err = c.exec(deleteExpired, now(row[0]).Add(-k.opts.Keep).UnixMilli(), size)
 		return err
-	}))
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -177,9 +186,9 @@ func (k *collector) progress() {
 	}
 }
 
-// count counts the expired rows, kept ones too, up to the limit.
+// count counts the expired rows, kept ones too, up to the limit. It does not end with ctx: the report tells the number.
 func (k *collector) count(ctx context.Context) (n int64, err error) {
-	err = k.store.readers.do(ctx, func(c *conn) error {
+	err = k.store.readers.do(context.WithoutCancel(ctx), func(c *conn) error {
 		row, err := c.first(readClock)
 		if err != nil {
 			return err

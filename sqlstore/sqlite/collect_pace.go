@@ -4,31 +4,59 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/simples-go/sessions/sqlstore/internal/courtesy"
 )
 
 // stepTime is how long a step of a collector may hold up those who save.
 const stepTime = 2 * time.Millisecond
 
 // pace is how much a step does, so that it takes about stepTime on this disk and with these rows.
-type pace struct{ size, least, most int64 }
-
-// timed returns fn with the pace adapted to how long it takes.
-func (p *pace) timed(fn func(*conn) error) func(*conn) error {
-	return func(c *conn) error {
-		start := time.Now()
-		err := fn(c)
-		p.adapt(time.Since(start))
-		return err
-	}
+type pace struct {
+	size, least, most int64
+	took              time.Duration // the last step
 }
 
 func (p *pace) adapt(took time.Duration) {
+	p.took = took
 	switch {
 	case took > stepTime:
 		p.size = max(p.size/2, p.least)
 	case took < stepTime/4:
 		p.size = min(p.size*2, p.most)
 	}
+}
+
+// turn is a step as seen by those who look for the writes of others.
+type turn struct {
+	begun     int64 // transactions in this process
+	version   int64 // of the data, as changed by others
+	disturbed bool  // others have written since the step before
+}
+
+// transact makes a step and takes its time. What it writes, a power cut may undo.
+func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error) error {
+	w := k.store.writer
+	return w.transact(ctx, true, func(c *conn) error {
+		start := time.Now()
+		version, err := c.number(dataVersion)
+		if err != nil {
+			return err
+		}
+		k.last = turn{w.begun, version, k.last.begun > 0 && (w.begun > k.last.begun+1 || version != k.last.version)}
+		err = fn(c)
+		p.adapt(time.Since(start))
+		return err
+	})
+}
+
+// makeWay rests after a step where others have written since the one before, and reports whether it did.
+func (k *collector) makeWay(ctx context.Context, p pace) bool {
+	if k.opts.Pause != 0 || !k.last.disturbed {
+		return false
+	}
+	pause(ctx, courtesy.Rest(p.took, k.start, k.opts))
+	return true
 }
 
 const (
@@ -46,10 +74,10 @@ const (
 func (k *collector) vacuum(ctx context.Context, budget time.Duration) error {
 	end := time.Now().Add(budget)
 	for n, more := 1, true; more && k.stopped(ctx) == "" && time.Now().Before(end); n++ {
-		err := k.store.writer.transact(ctx, true, k.pages.timed(func(c *conn) (err error) {
+		err := k.transact(ctx, &k.pages, func(c *conn) (err error) {
 			more, err = c.vacuum(k.pages.size)
 			return err
-		}))
+		})
 		if n%vacuumSteps == 0 {
 			k.store.writer.log.follow(ctx)
 			pause(ctx, k.opts.Pause)
@@ -57,6 +85,7 @@ func (k *collector) vacuum(ctx context.Context, budget time.Duration) error {
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
+		k.makeWay(ctx, k.pages)
 	}
 	return nil
 }

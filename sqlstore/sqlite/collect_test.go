@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -74,6 +75,29 @@ func TestCollectorsInOneProcessExcludeEachOther(t *testing.T) {
 	}
 }
 
+func TestACollectorThroughALinkFindsTheLock(t *testing.T) {
+	path := newPath(t)
+	s := open(t, path)
+	expired(t, s, 5, 100)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	other := open(t, link)
+	report, err := other.Collect(t.Context(), session.CollectOptions{Progress: func(session.CollectReport) {
+		report, err := s.Collect(t.Context(), session.CollectOptions{})
+		if err != nil || report.Stopped != session.StopLocked {
+			t.Errorf("beside it: %+v, %v", report, err)
+		}
+	}})
+	if err != nil || report.Deleted != 5 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if names := fileNames(t, link); len(names) != 1 {
+		t.Errorf("files were made beside the link: %q", names)
+	}
+}
+
 func TestTheFileShrinks(t *testing.T) {
 	s := open(t, newPath(t))
 	expired(t, s, 3000, 2000)
@@ -107,6 +131,23 @@ func pages(t *testing.T, s *Store) (n int64) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func TestARunThatMayNotBeginCountsWhatRemains(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, path := range []string{newPath(t), ":memory:"} {
+		s := open(t, path)
+		expired(t, s, 5, 100)
+		report, err := s.Collect(ctx, session.CollectOptions{})
+		if err != nil || report.Stopped != session.StopSignal || report.Deleted != 0 || report.Remaining != 5 {
+			t.Errorf("%s: %+v, %v", path, report, err)
+		}
+		report, err = s.Collect(ctx, session.CollectOptions{DryRun: true})
+		if err != nil || report.Stopped != session.StopDone || report.Remaining != 5 {
+			t.Errorf("%s, a dry run: %+v, %v", path, report, err)
+		}
+	}
 }
 
 func TestProgressGoesForward(t *testing.T) {

@@ -14,14 +14,14 @@ import (
 )
 
 // ErrNoTable: the database has no sessions table. Run the command "sessions-migrate up", or pass a function that calls
-// migrate.Up with Migrate.
+// migrate.Up with WithMigrate.
 var ErrNoTable = errors.New("sqlite: no sessions table")
 
-// Open opens the SQLite file at a path, which may begin with "sqlite:", and makes it, with mode 0600, where there is
-// none. ":memory:" is a database that ends with the store, for tests. The path is taken as it is: no character in it
-// has a meaning for the database.
+// Open opens the SQLite file at a path, which may begin with "sqlite:". ":memory:" is a database that ends with the
+// store, for tests. The path is taken as it is: no character in it has a meaning for the database.
 //
-// The sessions table has to be there, or to be made by the function given with Migrate; otherwise ErrNoTable.
+// The sessions table has to be there, or to be made by the function given with WithMigrate, which is also what has Open
+// make the file, with mode 0600, where there is none. Otherwise Open returns ErrNoTable, and changes nothing.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	config, err := newConfig(opts)
 	if err != nil {
@@ -31,7 +31,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, err := create(ctx, at, writing, config.busy)
+	first, err := openFirst(ctx, at, config)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +40,53 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// openFirst opens the connection that writes, to a database that look accepts.
+func openFirst(ctx context.Context, at location, config *config) (*conn, error) {
+	if err := look(ctx, at, config); err != nil {
+		return nil, err
+	}
+	if config.migrate != nil {
+		return create(ctx, at, writing, config.busy)
+	}
+	return connect(ctx, at, writing, config.busy, "")
+}
+
+// look refuses a database that cannot keep sessions, or has no table for them where nobody will make it. It may be
+// somebody else's file, which the connection that writes would change, in its journal mode or in that it is empty.
+func look(ctx context.Context, at location, config *config) error {
+	found, err := at.check()
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return err
+	}
+	switch {
+	case found != present && config.migrate != nil:
+		return nil
+	case found != present:
+		return noTable(at, config.table)
+	}
+	c, err := connect(ctx, at, reading, config.busy, "")
+	if err != nil {
+		return err
+	}
+	c.sql = newStatements(config.table)
+	err = retryBusy(ctx, config.busy, func() error { return c.accept(at, config) })
+	return errors.Join(err, c.close())
+}
+
+// accept checks what the connection finds in the file.
+func (c *conn) accept(at location, config *config) error {
+	wide, err := c.number(isUTF16)
+	switch {
+	case err != nil:
+		return openError(at, err)
+	case wide != 0:
+		return fmt.Errorf("sqlite: %s stores its texts as UTF-16, and sessions need UTF-8: give them a file of their own", at)
+	case config.migrate != nil:
+		return nil
+	}
+	return c.checkTable(at, config.table)
 }
 
 // create opens a connection to a database that may not exist yet.
@@ -56,7 +103,8 @@ func create(ctx context.Context, at location, r role, busy time.Duration) (*conn
 	}
 	// The database gets the mode of another file. To make it ourselves we would have to close it again, and that
 	// drops the locks of every connection that this process may have to it meanwhile.
-	template, err := os.CreateTemp(filepath.Dir(at.path), ".sessions-*")
+	dir, _ := filepath.Split(at.path)
+	template, err := os.CreateTemp(dir, ".sessions-*")
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
 	}
@@ -103,23 +151,26 @@ func (s *Store) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.readers.do(ctx, func(c *conn) error { return s.checkTable(c) })
+	return s.readers.do(ctx, func(c *conn) error { return c.checkTable(s.at, s.config.table) })
 }
 
-func (s *Store) checkTable(c *conn) error {
-	n, err := c.number(countTables, s.config.table)
+func (c *conn) checkTable(at location, table string) error {
+	n, err := c.number(countTables, table)
 	switch {
 	case err != nil:
-		return openError(s.at, err)
+		return openError(at, err)
 	case n == 0:
-		return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or migrate.Up in Go",
-			ErrNoTable, s.at, s.config.table)
+		return noTable(at, table)
 	}
 	if _, err := c.prepare(selectRow); err != nil {
 		return fmt.Errorf("sqlite: table %q in %s is not the one of this release, run: sessions-migrate up: %w",
-			s.config.table, s.at, err)
+			table, at, err)
 	}
 	return nil
+}
+
+func noTable(at location, table string) error {
+	return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or migrate.Up in Go", ErrNoTable, at, table)
 }
 
 func (s *Store) migrate(ctx context.Context) error {

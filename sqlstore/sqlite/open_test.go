@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,6 +166,56 @@ func TestARelativePathStaysWhereItIs(t *testing.T) {
 	}
 }
 
+// The store, the commands and the shell mean the same file by a path.
+func TestAPathIsTheOperatingSystems(t *testing.T) {
+	for path, want := range map[string]string{
+		"sqlite:link/../y.db":  "real/y.db",
+		"link/../y.db":         "real/y.db",
+		"./link//.././y.db":    "real/y.db",
+		"link/../only/y.db":    "real/only/y.db",
+		"sqlite:sqlite:x.db":   "sqlite:x.db",
+		"sqlite:file:x.db":     "file:x.db",
+		"sqlite:file:x.db?a=b": "file:x.db?a=b",
+		"sqlite:real/sub/z.db": "real/sub/z.db",
+	} {
+		dir := t.TempDir()
+		t.Chdir(dir)
+		err := errors.Join(os.MkdirAll("real/sub", 0o700), os.Mkdir("real/only", 0o700), os.Symlink("real/sub", "link"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := "sqlite://" + filepath.ToSlash(dir) + "/" + strings.TrimPrefix(path, "sqlite:")
+		for _, path := range []string{path, whole} {
+			s, err := Open(t.Context(), path, migrated("sessions"))
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			created(t, s, set("a", "1"))
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if made := madeFiles(t); !slices.Equal(made, []string{want}) {
+				t.Errorf("%s: %q were made, want %s", path, made, want)
+			}
+		}
+	}
+}
+
+// madeFiles returns the regular files below the working directory.
+func madeFiles(t *testing.T) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			names = append(names, filepath.ToSlash(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	other := filepath.Join(dir, "text")
@@ -174,7 +226,6 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"":                                 "no path",
 		"sqlite:":                          "no path",
 		"file:x.db":                        "plain path",
-		"sqlite:file:x.db?mode=memory":     "plain path",
 		"sqlite://host/x.db":               "has no host",
 		"a\x00b":                           "zero byte",
 		dir:                                "is a directory",
@@ -184,7 +235,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		filepath.Join(other, "x.db"):       "not a directory",
 		"/proc/sessions.db":                "cannot be made",
 	} {
-		_, err := Open(t.Context(), path)
+		_, err := Open(t.Context(), path, migrated("sessions"))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%q): got %v, want: %s", path, err, want)
 		}
@@ -209,6 +260,60 @@ func TestOpenAsksForTheTable(t *testing.T) {
 	_, err = Open(t.Context(), path, WithTable("theirs"), foreign)
 	if err == nil || !strings.Contains(err.Error(), "not the one of this release") {
 		t.Errorf("with another table: %v", err)
+	}
+}
+
+func TestARefusedFileIsLeftAsItIs(t *testing.T) {
+	dir := t.TempDir()
+	theirs, empty := filepath.Join(dir, "theirs.db"), filepath.Join(dir, "empty.db")
+	db, err := sql.Open("sqlite", theirs)
+	if err == nil {
+		_, err = db.Exec("create table notes (x)")
+	}
+	if err := errors.Join(err, db.Close(), os.WriteFile(empty, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	absent, folder := filepath.Join(dir, "absent.db"), filepath.Join(dir, "no", "folder.db")
+	for _, name := range []string{theirs, empty, absent, folder} {
+		if _, err := Open(t.Context(), name); !errors.Is(err, ErrNoTable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	after, err := os.ReadFile(theirs)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("somebody else's file was changed, %v", err)
+	}
+	if info, err := os.Stat(empty); err != nil || info.Size() != 0 {
+		t.Errorf("the empty file has %d bytes, %v", info.Size(), err)
+	}
+	if names := fileNames(t, theirs); len(names) != 2 {
+		t.Errorf("files were made: %q", names)
+	}
+}
+
+// The store writes bytes of UTF-8, which the table's check of the JSON would refuse there, for each session.
+func TestAFileInUTF16IsRefused(t *testing.T) {
+	for _, encoding := range []string{"UTF-16le", "UTF-16be"} {
+		path := newPath(t)
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.Exec("pragma encoding = '" + encoding + "'; create table notes (x)")
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		asked := WithMigrate(func(context.Context, *sql.DB) error { t.Error("it was migrated"); return nil })
+		for _, opts := range [][]Option{nil, {asked}} {
+			_, err := Open(t.Context(), path, opts...)
+			if err == nil || !strings.Contains(err.Error(), "a file of their own") {
+				t.Errorf("%s: %v", encoding, err)
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -23,24 +24,37 @@ type location struct {
 
 // locate accepts a plain path, "sqlite:" before one, and ":memory:".
 func locate(target string) (location, error) {
-	path := strings.TrimPrefix(target, "sqlite:")
+	path, isURL := strings.CutPrefix(target, "sqlite:")
 	switch {
 	case path == "":
 		return location{}, errors.New("sqlite: no path given, write a file's name such as sessions.db")
 	case path == memory:
 		return location{name: "/" + rand.Text()}, nil
-	case strings.HasPrefix(path, "file:"):
+	case strings.HasPrefix(path, "file:") && !isURL:
 		return location{}, errors.New("sqlite: give a plain path, not a file: URI; the store sets the parameters itself")
 	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
 		return location{}, errors.New("sqlite: a path has no host, write sqlite:live.db or sqlite:/var/lib/live.db")
 	case strings.ContainsRune(path, 0):
 		return location{}, errors.New("sqlite: the path holds a zero byte")
 	}
-	abs, err := filepath.Abs(path)
+	path, err := absolute(path)
 	if err != nil {
 		return location{}, fmt.Errorf("sqlite: %w", err)
 	}
-	return location{path: abs}, nil
+	return location{path: path}, nil
+}
+
+// absolute puts the working directory before a relative path. It cleans nothing: behind a symbolic link, ".." is
+// another directory than the path's text says, but on Windows.
+func absolute(path string) (string, error) {
+	if runtime.GOOS == "windows" {
+		return filepath.Abs(path)
+	}
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	dir, err := os.Getwd()
+	return dir + "/" + path, err
 }
 
 // beside returns the location of another file next to this one.
@@ -49,6 +63,17 @@ func (l location) beside(suffix string) location {
 		return location{name: l.name + suffix}
 	}
 	return location{path: l.path + suffix}
+}
+
+// real returns the location that symbolic links lead to, which is one for all who use the file.
+func (l location) real() location {
+	if l.path == "" {
+		return l
+	}
+	if path, err := filepath.EvalSymlinks(l.path); err == nil {
+		l.path = path
+	}
+	return l
 }
 
 func (l location) String() string {

@@ -5,39 +5,62 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/simples-go/sessions/session"
 )
 
-// scan fills r from the columns of meta. The table is strict, so that a value of another type means another table.
+// scan fills r from the columns of meta.
 func scan(row []driver.Value, r *session.Record) error {
-	hash, ok := row[0].([]byte)
-	if !ok || len(hash) != len(r.Hash) {
-		return fmt.Errorf("sqlite: column secret_hash holds no hash")
+	packed, _ := row[0].([]byte)
+	if len(packed) < len(r.Hash) {
+		return fmt.Errorf("sqlite: a row of unexpected form: it begins with no hash")
 	}
-	r.Hash = session.Hash(hash)
-	r.RotatedAt = instant(row[1])
-	r.Version = integer(row[2])
-	r.Owner, _ = row[3].(string)
-	r.Timeouts = session.Timeouts{Idle: milliseconds(row[4]), Absolute: milliseconds(row[5])}
-	r.CreatedAt = instant(row[6])
-	r.ExpiresAt = instant(row[7])
-	r.Now = now(row[8])
-	return nil
+	r.Hash = session.Hash(packed)
+	f := fields{rest: packed[len(r.Hash):]}
+	r.Version, r.CreatedAt, r.ExpiresAt, r.RotatedAt = f.number(), f.instant(), f.instant(), f.instant()
+	r.Timeouts = session.Timeouts{Idle: f.milliseconds(), Absolute: f.milliseconds()}
+	r.Owner = string(f.rest)
+	r.Now = now(row[1])
+	return f.err
+}
+
+// fields are numbers, each with a comma after it; nothing before the comma stands for NULL.
+type fields struct {
+	rest []byte
+	err  error
+}
+
+func (f *fields) next() (n int64, is bool) {
+	text, rest, found := bytes.Cut(f.rest, []byte{','})
+	f.rest = rest
+	if found && len(text) == 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil && f.err == nil {
+		f.err = fmt.Errorf("sqlite: a row of unexpected form: a number is missing")
+	}
+	return n, true
+}
+
+func (f *fields) number() int64 {
+	n, _ := f.next()
+	return n
+}
+
+func (f *fields) milliseconds() time.Duration { return time.Duration(f.number()) * time.Millisecond }
+
+// instant is the zero time where there is none.
+func (f *fields) instant() (t time.Time) {
+	if ms, is := f.next(); is {
+		t = time.UnixMilli(ms).UTC()
+	}
+	return t
 }
 
 func integer(v driver.Value) int64 { n, _ := v.(int64); return n }
-
-func milliseconds(v driver.Value) time.Duration { return time.Duration(integer(v)) * time.Millisecond }
-
-// instant is the time of a column, zero where that is NULL.
-func instant(v driver.Value) time.Time {
-	if ms, ok := v.(int64); ok {
-		return time.UnixMilli(ms).UTC()
-	}
-	return time.Time{}
-}
 
 // now is the time of the clock's column: SQLite counts milliseconds and divides them by 1000.
 func now(v driver.Value) time.Time {

@@ -27,6 +27,7 @@ const (
 	freePages
 	allPages
 	countTables
+	isUTF16
 	statementCount
 )
 
@@ -36,13 +37,16 @@ const (
 	many = 500
 )
 
-// The clock is that of the database's host, read by the database in the statement. meta has metaColumns columns.
+// The clock is that of the database's host, read by the database in the statement. meta is all of a row but id and data, as
+// scan reads it. It has metaColumns columns and not nine: the driver asks for the name and the type of each column of
+// each query, which takes longer than to put numbers together and take them apart.
 const (
 	clock = `unixepoch('subsec')`
-	meta  = `secret_hash, rotated_at, version, owner, idle_timeout_ms, absolute_timeout_ms, created_at, expires_at, ` +
+	meta  = `cast(secret_hash || version || ',' || created_at || ',' || expires_at || ',' || ifnull(rotated_at, '') || ',' ||
+ifnull(idle_timeout_ms, '') || ',' || ifnull(absolute_timeout_ms, '') || ',' || ifnull(owner, '') as blob) as meta, ` +
 		clock + ` as now`
-	metaColumns = 9
-	maxColumns  = 11
+	metaColumns = 2
+	maxColumns  = 4
 )
 
 type statements [statementCount]string
@@ -77,6 +81,7 @@ func newStatements(table string) *statements {
 		freePages:     `pragma freelist_count`,
 		allPages:      `pragma page_count`,
 		countTables:   `select count(*) from sqlite_schema where type = 'table' and name = ? collate nocase`,
+		isUTF16:       `select encoding <> 'UTF-8' from pragma_encoding`,
 	}
 	for i, text := range s {
 		s[i] = strings.ReplaceAll(text, "{t}", `"`+table+`"`)

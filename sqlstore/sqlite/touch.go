@@ -34,8 +34,7 @@ func (s *Store) peek(ctx context.Context, ref session.Ref) (saved session.Saved,
 	if err != nil {
 		return session.Saved{}, false, explain("touch", err)
 	}
-	gain := r.Extended(ref.Policy, r.Now).Sub(r.ExpiresAt)
-	return r.Saved(r.Now), gain > 0 && gain >= ref.Policy.Step, nil
+	return r.Saved(r.Now), r.TouchDue(ref.Policy, r.Now), nil
 }
 
 func (c *conn) touch(ref session.Ref) (outcome, error) {

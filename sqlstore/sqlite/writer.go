@@ -16,6 +16,7 @@ type writer struct {
 	log    *checkpointer
 	conn   *conn
 	closed bool
+	begun  int64 // transactions; who is in one may read it
 }
 
 func newWriter(c *conn, busy time.Duration, keep bool, open func(context.Context) (*conn, error)) *writer {
@@ -64,6 +65,7 @@ func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) erro
 		if err := retryBusy(ctx, w.busy, func() error { return c.run(beginWrite) }); err != nil {
 			return fmt.Errorf("beginning a transaction: %w", err)
 		}
+		w.begun++
 		committed := false
 		c.changed = 0
 		defer func() {
@@ -87,7 +89,10 @@ func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) erro
 
 // still calls fn while nobody writes to the file, in this process or another.
 func (w *writer) still(fn func() error) error {
-	return w.transact(context.Background(), true, func(*conn) error { return fn() })
+	return w.transact(context.Background(), true, func(*conn) error {
+		w.begun-- // it does nobody's work
+		return fn()
+	})
 }
 
 func (c *conn) run(id statement) error {

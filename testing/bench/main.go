@@ -36,11 +36,13 @@ type options struct {
 	sides       []string
 	callers     []int
 	rows, bytes int
+	large       int
 	rounds      int
 	each        time.Duration
 	pool        int
 	mapped      int64
 	out         string
+	args        []string // as given
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -48,9 +50,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if name := os.Getenv(childVariable); name != "" {
+		return o.serve(ctx, name, os.Stdin, stdout, stderr)
+	}
 	var results []result
+	log := &shared{w: stderr}
 	for _, name := range o.databases {
-		found, err := o.database(ctx, name, stderr)
+		found, err := o.database(ctx, name, log)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -60,15 +66,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{}
+	o := &options{args: args}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.databaseURL, "database-url", os.Getenv("SESSIONS_BENCH_POSTGRES_URL"), "an empty `database` on Postgres; its tables are dropped")
 	databases := flags.String("databases", "", "`list` of memory, sqlite, postgres; by default all that can be had")
 	work := flags.String("work", "", "`list` of workloads; by default all: "+strings.Join(workNames(), ", "))
-	sides := flags.String("sides", "", "`list` of sessions, scs, bare; by default all")
+	sides := flags.String("sides", "", "`list` of "+strings.Join(sideNames, ", ")+"; by default all that can be had")
 	callers := flags.String("callers", "1,4,16,64,256", "`list` of how many work at a time")
 	flags.IntVar(&o.rows, "rows", 100_000, "sessions in the table")
+	flags.IntVar(&o.large, "large", 0, "sessions in a second table on Postgres, of the sides that are large; 0: none")
 	flags.IntVar(&o.bytes, "bytes", 400, "size of each")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds, each of which measures every side once")
 	flags.DurationVar(&o.each, "each", time.Second, "how long a side is measured in a round")
@@ -96,8 +103,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	o.sides = split(*sides)
 	for _, name := range o.sides {
-		if !slices.Contains([]string{"sessions", "scs", "bare"}, name) {
-			return nil, fmt.Errorf("no side %q; there are sessions, scs and bare", name)
+		if !slices.Contains(sideNames, name) {
+			return nil, fmt.Errorf("no side %q; there are %s", name, strings.Join(sideNames, ", "))
 		}
 	}
 	for _, s := range split(*callers) {
@@ -107,7 +114,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		}
 		o.callers = append(o.callers, n)
 	}
-	if o.rows < 1000 || o.rounds < 1 || o.each <= 0 || o.pool < 1 || o.bytes < 100 {
+	if o.rows < 1000 || o.large < 0 || o.rounds < 1 || o.each <= 0 || o.pool < 1 || o.bytes < 100 {
 		return nil, fmt.Errorf("at least 1000 rows of 100 bytes, one round, one connection and some time")
 	}
 	return o, nil

@@ -66,6 +66,9 @@ func (o *options) measure(ctx context.Context, w workload, sides []*side, caller
 
 // does reports whether the side has what a workload needs.
 func (s *side) does(w workload) bool {
+	if s.child != nil {
+		return true
+	}
 	switch w.name {
 	case "create", "destroy":
 		return s.create != nil && s.load != nil
@@ -79,23 +82,37 @@ func (s *side) does(w workload) bool {
 // runner lets callers do one side's work.
 type runner struct {
 	name  string
-	do    []func(context.Context) error // one for each caller
+	child func(time.Duration) (answer, error) // does a round, where a process of its own has the side
+	do    []func(context.Context) error       // one for each caller
 	close func()
 }
 
 func (o *options) runner(ctx context.Context, w workload, s *side, callers int) (*runner, error) {
+	if s.child != nil {
+		return &runner{name: s.name, close: func() {}, child: func(each time.Duration) (answer, error) {
+			return s.child.ask(order{w.name, callers, each})
+		}}, nil
+	}
 	if w.http {
 		return o.httpRunner(ctx, w, s, callers)
 	}
+	rows := o.rows
+	if s.rows > 0 {
+		rows = s.rows
+	}
 	r := &runner{name: s.name, close: func() {}}
 	for range callers {
-		r.do = append(r.do, func(ctx context.Context) error { return w.run(ctx, s, o.rows) })
+		r.do = append(r.do, func(ctx context.Context) error { return w.run(ctx, s, rows) })
 	}
 	return r, nil
 }
 
 // round has all callers work for the given time.
 func (r *runner) round(ctx context.Context, each time.Duration) (rate float64, p99 time.Duration, err error) {
+	if r.child != nil {
+		a, err := r.child(each)
+		return a.Rate, a.P99, err
+	}
 	var wg sync.WaitGroup
 	taken, errs := make([][]time.Duration, len(r.do)), make([]error, len(r.do))
 	start := time.Now()

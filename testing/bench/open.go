@@ -13,7 +13,7 @@ func (o *options) open(ctx context.Context, name string, log io.Writer) (sides [
 	case "memory":
 		sides, done, err = o.openMemory()
 	case "sqlite":
-		sides, done, err = o.openSQLite(ctx, log)
+		sides, done, err = o.openChildren(ctx, log, "sessions", "scs")
 	case "postgres":
 		sides, done, err = o.openPostgres(ctx, log)
 	default:

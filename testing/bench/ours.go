@@ -18,11 +18,16 @@ var policy = session.Policy{
 	Step:     6 * time.Minute, Grace: 30 * time.Second, MaxBytes: 1 << 20,
 }
 
-// reference names the i-th session that seed makes.
+// begin is when the first session was made, in milliseconds; the others follow, one each millisecond.
+const begin = 1_700_000_000_000
+
+// reference names the i-th session that seed makes. Its key begins with the time, as those do that a manager makes.
 func reference(i int) session.Ref {
-	number := binary.BigEndian.AppendUint64(nil, uint64(i))
-	sum := sha256.Sum256(number)
-	return session.Ref{Key: session.Handle(sum[:16]), Hash: sha256.Sum256(sum[:]), Policy: policy}
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
+	ref := session.Ref{Hash: sha256.Sum256(sum[:]), Policy: policy}
+	binary.BigEndian.PutUint64(ref.Key[:8], uint64(begin+i)<<16)
+	copy(ref.Key[6:], sum[6:])
+	return ref
 }
 
 func change(size int) session.Change {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,30 +16,65 @@ import (
 	"github.com/simples-go/sessions/sqlstore/postgres"
 )
 
-// openPostgres makes a schema for each side in one database, with a pool of the same size for each.
+// openPostgres makes a schema for each table in one database, with a pool of the same size for each.
 func (o *options) openPostgres(ctx context.Context, log io.Writer) (sides []*side, done func(), err error) {
 	if o.databaseURL == "" {
 		return nil, nil, errors.New("needs -database-url")
 	}
-	mine, err := o.pg(ctx, "bench_sessions")
+	var pools []*pgxpool.Pool
+	done = func() {
+		for _, pool := range pools {
+			pool.Close()
+		}
+	}
+	for _, t := range o.tables() {
+		if t.rows == 0 || !slices.ContainsFunc(t.sides, o.measures) {
+			continue
+		}
+		fmt.Fprintf(log, "postgres: filling a table with %d sessions of %d bytes\n", t.rows, o.bytes)
+		pool, err := o.pg(ctx, t.schema)
+		if err != nil {
+			return nil, done, err
+		}
+		pools = append(pools, pool)
+		made, err := t.open(ctx, pool, t)
+		if err != nil {
+			return nil, done, err
+		}
+		sides = append(sides, made...)
+	}
+	return sides, done, nil
+}
+
+// table is what one or two sides work on.
+type table struct {
+	schema string
+	rows   int
+	sides  []string
+	open   func(context.Context, *pgxpool.Pool, table) ([]*side, error)
+}
+
+func (o *options) tables() []table {
+	return []table{
+		{"bench_sessions", o.rows, []string{"sessions", "bare"}, o.openOurs},
+		{"bench_scs", o.rows, []string{"scs"}, o.openSCS},
+		{"bench_large", o.large, []string{"large", "bare large"}, o.openOurs},
+	}
+}
+
+// openOurs is this library and bare statements on one table.
+func (o *options) openOurs(ctx context.Context, pool *pgxpool.Pool, t table) ([]*side, error) {
+	store, err := postgres.New(pool)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	theirs, err := o.pg(ctx, "bench_scs")
-	if err != nil {
-		return nil, mine.Close, err
-	}
-	done = func() { mine.Close(); theirs.Close() }
-	store, err := postgres.New(mine)
-	if err != nil {
-		return nil, done, err
-	}
-	fmt.Fprintf(log, "postgres: filling two tables with %d sessions of %d bytes\n", o.rows, o.bytes)
-	if err := errors.Join(o.fillOurs(ctx, mine), o.fillSCS(ctx, theirs)); err != nil {
-		return nil, done, err
-	}
-	scs := pgxstore.NewWithCleanupInterval(theirs, 0)
-	return []*side{ours("sessions", store, o.bytes), scsSide(scs, o.bytes), bare(mine, o.bytes)}, done, nil
+	mine, plain := ours(t.sides[0], store, o.bytes), bare(t.sides[1], pool, o.bytes)
+	mine.rows, plain.rows = t.rows, t.rows
+	return []*side{mine, plain}, o.fillOurs(ctx, pool, t)
+}
+
+func (o *options) openSCS(ctx context.Context, pool *pgxpool.Pool, t table) ([]*side, error) {
+	return []*side{scsSide(pgxstore.NewWithCleanupInterval(pool, 0), o.bytes)}, o.fillSCS(ctx, pool, t)
 }
 
 // pg opens a pool on a new schema.
@@ -60,19 +96,20 @@ func (o *options) pg(ctx context.Context, schema string) (*pgxpool.Pool, error) 
 	return pool, err
 }
 
-func (o *options) fillOurs(ctx context.Context, pool *pgxpool.Pool) error {
+func (o *options) fillOurs(ctx context.Context, pool *pgxpool.Pool, t table) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { _ = db.Close() }()
-	if err := migrate.Up(ctx, db, migrate.Options{Dialect: migrations.Postgres, Schema: "bench_sessions"}); err != nil {
+	if err := migrate.Up(ctx, db, migrate.Options{Dialect: migrations.Postgres, Schema: t.schema}); err != nil {
 		return err
 	}
-	return o.insert(ctx, db, `insert into sessions (id, secret_hash, data, version, created_at, expires_at)
-		select encode(substr(h, 1, 16), 'hex')::uuid, sha256(h), $2::jsonb, 1,
+	return insert(ctx, db, `insert into sessions (id, secret_hash, data, version, created_at, expires_at)
+		select encode(substr(int8send($3::bigint + i), 3) || substr(h, 7, 10), 'hex')::uuid, sha256(h), $2::jsonb, 1,
 			date_trunc('milliseconds', now()), date_trunc('milliseconds', now()) + interval '1 hour'
-		from (select sha256(int8send(i)) as h from generate_series(0, $1::bigint - 1) i) s`, string(must(jsonOf(o.bytes))))
+		from (select i, sha256(int8send(i)) as h from generate_series(0, $1::bigint - 1) i) s`, t.rows,
+		string(must(jsonOf(o.bytes))), begin)
 }
 
-func (o *options) fillSCS(ctx context.Context, pool *pgxpool.Pool) error {
+func (o *options) fillSCS(ctx context.Context, pool *pgxpool.Pool, t table) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { _ = db.Close() }()
 	_, err := db.ExecContext(ctx, `create table sessions (token text primary key, data bytea not null, expiry timestamptz not null);
@@ -80,12 +117,12 @@ func (o *options) fillSCS(ctx context.Context, pool *pgxpool.Pool) error {
 	if err != nil {
 		return err
 	}
-	return o.insert(ctx, db, `insert into sessions select lpad(i::text, 43, '0'), $2, now() + interval '1 day'
-		from generate_series(0, $1::bigint - 1) i`, scsBlob(o.bytes))
+	return insert(ctx, db, `insert into sessions select rtrim(translate(encode(sha256(int8send(i)), 'base64'), '+/', '-_'), '='),
+		$2, now() + interval '1 day' from generate_series(0, $1::bigint - 1) i`, t.rows, scsBlob(o.bytes))
 }
 
-func (o *options) insert(ctx context.Context, db *sql.DB, statement string, data any) error {
-	if _, err := db.ExecContext(ctx, statement, o.rows, data); err != nil {
+func insert(ctx context.Context, db *sql.DB, statement string, args ...any) error {
+	if _, err := db.ExecContext(ctx, statement, args...); err != nil {
 		return err
 	}
 	_, err := db.ExecContext(ctx, "vacuum analyze sessions")
@@ -93,10 +130,10 @@ func (o *options) insert(ctx context.Context, db *sql.DB, statement string, data
 }
 
 // bare sends this library's work as one plain statement each: what a service would write by hand.
-func bare(pool *pgxpool.Pool, size int) *side {
+func bare(name string, pool *pgxpool.Pool, size int) *side {
 	patch := fmt.Sprintf(`{%q: %q}`, entry, content(size)[entry])
 	return &side{
-		name: "bare",
+		name: name,
 		load: func(ctx context.Context, i int) error {
 			ref := reference(i)
 			var data []byte

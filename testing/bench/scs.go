@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -58,8 +60,11 @@ func scsSide(store scs.Store, size int) *side {
 	return s
 }
 
-// token names the i-th session that seed makes, at the length that scs gives its tokens.
-func token(i int) string { return fmt.Sprintf("%043s", strconv.Itoa(i)) }
+// token names the i-th session that seed makes. It looks random, as the tokens do that scs makes.
+func token(i int) string {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
 
 func scsManager(store scs.Store, sliding bool) *scs.SessionManager {
 	m := scs.New()

@@ -8,6 +8,8 @@ import (
 // side is one of those that are compared, on its own table. Sessions are named by their number below the table's rows.
 type side struct {
 	name    string
+	rows    int    // of its table; 0: as many as options say
+	child   *child // where a process of its own has all that follows
 	load    func(ctx context.Context, i int) error
 	save    func(ctx context.Context, i int) error // sets one key
 	create  func(ctx context.Context) error
@@ -17,6 +19,10 @@ type side struct {
 	handler func(sliding bool) http.Handler
 	cookies func(ctx context.Context, n int) ([]string, error) // of live sessions, for the handler
 }
+
+// sideNames are the sides that there are: this library, scs, one plain statement for each operation, and the first and the
+// last on a second, larger table.
+var sideNames = []string{"sessions", "scs", "bare", "large", "bare large"}
 
 // entry names the key that loads check and saves set.
 const entry = "k00"

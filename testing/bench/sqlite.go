@@ -17,8 +17,7 @@ import (
 	"github.com/simples-go/sessions/sqlstore/sqlite"
 )
 
-// openSQLite makes a file for each side, with the same pragmas. A side that is not measured is not opened: all connections
-// of a process share one cache of pages and its lock.
+// openSQLite makes a file for each side, with the same pragmas, of those that are measured in this process.
 func (o *options) openSQLite(ctx context.Context, log io.Writer) (sides []*side, done func(), err error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {

@@ -37,10 +37,18 @@ func (c carrier) get(response *http.Response) (token string, told bool) {
 	return token, told
 }
 
+// put replaces a token that the request has from an earlier use.
 func (c carrier) put(r *http.Request, token string) {
 	if c.header != "" {
 		r.Header.Set(c.header, token)
 		return
+	}
+	others := r.Cookies()
+	r.Header.Del("Cookie")
+	for _, cookie := range others {
+		if cookie.Name != c.cookie {
+			r.AddCookie(cookie)
+		}
 	}
 	r.AddCookie(&http.Cookie{Name: c.cookie, Value: token})
 }

@@ -166,3 +166,25 @@ func TestWhatIsWrongEndsTheTest(t *testing.T) {
 		})
 	}
 }
+
+// One request may be sent several times, and keeps what else it has.
+func TestOneRequestSentTwice(t *testing.T) {
+	m, _ := newManager(t, session.Config{})
+	c := sessiontest.NewWith(t, m, map[string]any{"visits": 5})
+	r := get()
+	r.AddCookie(&http.Cookie{Name: "theme", Value: "dark"})
+	for range 2 {
+		w := c.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if theme, err := r.Cookie("theme"); err != nil || theme.Value != "dark" || len(r.Cookies()) != 2 {
+				t.Errorf("cookies %v, %v", r.Cookies(), err)
+			}
+			visit(w, r)
+		}), r)
+		if w.Code != http.StatusOK {
+			t.Errorf("status %d: %s", w.Code, w.Body)
+		}
+	}
+	if n := sessiontest.Get[int](c, "visits"); n != 7 {
+		t.Errorf("%d visits, want 7", n)
+	}
+}

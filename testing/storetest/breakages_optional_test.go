@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/simples-go/sessions/session"
 )
@@ -110,6 +111,17 @@ func brokenOwners() map[string]breakage {
 				p.Absolute = 0
 				return b.MemoryStore.ListOwner(bg, owner, keys, p)
 			}),
+		"owner: a list shows any number of entries": listing(
+			func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+				return b.MemoryStore.ListOwner(bg, owner, keys[:min(len(keys), 1664)], p)
+			}),
+		"owner: who cannot be has nothing": listing(
+			func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+				if !utf8.ValidString(owner) {
+					return nil, session.ErrValue
+				}
+				return b.MemoryStore.ListOwner(bg, owner, keys, p)
+			}),
 		"owner: a list follows the owner": saving(func(_ *session.Ref, c *session.Change) { c.Owner = nil }),
 	}
 }
@@ -153,6 +165,14 @@ func brokenLimits() map[string]breakage {
 			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (s session.Saved, err error) {
 				b.at(-idle, func() { s, err = b.MemoryStore.Create(ctx, ref, c) })
 				return s, err
+			}
+		},
+		"owner: the limit is looked at last": func(b *broken) {
+			b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+				if others, _ := b.MemoryStore.ListOwner(ctx, *c.Owner, nil, ref.Policy); len(others) >= ref.Policy.Owner.Max {
+					return session.Saved{}, session.ErrOwnerLimit
+				}
+				return b.MemoryStore.Save(ctx, ref, c)
 			}
 		},
 		"owner: the limit binds new owners alone": func(b *broken) {

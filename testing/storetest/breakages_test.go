@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"time"
 
 	"github.com/simples-go/sessions/session"
 )
@@ -135,6 +136,14 @@ func brokenCreates() map[string]breakage {
 	return map[string]breakage{
 		"create: a creation only inserts":            over(nil),
 		"create: an expired row is not created over": over(session.ErrExpired),
+		"create: a key is taken before data is too large": func(b *broken) {
+			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+				if _, err := session.NewRecord(ref, c, time.Now()); err != nil {
+					return session.Saved{}, err
+				}
+				return b.MemoryStore.Create(ctx, ref, c)
+			}
+		},
 		"create: one of many parallel creations wins": func(b *broken) {
 			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
 				s, _ := b.MemoryStore.Create(ctx, ref, c)

@@ -19,6 +19,13 @@ func brokenTouches() map[string]breakage {
 			s.ExpiresAt = s.ExpiresAt.Add(time.Millisecond)
 			return s, err
 		}),
+		"touch: a touch follows the row's own timeout": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
+			r, err := b.MemoryStore.Load(bg, ref)
+			if err != nil || r.Extended(ref.Policy, r.Now).Sub(r.ExpiresAt) < ref.Policy.Step {
+				return r.Saved(r.Now), err
+			}
+			return b.MemoryStore.Touch(bg, ref)
+		}),
 		"touch: a touch never shortens": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
 			return b.MemoryStore.Save(bg, ref, session.Change{Idle: ptr(time.Duration(0))})
 		}),

@@ -20,6 +20,11 @@ func createRules() []rule {
 			test: createOverExpired,
 		},
 		{
+			name: "a key is taken before data is too large",
+			text: "Create of a key that is taken is ErrExists also where its data exceeds Policy.MaxBytes.",
+			test: createTooLargeOver,
+		},
+		{
 			name: "one of many parallel creations wins",
 			text: "Of parallel Creates of one key exactly one succeeds, and the others are ErrExists.",
 			test: parallelCreate,
@@ -56,6 +61,14 @@ func createOverExpired(e *env) {
 	_, err := e.Store.Create(e.ctx, ref, set("b", `2`))
 	e.failed(err, session.ErrExists, ref, "Create")
 	e.refuses(ref, session.ErrGone)
+}
+
+func createTooLargeOver(e *env) {
+	ref := e.created(set("a", `1`))
+	ref.Policy.MaxBytes = 8
+	_, err := e.Store.Create(e.ctx, ref, set("a", `"0123456789"`))
+	e.failed(err, session.ErrExists, ref, "Create")
+	e.holds(ref, `{"a":1}`)
 }
 
 func parallelCreate(e *env) {

@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +32,12 @@ func limitRules() []rule {
 			name: "the limit binds new owners alone", needs: OwnerStore,
 			text: "A save of a session that has that owner already, or gives none, is not limited.",
 			test: limitBindsNew,
+		},
+		{
+			name: "the limit is looked at last", needs: OwnerStore,
+			text: "With a full owner too, a session that has ended is ErrGone, a conflict ErrConflict, too much data ErrTooLarge, " +
+				"and a Create of a taken key ErrExists.",
+			test: limitLooksLast,
 		},
 		{
 			name: "the limit holds under parallel logins", needs: OwnerStore,
@@ -129,6 +137,36 @@ func limitBindsNew(e *env) {
 	e.load(second)
 	_, err := e.Store.Save(e.ctx, second, session.Change{Owner: ptr("anna")})
 	e.failed(err, session.ErrOwnerLimit, second, "Save")
+}
+
+func limitLooksLast(e *env) {
+	limit := session.OwnerLimit{Max: 1}
+	dead := e.limited(limit)
+	e.create(dead, session.Change{})
+	e.Advance(idle)
+	e.owned("anna")
+	live := e.limited(limit)
+	e.create(live, session.Change{})
+	live.Policy.MaxBytes = 32
+	large := session.Change{Set: set("a", `"`+strings.Repeat("x", 32)+`"`).Set}
+	for _, c := range []struct {
+		what   string
+		call   func(context.Context, session.Ref, session.Change) (session.Saved, error)
+		ref    session.Ref
+		change session.Change
+		want   error
+	}{
+		{"Save of an unknown session", e.Store.Save, e.limited(limit), session.Change{}, session.ErrGone},
+		{"Save of an expired one", e.Store.Save, dead, session.Change{}, session.ErrGone},
+		{"Save of another version", e.Store.Save, live, session.Change{IfVersion: 7}, session.ErrConflict},
+		{"Save of too much", e.Store.Save, live, large, session.ErrTooLarge},
+		{"Save of what fits", e.Store.Save, live, session.Change{}, session.ErrOwnerLimit},
+		{"Create of a taken key", e.Store.Create, live, session.Change{}, session.ErrExists},
+	} {
+		c.change.Owner = ptr("anna")
+		_, err := c.call(e.ctx, c.ref, c.change)
+		e.failed(err, c.want, c.ref, c.what+" for a full owner")
+	}
 }
 
 func limitParallel(e *env) {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/simples-go/sessions/session"
@@ -28,6 +29,17 @@ func ownerRules() []rule {
 			name: "a list follows the owner", needs: OwnerStore,
 			text: "A session whose owner was changed or taken away is listed where it belongs.",
 			test: listFollowsOwner,
+		},
+		{
+			name: "a list shows any number of entries", needs: OwnerStore,
+			text: "Thousands of entries may be asked for.",
+			test: listShowsMany,
+		},
+		{
+			name: "who cannot be has nothing", needs: OwnerStore,
+			text: "An owner whose name no session takes, of bad UTF-8 or with a U+0000, has no sessions to list or revoke, and such " +
+				"an entry is not there. It is no error to ask.",
+			test: listOfNobody,
 		},
 	}
 }
@@ -145,4 +157,35 @@ func listFollowsOwner(e *env) {
 	e.save(ref, session.Change{Owner: ptr("")})
 	e.lists("bert")
 	e.lists("")
+}
+
+func listShowsMany(e *env) {
+	e.created(session.Change{Owner: ptr("anna"), Set: set("a", `1`, "k7", `"7"`, "k2999", `{"b":[9007199254740993]}`).Set})
+	var keys []string
+	for i := range 3000 {
+		keys = append(keys, "k"+strconv.Itoa(i))
+	}
+	rows := e.list("anna", keys...)
+	if len(rows) != 1 {
+		e.Fatalf("%d sessions are listed, want one", len(rows))
+	}
+	e.sameData(rows[0].Data, `{"k7":"7","k2999":{"b":[9007199254740993]}}`)
+}
+
+func listOfNobody(e *env) {
+	ref := e.created(session.Change{Owner: ptr("anna"), Set: set("a", `1`).Set})
+	for _, text := range []string{"\xff", "anna\x00"} {
+		e.lists(text)
+		for _, which := range []session.Which{{Owner: text}, {Owner: text, Key: ref.Key}} {
+			ended, err := e.ownerStore().Revoke(e.ctx, which)
+			e.must(err, "Revoke")
+			if len(ended) != 0 {
+				e.Errorf("for the owner %q were ended: %v", text, ended)
+			}
+		}
+		if rows := e.list("anna", text, "a"); len(rows) == 1 {
+			e.sameData(rows[0].Data, `{"a":1}`)
+		}
+	}
+	e.load(ref)
 }

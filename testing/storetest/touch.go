@@ -19,6 +19,11 @@ func touchRules() []rule {
 			test: touchBelowStep,
 		},
 		{
+			name: "a touch follows the row's own timeout",
+			text: "The step that a Touch has to gain is a share of the idle timeout, of the row's own where it has one.",
+			test: touchOwnTimeout,
+		},
+		{
 			name: "a touch never shortens",
 			text: "Where the configured idle timeout has become shorter, a Touch or a Save with Extend leaves the expiry.",
 			test: touchNeverShortens,
@@ -73,6 +78,17 @@ func touchBelowStep(e *env) {
 	}
 	if r := e.load(ref); !r.ExpiresAt.Equal(saved.ExpiresAt) {
 		e.Errorf("the row expires at %v, the touch said %v", r.ExpiresAt, saved.ExpiresAt)
+	}
+}
+
+func touchOwnTimeout(e *env) {
+	short := e.policy.Step / 2
+	change := set("a", `1`)
+	change.Idle = &short
+	ref := e.created(change)
+	for range 3 {
+		e.Advance(short / 2)
+		e.expires(ref, e.touch(ref), short)
 	}
 }
 

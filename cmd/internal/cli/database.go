@@ -52,7 +52,7 @@ func (f *Flags) table(dialect migrations.Dialect) (migrations.Table, error) {
 
 func dialectOf(url string) (migrations.Dialect, error) {
 	switch scheme, rest, _ := strings.Cut(url, ":"); {
-	case scheme == "sqlite" && rest != "":
+	case scheme == "sqlite" && rest != "" && !strings.Contains(rest, "://"): // a URL in there may have a password
 		return migrations.SQLite, nil
 	case (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
 		return migrations.Postgres, nil

@@ -12,12 +12,14 @@ Flags:
   --table NAME         name of the table (default "sessions")
   --schema NAME        schema of the table, Postgres only (default: first of the search path)
   --batch N            rows deleted by one statement, 1 to 100000 (default 500)
-  --pause DURATION     rest between batches (default 0: none)
+  --pause DURATION     rest between batches, 0 for none (default: long rests while others are at work
+                       in the database, none while nobody is)
   --max-duration D     stop after this time, but not before one batch (default 0: no limit)
   --keep DURATION      keep rows for this long after they expired (default 0)
   --dry-run            count all that has expired, delete nothing
   --json               print one JSON object
-  --metrics-file PATH  write metrics for Prometheus's textfile collector (name it *.prom)
+  --metrics-file PATH  write metrics for Prometheus's textfile collector (name it *.prom);
+                       a dry run leaves them as they are
   --quiet              print errors only
   --version            print the version of this program
   --help               print this text

@@ -23,22 +23,27 @@ func (m metricsFile) check() error {
 		return nil
 	}
 	if info, err := os.Stat(m.path); err == nil && !info.Mode().IsRegular() {
-		return cli.Misuse("--metrics-file: %s is not a regular file", cli.Safe(filepath.Base(m.path)))
+		return cli.Misuse("--metrics-file: %s is not a regular file", shown(m.path))
 	}
 	temp, err := m.temp()
 	if err != nil {
 		return err
 	}
-	return errors.Join(temp.Close(), os.Remove(temp.Name()))
+	return m.failed(errors.Join(temp.Close(), os.Remove(temp.Name())))
+}
+
+// failed says which file an error is about, and leaves out what the error calls it.
+func (m metricsFile) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("metrics file: %s: %w", shown(m.path), reason(err))
 }
 
 // temp makes a file beside the one to be written. Its name does not end in .prom, so that nobody reads it.
 func (m metricsFile) temp() (*os.File, error) {
 	temp, err := os.CreateTemp(filepath.Dir(m.path), "."+filepath.Base(m.path)+".*")
-	if err != nil {
-		return nil, fmt.Errorf("metrics file: %w", err)
-	}
-	return temp, nil
+	return temp, m.failed(err)
 }
 
 // write replaces the file in one step. A run that found the lock taken leaves it to the run that holds the lock.
@@ -55,9 +60,9 @@ func (m metricsFile) write(r session.CollectReport, start time.Time, failed erro
 		err = os.Rename(temp.Name(), m.path)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("metrics file: %w", err), os.Remove(temp.Name()))
+		_ = os.Remove(temp.Name())
 	}
-	return nil
+	return m.failed(err)
 }
 
 func fill(temp *os.File, text string) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
+	"github.com/simples-go/sessions/internal/pgurl"
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/sqlstore/postgres"
@@ -35,7 +36,7 @@ func open(ctx context.Context, db cli.Database, dryRun bool) (*opened, error) {
 
 // errUnreadable stands for the driver's parse error, which quotes the URL and parts of the password.
 var errUnreadable = errors.New("the database URL does not parse, or has a setting with an impossible value; " +
-	"characters such as @ : / ? # % in a password must be percent-encoded")
+	"characters such as @ : / ? # % in a user name or password must be percent-encoded")
 
 func openPostgres(ctx context.Context, db cli.Database, dryRun bool) (*opened, error) {
 	config, err := poolConfig(db.URL, dryRun)
@@ -66,6 +67,9 @@ func openPostgres(ctx context.Context, db cli.Database, dryRun bool) (*opened, e
 
 // poolConfig reads the URL and adds what it leaves open. Only a dry run is content with a server that refuses writes.
 func poolConfig(url string, dryRun bool) (*pgxpool.Config, error) {
+	if pgurl.Ambiguous(url) {
+		return nil, errUnreadable
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errUnreadable
@@ -95,9 +99,9 @@ const readOnlyAdvice = "this server is read-only; connect to the primary, for ex
 
 func openSQLite(ctx context.Context, db cli.Database) (*opened, error) {
 	if _, err := os.Stat(db.Path()); err != nil {
-		return nil, fmt.Errorf("the database file: %w", err) // the store would make it
+		return nil, fmt.Errorf("the database file: %s: %w", shown(db.Path()), reason(err)) // the store would make it
 	}
-	store, err := sqlite.Open(ctx, db.Path(), sqlite.WithTable(db.Table.Name))
+	store, err := sqlite.Open(ctx, db.URL, sqlite.WithTable(db.Table.Name))
 	if err != nil {
 		return nil, advised(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/simples-go/sessions/session"
@@ -17,35 +16,41 @@ const (
 	logEvery = 10 * time.Second
 )
 
+// countTime is how long a run waits for the number of rows that it has to delete.
+const countTime = 2 * time.Second
+
 // bar draws a line on a terminal over and over.
 type bar struct {
 	out   io.Writer
-	total atomic.Int64 // rows to delete, 0 until they are counted
+	total int64 // rows to delete, 0 where they were not counted
 	drawn time.Duration
 	any   bool
 }
 
 func newBar(out io.Writer) *bar { return &bar{out: out} }
 
-// count counts beside the collector how many rows there are to delete, and returns what ends the counting.
-func (b *bar) count(ctx context.Context, store *opened, keep time.Duration) (end func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if n, err := store.expired(ctx, keep); err == nil { // without a total there is a rate, but no end in sight
-			b.total.Store(n)
-		}
-	}()
-	return func() { cancel(); <-done }
+// count counts how many rows there are to delete. It ends before the collector begins, which may find no connection
+// free beside it, and gives up where that would take long: then there is a rate, but no end in sight.
+func (b *bar) count(ctx context.Context, store *opened, keep time.Duration) {
+	b.draw("counting what has expired")
+	ctx, cancel := context.WithTimeout(ctx, countTime)
+	defer cancel()
+	if n, err := store.expired(ctx, keep); err == nil {
+		b.total = n
+	}
 }
 
 func (b *bar) show(r session.CollectReport) {
-	if b.any && r.Duration-b.drawn < barEvery {
+	if b.drawn > 0 && r.Duration-b.drawn < barEvery {
 		return
 	}
-	b.drawn, b.any = r.Duration, true
-	_, _ = fmt.Fprintf(b.out, "\r\x1b[K%s", b.line(r))
+	b.drawn = r.Duration
+	b.draw(b.line(r))
+}
+
+func (b *bar) draw(line string) {
+	b.any = true
+	_, _ = fmt.Fprintf(b.out, "\r\x1b[K%s", line)
 }
 
 func (b *bar) end() {
@@ -54,14 +59,13 @@ func (b *bar) end() {
 	}
 }
 
-// line is the bar's text. The count ran beside the collector, so that it may be less than what was deleted.
+// line is the bar's text. More may expire after the count, so that it may be less than what was deleted.
 func (b *bar) line(r session.CollectReport) string {
 	const width = 30
-	total := b.total.Load()
-	if total <= 0 {
-		return fmt.Sprintf("deleted %d, %.0f/s, counting what is left", r.Deleted, rate(r))
+	if b.total <= 0 {
+		return fmt.Sprintf("deleted %d, %.0f/s", r.Deleted, rate(r))
 	}
-	total = max(total, r.Deleted)
+	total := max(b.total, r.Deleted)
 	full := int(width * r.Deleted / total)
 	return fmt.Sprintf("[%s%s] %3d%% %d of %d, %.0f/s, %s left", strings.Repeat("#", full), strings.Repeat(".", width-full),
 		100*r.Deleted/total, r.Deleted, total, rate(r), timeLeft(r, total))

@@ -1,6 +1,8 @@
 package gc
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -15,15 +17,26 @@ func TestBarLine(t *testing.T) {
 		total int64
 		want  string
 	}{
-		{"before the count is there", 0, "deleted 250, 25/s, counting what is left"},
+		{"without a count", 0, "deleted 250, 25/s"},
 		{"a quarter", 1000, "[#######.......................]  25% 250 of 1000, 25/s, 30s left"},
 		{"more deleted than counted", 200, "[##############################] 100% 250 of 250, 25/s, 0s left"},
 	} {
-		var b bar
-		b.total.Store(c.total)
+		b := bar{total: c.total}
 		if got := b.line(report); got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
 		}
+	}
+}
+
+func TestCountingIsOverBeforeTheCollectorBegins(t *testing.T) {
+	begun := time.Now()
+	b := newBar(io.Discard)
+	b.count(t.Context(), &opened{expired: func(ctx context.Context, _ time.Duration) (int64, error) {
+		<-ctx.Done()
+		return 7, ctx.Err()
+	}}, 0)
+	if took := time.Since(begun); b.total != 0 || took < countTime || took > time.Minute {
+		t.Errorf("after %v the total is %d", took, b.total)
 	}
 }
 

@@ -47,11 +47,25 @@ func Run(ctx context.Context, args []string, env cli.Env, stdout, stderr io.Writ
 	return cli.OK
 }
 
+// courteous stands for a pause that was not given.
+const courteous = -1
+
+// pauseOption is a --pause as the collector takes it, where 0 is to make way for others and less is no pause.
+func pauseOption(given time.Duration) time.Duration {
+	switch given {
+	case courteous:
+		return 0
+	case 0:
+		return -1
+	}
+	return given
+}
+
 func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
 	c := &command{}
 	flags := cli.NewFlags(program)
 	batch := flags.Int("batch", 500, 1, maxBatch)
-	pause := flags.Duration("pause", 0)
+	pause := flags.Duration("pause", courteous)
 	limit, keep := flags.Duration("max-duration", 0), flags.Duration("keep", 0)
 	dryRun, asJSON, quiet := flags.Bool("dry-run"), flags.Bool("json"), flags.Bool("quiet")
 	metrics := flags.String("metrics-file")
@@ -62,7 +76,7 @@ func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
 	if len(words) > 0 {
 		return nil, cli.Misuse("unexpected argument %s", cli.Safe(words[0]))
 	}
-	c.options = session.CollectOptions{Batch: int(*batch), Pause: *pause, MaxDuration: *limit, Keep: *keep, DryRun: *dryRun}
+	c.options = session.CollectOptions{Batch: int(*batch), Pause: pauseOption(*pause), MaxDuration: *limit, Keep: *keep, DryRun: *dryRun}
 	c.json, c.quiet, c.metrics = *asJSON, *quiet, *metrics
 	c.db, err = flags.Database(env)
 	return c, err
@@ -75,8 +89,13 @@ func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (r
 	if err := metrics.check(); err != nil {
 		return report, err
 	}
-	defer func() { err = errors.Join(err, metrics.write(report, start, err)) }()
-	store, err := open(ctx, c.db, c.options.DryRun)
+	if c.options.DryRun {
+		c.keepMetrics(stderr)
+	} else {
+		defer func() { err = errors.Join(err, metrics.write(report, start, err)) }()
+	}
+	// A run that is stopped before it has begun still says what there is to do.
+	store, err := open(context.WithoutCancel(ctx), c.db, c.options.DryRun)
 	if err != nil {
 		return report, err
 	}
@@ -90,6 +109,13 @@ func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (r
 	return report, advised(err)
 }
 
+// keepMetrics tells that a dry run, which deletes nothing, does not count as a run that did its work.
+func (c *command) keepMetrics(stderr io.Writer) {
+	if c.metrics != "" && !c.quiet {
+		_, _ = fmt.Fprintf(stderr, "%s: a dry run leaves the metrics file as it is\n", program)
+	}
+}
+
 // watch has the progress shown while the collector runs, until stop is called.
 func (c *command) watch(ctx context.Context, store *opened, env cli.Env, stderr io.Writer) (stop func()) {
 	switch {
@@ -97,9 +123,9 @@ func (c *command) watch(ctx context.Context, store *opened, env cli.Env, stderr 
 		return func() {}
 	case env.Terminal(stderr):
 		bar := newBar(stderr)
-		counting := bar.count(ctx, store, c.options.Keep)
+		bar.count(ctx, store, c.options.Keep)
 		c.options.Progress = bar.show
-		return func() { counting(); bar.end() }
+		return bar.end
 	}
 	log := newLog(stderr)
 	c.options.Progress = log.show

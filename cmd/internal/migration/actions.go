@@ -146,18 +146,30 @@ func (c *command) reportUnless(err error, steps []migrate.Step) error {
 	return c.report(steps)
 }
 
+// report prints the steps, or says in the error what it could not print: they stay done.
 func (c *command) report(steps []migrate.Step) error {
+	lines := []string{"nothing to do"}
+	if len(steps) > 0 {
+		lines = describe(steps)
+	}
+	var err error
 	if c.json {
-		return c.print(ran{append([]migrate.Step{}, steps...)})
+		err = c.print(ran{append([]migrate.Step{}, steps...)})
+	} else {
+		err = cli.Written(fmt.Fprintln(c.stdout, strings.Join(lines, "\n")))
 	}
-	if len(steps) == 0 {
-		return cli.Written(fmt.Fprintln(c.stdout, "nothing to do"))
+	if err != nil {
+		return fmt.Errorf("%s; this could not be reported: %w", strings.Join(lines, ", "), err)
 	}
-	var b strings.Builder
+	return nil
+}
+
+func describe(steps []migrate.Step) []string {
+	var lines []string
 	for _, s := range steps {
-		fmt.Fprintf(&b, "%s %s\n", verb(s), s.Name)
+		lines = append(lines, verb(s)+" "+s.Name)
 	}
-	return cli.Written(c.stdout.Write([]byte(b.String())))
+	return lines
 }
 
 func verb(s migrate.Step) string {

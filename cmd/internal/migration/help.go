@@ -33,7 +33,7 @@ Examples:
 
 Exit codes:
   0  done; check: nothing is pending and nothing is wrong
-  1  failed; nothing was changed
+  1  failed; nothing was changed, unless the message says what was
   2  the command line is wrong
   3  check: migrations are pending
   4  the database is not as the migrations leave it, or the table is somebody else's

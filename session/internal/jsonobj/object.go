@@ -48,10 +48,10 @@ func Scan(text []byte) (Object, error) {
 	return obj, nil
 }
 
-// expected is a guess at how many members an object has, that is never far too high.
+// expected is a guess at how many members an object has: enough for most, and never far too many.
 func expected(text []byte) int {
-	const most, usual = 32, 40 // members, and bytes that one takes
-	return min(len(text)/usual, most)
+	const most, small, look = 32, 24, 4096 // members, bytes of one, bytes that are looked at
+	return min(bytes.Count(text[:min(len(text), look)], []byte{':'}), len(text)/small, most)
 }
 
 // normalize sorts the members and keeps the last of equal keys.
@@ -131,7 +131,8 @@ func (o Object) Merge(clear bool, set map[string]json.RawMessage, del []string) 
 		added = append(added, Member{key: k, quote: quote, Value: value})
 	}
 	slices.SortFunc(added, func(a, b Member) int { return bytes.Compare(a.key, b.key) })
-	drop := slices.Sorted(slices.Values(del))
+	drop := slices.Clone(del)
+	slices.Sort(drop)
 	out := make([]Member, 0, len(base)+len(added))
 	for len(base) > 0 || len(added) > 0 {
 		order := -1

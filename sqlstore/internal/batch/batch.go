@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/simples-go/sessions/internal/deadline"
 )
 
 // ErrFull: as many callers as the queue holds are waiting already. A queue that let more of them wait would only hide
@@ -60,7 +62,8 @@ type Options[K comparable, Req, Res any] struct {
 
 // Group batches requests. All methods are safe for concurrent use.
 type Group[K comparable, Req, Res any] struct {
-	opts Options[K, Req, Res]
+	opts     Options[K, Req, Res]
+	deadline *deadline.Clock // of batches
 
 	mu      sync.Mutex
 	free    int // slots
@@ -77,7 +80,7 @@ func New[K comparable, Req, Res any](opts Options[K, Req, Res]) *Group[K, Req, R
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
 	}
-	return &Group[K, Req, Res]{opts: opts, free: opts.Slots}
+	return &Group[K, Req, Res]{opts: opts, deadline: deadline.New(opts.Timeout), free: opts.Slots}
 }
 
 func orDefault(n *int, def int) {

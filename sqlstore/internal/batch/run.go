@@ -49,7 +49,7 @@ func (g *Group[K, Req, Res]) place(b *batch[Req, Res], places map[K]int, w *wait
 // run serves the batch and tells each of its callers, also where Many panics: it runs on no caller's goroutine, and an
 // HTTP server that survives a panic of one handler must not die of the same one here.
 func (g *Group[K, Req, Res]) run(b *batch[Req, Res]) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.callers[0].ctx), g.opts.Timeout)
+	ctx, cancel := g.deadline.Bound(context.WithoutCancel(b.callers[0].ctx))
 	defer cancel()
 	results, err := g.many(ctx, b.reqs)
 	for i, w := range b.callers {

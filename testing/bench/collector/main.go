@@ -25,6 +25,7 @@ type options struct {
 	batch  int
 	pause  time.Duration
 	slice  time.Duration
+	slices int
 }
 
 func main() {
@@ -33,8 +34,9 @@ func main() {
 	flag.IntVar(&o.rows, "rows", 1_000_000, "sessions, of which every second is expired")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds")
 	flag.IntVar(&o.batch, "batch", 0, "the collector's batch; 0: its default")
-	flag.DurationVar(&o.pause, "pause", 0, "the collector's pause; 0: its default")
-	flag.DurationVar(&o.slice, "slice", 500*time.Millisecond, "how long loads and saves are measured with and without it in turn")
+	flag.DurationVar(&o.pause, "pause", 0, "the collector's pause; 0: its default, below 0: none")
+	flag.DurationVar(&o.slice, "slice", 15*time.Second, "how long loads and saves are measured with and without it in turn")
+	flag.IntVar(&o.slices, "slices", 2, "how often, at most")
 	flag.Parse()
 	if err := o.run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "collector:", err)
@@ -92,17 +94,22 @@ func (o *options) beside(ctx context.Context, w io.Writer) error {
 	}
 	defer db.close()
 	var without, with taken
-	for stopped := ""; stopped != session.StopDone; {
+	var deleted, ran float64
+	for n, stopped := 0, ""; n < o.slices && stopped != session.StopDone; n++ {
 		quiet, cancel := context.WithTimeout(ctx, o.slice)
 		err := db.foreground(quiet, o.rows, &without)
 		cancel()
 		if err != nil {
 			return err
 		}
-		if stopped, err = o.busy(ctx, db, &with); err != nil {
+		report, err := o.busy(ctx, db, &with)
+		if err != nil {
 			return err
 		}
+		stopped = report.Stopped
+		deleted, ran = deleted+float64(report.Deleted), ran+report.Duration.Seconds()
 	}
+	fmt.Fprintf(w, "  beside loads and saves %.0f rows/s\n", deleted/ran)
 	for i, work := range []string{"load", "save"} {
 		fmt.Fprintf(w, "  %s p99 %v without the collector, %v beside it: ×%.2f (of %d and %d)\n", work, p99(without[i]),
 			p99(with[i]), float64(p99(with[i]))/float64(p99(without[i])), len(without[i]), len(with[i]))
@@ -110,20 +117,21 @@ func (o *options) beside(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// busy runs the collector for a slice with loads and saves beside it, and says why it stopped.
-func (o *options) busy(ctx context.Context, db *db, with *taken) (stopped string, err error) {
+// busy runs the collector for a slice with loads and saves beside it.
+func (o *options) busy(ctx context.Context, db *db, with *taken) (report session.CollectReport, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	collected := make(chan error, 1)
 	go func() {
-		report, err := db.collect(ctx, session.CollectOptions{Batch: o.batch, Pause: o.pause, MaxDuration: o.slice})
-		stopped = report.Stopped
+		var err error
+		report, err = db.collect(ctx, session.CollectOptions{Batch: o.batch, Pause: o.pause, MaxDuration: o.slice})
 		cancel()
 		collected <- err
 	}()
 	err = db.foreground(ctx, o.rows, with)
 	cancel()
-	return stopped, errors.Join(err, <-collected)
+	err = errors.Join(err, <-collected)
+	return report, err
 }
 
 func p99(taken []time.Duration) time.Duration {

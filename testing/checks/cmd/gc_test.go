@@ -3,6 +3,7 @@ package cmd
 import (
 	"database/sql"
 	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,22 +206,65 @@ func TestProgressOnATerminal(t *testing.T) {
 	}
 }
 
-// TestBackToTheShell: a second signal ends a process whose batch does not return.
-func TestBackToTheShell(t *testing.T) {
+// TestProgressWithOneConnection: the collector begins, however long it takes to count the rows for the bar.
+func TestProgressWithOneConnection(t *testing.T) {
+	if _, err := exec.LookPath("script"); err != nil {
+		absent(t, "no program script (Debian's package bsdutils)")
+	}
 	d := filled(t)["postgres"](t)
+	tx := tableLock(t, d)
+	cmd := exec.Command("script", "-qec", filepath.Join(bin, "sessions-gc"), "/dev/null")
+	cmd.Env = append(os.Environ(), "SESSIONS_DATABASE_URL="+withSetting(t, d.url, "pool_max_conns", "1"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the collector is at work", func() bool {
+		return number(t, d.driver, d.source, `select count(*) from pg_stat_activity where datname = current_database()
+			and wait_event_type = 'Lock' and query not like '%count(*)%'`) == 1
+	})
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil || d.count(t) != 0 {
+		t.Errorf("%v, %d rows are left", err, d.count(t))
+	}
+}
+
+// tableLock keeps everybody else from the sessions until it is rolled back, or the test ends.
+func tableLock(t *testing.T, d target) *sql.Tx {
+	t.Helper()
 	db, err := sql.Open(d.driver, d.source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close() }()
+	t.Cleanup(func() { _ = db.Close() })
 	tx, err := db.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	t.Cleanup(func() { _ = tx.Rollback() })
 	if _, err := tx.Exec("lock table sessions in access exclusive mode"); err != nil {
 		t.Fatal(err)
 	}
+	return tx
+}
+
+func withSetting(t *testing.T, target, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// TestBackToTheShell: a second signal ends a process whose batch does not return.
+func TestBackToTheShell(t *testing.T) {
+	d := filled(t)["postgres"](t)
+	tableLock(t, d)
 	p := start(t, d.url, "sessions-gc")
 	ended := make(chan error, 1)
 	go func() { ended <- p.Wait() }()

@@ -17,7 +17,7 @@ const starters = 8
 func TestOnceSQLite(t *testing.T) {
 	for range rounds(t, "SESSIONS_MIGRATE_ROUNDS", 5) {
 		file := filepath.Join(t.TempDir(), "live.db")
-		once(t, "sqlite:"+file)
+		once(t, "sqlite:"+file, nil)
 		if n := number(t, "sqlite", file, "select count(*) from sessions_migrations where version_id = 1"); n != 1 {
 			t.Fatalf("version 1 was recorded %d times", n)
 		}
@@ -28,18 +28,30 @@ func TestOnceSQLite(t *testing.T) {
 func TestOncePostgres(t *testing.T) {
 	for range rounds(t, "SESSIONS_MIGRATE_ROUNDS", 5) {
 		url := database(t)
-		once(t, url)
+		once(t, url, nil)
 		if n := number(t, "pgx", url, "select count(*) from sessions_migrations where version_id = 1"); n != 1 {
 			t.Fatalf("version 1 was recorded %d times", n)
 		}
 	}
 }
 
-func once(t *testing.T, url string) {
+// TestOnceSchema: whoever names the schema and whoever leaves it to the server are kept apart too.
+func TestOnceSchema(t *testing.T) {
+	for range rounds(t, "SESSIONS_MIGRATE_ROUNDS", 5) {
+		once(t, database(t), []string{"--schema", "public"})
+	}
+}
+
+// once starts many processes, every second one with more arguments.
+func once(t *testing.T, url string, more []string) {
 	t.Helper()
 	var running []*process
-	for range starters {
-		running = append(running, start(t, url, "sessions-migrate", "up"))
+	for i := range starters {
+		args := []string{"up"}
+		if i%2 == 1 {
+			args = append(args, more...)
+		}
+		running = append(running, start(t, url, "sessions-migrate", args...))
 	}
 	applied := 0
 	for _, p := range running {

@@ -33,14 +33,15 @@ func (m *machine) drawRef(t *rapid.T) session.Ref {
 }
 
 // drawPolicy draws timeouts in whole minutes, as the steps of time are, so that the moments that pass between the same call
-// on two stores never decide.
+// on two stores never decide. The step, or its share of the longest timeout that a row gets of its own, is below a minute:
+// a store may write what gains less, and another may not.
 func drawPolicy(t *rapid.T) session.Policy {
 	return session.Policy{
 		Timeouts: session.Timeouts{
 			Idle:     rapid.SampledFrom([]time.Duration{90 * time.Minute, 3 * time.Hour}).Draw(t, "idle"),
 			Absolute: rapid.SampledFrom([]time.Duration{0, 3 * time.Hour, 24 * time.Hour}).Draw(t, "absolute"),
 		},
-		Step:     30 * time.Second,
+		Step:     10 * time.Second,
 		Grace:    rapid.SampledFrom([]time.Duration{0, 10 * time.Minute}).Draw(t, "grace"),
 		MaxBytes: rapid.SampledFrom([]int{0, 40, 200, 1 << 20}).Draw(t, "size"),
 		Owner:    drawLimit(t),

@@ -157,9 +157,11 @@ func TestDownNeedsToBeTold(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	for _, url := range []string{"", "x", "mysql://h/d", "sqlite:", "sqlite://h/d", "sqlite::memory:", "sqlite:a\x00b", "file:x"} {
-		if _, err := migrate.Open(t.Context(), url, migrate.Options{}); err == nil {
-			t.Errorf("Open(%q) accepted it", url)
+	for _, url := range []string{"", "x", "mysql://h/d", "sqlite:", "sqlite://h/d", "sqlite::memory:", "sqlite:a\x00b", "file:x",
+		"sqlite:postgres://u:s3cret@h/d", "postgres://u:12345/s3cret@h/d"} {
+		_, err := migrate.Open(t.Context(), url, migrate.Options{})
+		if err == nil || strings.Contains(err.Error(), "must import it") || strings.Contains(err.Error(), "s3c") {
+			t.Errorf("Open(%q) = %v", url, err)
 		}
 	}
 	_, err := migrate.Open(t.Context(), "postgres://app:s3cret@h/d", migrate.Options{})

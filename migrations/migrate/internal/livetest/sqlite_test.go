@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	_ "modernc.org/sqlite"
@@ -100,4 +101,38 @@ func text(t *testing.T, db *sql.DB, query string) (s string) {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return s
+}
+
+func TestAFileInUTF16IsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "wide.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("pragma encoding = 'UTF-16'; create table notes (x)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, "sqlite:"+path, migrate.Options{})
+	if _, err := m.Up(t.Context()); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+		t.Errorf("Up = %v", err)
+	}
+}
+
+// A folder that is a symbolic link is followed before .. is.
+func TestAPathIsTheOperatingSystems(t *testing.T) {
+	dir := t.TempDir()
+	sub := filepath.Join(dir, "real", "sub")
+	if err := errors.Join(os.MkdirAll(sub, 0o755), os.Symlink(sub, filepath.Join(dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, "sqlite:"+dir+"/link/../y.db", migrate.Options{})
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "real", "y.db")); err != nil {
+		t.Error(err)
+	}
 }

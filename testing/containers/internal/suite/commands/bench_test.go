@@ -16,8 +16,8 @@ func TestBenchmarks(t *testing.T) {
 		says  []string
 	}{
 		"bench": {
-			"-databases postgres -rows 1000 -rounds 1 -each 50ms -callers 1,8",
-			[]string{"| load | 8 |", "| save | 8 |", "| mixed 95/5 |", "| create |", "| destroy |", "| http write |"},
+			"-databases postgres -rows 1000 -large 2000 -rounds 1 -each 50ms -callers 1,8",
+			[]string{"| load | 8 |", "| save | 8 |", "| mixed 95/5 |", "| create |", "| destroy |", "| http write |", "| large |", "| bare large |"},
 		},
 		"bench/collector": {"-rows 20000 -rounds 1 -slice 100ms", []string{"ratio", "load p99", "save p99"}},
 		"bench/growth":    {"-sessions 200 -over 1s", []string{"10/10: ", "% of the saves", "vacuumed"}},

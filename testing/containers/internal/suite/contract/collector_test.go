@@ -138,6 +138,44 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 	}
 }
 
+// A run that has returned does not keep the next one out.
+func TestCollectorLeavesItsLock(t *testing.T) {
+	db := containers.Postgres(t)
+	for range 300 {
+		report, err := db.Store.Collect(t.Context(), session.CollectOptions{})
+		if err != nil || report.Stopped != session.StopDone {
+			t.Fatalf("%+v, %v", report, err)
+		}
+	}
+}
+
+// Rows to which an operator gave an expiry from before all clocks are collected like others.
+func TestCollectorBeginsAtTheBeginning(t *testing.T) {
+	ancient := []string{"-infinity", "4713-11-24 BC", "0044-03-15 BC", "0001-01-01", "1600-01-01", "1969-12-31"}
+	const each, live = 7, 20
+	db := containers.Postgres(t)
+	pgstore.Fill(t, db.Pool, 0, each*len(ancient)+live, time.Hour, 2*time.Hour)
+	for i, expiry := range ancient {
+		const sql = `update sessions set expires_at = $1::text::timestamptz where (data ->> 'n')::int / $2 = $3`
+		if _, err := db.Pool.Exec(t.Context(), sql, expiry, each, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := int64(each * len(ancient))
+	report, err := db.Store.Collect(t.Context(), session.CollectOptions{DryRun: true, Keep: 1<<63 - 1})
+	if err != nil || report.Remaining != want {
+		t.Errorf("before: %+v, %v", report, err)
+	}
+	report, err = db.Store.Collect(t.Context(), session.CollectOptions{Batch: 3, MaxDuration: 1})
+	if err != nil || report.Deleted+report.Remaining != want || report.Deleted == 0 {
+		t.Errorf("a short run: %+v, %v", report, err)
+	}
+	collectedAll(t, db, db.Store)
+	if left := pgstore.Count(t, db.Pool, "select count(*) from sessions"); left != live {
+		t.Errorf("%d of %d live sessions are left", left, live)
+	}
+}
+
 // halfExpired has as many sessions that have expired as that have not, between each other.
 func halfExpired(t *testing.T, each int) planned {
 	t.Helper()

@@ -11,12 +11,13 @@ import (
 
 func TestMain(m *testing.M) { containers.Main(m) }
 
-// batchings are the ways in which callers may share statements, or not.
+// batchings are the ways in which callers may share statements, or not; the last with what a cluster accepts.
 func batchings() map[string][]postgres.Option {
 	return map[string][]postgres.Option{
 		"alone":         {postgres.WithoutBatching()},
 		"small batches": {postgres.WithBatching(1, 2)},
 		"large batches": {postgres.WithBatching(1, 256)},
+		"distributed":   {postgres.WithDistributed()},
 	}
 }
 

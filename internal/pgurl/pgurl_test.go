@@ -1,0 +1,43 @@
+package pgurl
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAmbiguous(t *testing.T) {
+	for url, want := range map[string]bool{
+		"postgres://u:12345/SECRET@h/d":         true,
+		"postgres://u:SE@CRET@h/d":              true,
+		"postgres://u:s@h/d@x":                  true,
+		"postgres://u:12/S?x@h":                 true,
+		"postgres://u:1/p?q@h/db?sslmode=allow": true,
+		"postgres://u:s@h/d":                    false,
+		"postgres://u:a?b@h/d":                  false,
+		"postgres://u:12%2F@h1:1,h2:2/d?x=a@b":  false,
+		"postgres://h/d?user=me@corp":           false,
+		"postgres:///d":                         false,
+		"host=h password=a@b/@":                 false,
+		"":                                      false,
+	} {
+		if got := Ambiguous(url); got != want {
+			t.Errorf("Ambiguous(%q) = %v", url, got)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://u:s@h/d":                 "postgres://u:s@h/d",
+		"postgres://u:a?b=c&@h/d":            "postgres://u:a?b=c&@h/d",
+		"postgres://u:a?b@h1,h2/d?x=1&&y=?@": "postgres://u:a?b@h1,h2/d x=1 y=?@",
+		"postgresql://h?x=1":                 "postgresql://h x=1",
+		"postgres:///?host=/run":             "postgres:/// host=/run",
+		"postgres://h/d?":                    "postgres://h/d",
+	} {
+		before, params := Split(url)
+		if got := strings.Join(append([]string{before}, params...), " "); got != want {
+			t.Errorf("Split(%q) = %q, want %q", url, got, want)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/session"
+)
+
+// While others save, in this process or another, a collector gets nowhere near the end of what it does at once where it
+// is alone.
+func TestACollectorMakesWayForThoseWhoSave(t *testing.T) {
+	path := newPath(t)
+	s, other := open(t, path), open(t, path)
+	expired(t, s, 2000, 100)
+	brief := session.CollectOptions{MaxDuration: time.Second}
+	for name, one := range map[string]*Store{"the same process": s, "another": other} {
+		stop := keepSaving(t, one)
+		report := collected(t, s, brief)
+		stop()
+		if report.Stopped != session.StopMaxDuration || report.Deleted == 0 {
+			t.Errorf("beside saves of %s: %+v", name, report)
+		}
+		if took := report.Duration; took > 10*brief.MaxDuration {
+			t.Errorf("beside saves of %s a run of %v took %v", name, brief.MaxDuration, took)
+		}
+	}
+	if report := collected(t, s, session.CollectOptions{MaxDuration: time.Minute}); report.Stopped != session.StopDone {
+		t.Errorf("alone: %+v", report)
+	}
+	expired(t, s, 2000, 100)
+	stop := keepSaving(t, s)
+	defer stop()
+	hurry := session.CollectOptions{MaxDuration: time.Minute, Pause: -1}
+	if report := collected(t, s, hurry); report.Stopped != session.StopDone {
+		t.Errorf("without pauses: %+v", report)
+	}
+}
+
+func TestACollectorThatRestsStopsAtOnce(t *testing.T) {
+	s := open(t, newPath(t))
+	expired(t, s, 2000, 100)
+	stop := keepSaving(t, s)
+	defer stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	opts := session.CollectOptions{Batch: 10, Progress: func(session.CollectReport) { cancel() }}
+	report, err := s.Collect(ctx, opts)
+	if err != nil || report.Stopped != session.StopSignal || report.Batches != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func collected(t *testing.T, s *Store, opts session.CollectOptions) session.CollectReport {
+	t.Helper()
+	report, err := s.Collect(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// keepSaving has a session saved over and over until it is told to stop, beginning before it returns.
+func keepSaving(t *testing.T, s *Store) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ref := created(t, s, session.Change{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := s.Save(ctx, ref, session.Change{}); err != nil && ctx.Err() == nil {
+				t.Errorf("saving beside a collector: %v", err)
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}

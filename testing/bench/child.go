@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"time"
+)
+
+// childVariable names the side that a process of this program measures for another one.
+const childVariable = "SESSIONS_BENCH_SIDE"
+
+// child is a process that has one side to itself: two that share SQLite's page cache, which belongs to the process,
+// would measure each other too.
+type child struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *json.Decoder
+}
+
+// order asks a child for a round, or, where Each is 0, whether its side is ready.
+type order struct {
+	Work    string
+	Callers int
+	Each    time.Duration
+}
+
+type answer struct {
+	Rate  float64
+	P99   time.Duration
+	Error string
+}
+
+// shared is a log that children write to as well.
+type shared struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
+}
+
+// openChildren starts a process for each side, all of which fill their tables at once.
+func (o *options) openChildren(ctx context.Context, log io.Writer, names ...string) (sides []*side, done func(), err error) {
+	done = func() {
+		for _, s := range sides {
+			s.child.end()
+		}
+	}
+	for _, name := range names {
+		if !o.measures(name) {
+			continue
+		}
+		c, err := o.startChild(ctx, name, log)
+		if err != nil {
+			return nil, done, err
+		}
+		sides = append(sides, &side{name: name, child: c})
+	}
+	for _, s := range sides {
+		if _, err := s.child.ask(order{}); err != nil {
+			return nil, done, fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return sides, done, nil
+}
+
+func (o *options) startChild(ctx context.Context, name string, log io.Writer) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.CommandContext(ctx, self, o.args...)}
+	c.cmd.Env = append(os.Environ(), childVariable+"="+name)
+	c.cmd.Stderr = log
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	c.out = json.NewDecoder(out)
+	return c, c.cmd.Start()
+}
+
+func (c *child) ask(what order) (answer, error) {
+	var a answer
+	err := json.NewEncoder(c.in).Encode(what)
+	if err == nil {
+		err = c.out.Decode(&a)
+	}
+	if err == nil && a.Error != "" {
+		err = errors.New(a.Error)
+	}
+	return a, err
+}
+
+// end has the process end, which it does with its input.
+func (c *child) end() {
+	_ = c.in.Close()
+	_ = c.cmd.Wait()
+}
+
+// serve is what a child does: it opens its side and makes the rounds that it is asked for.
+func (o *options) serve(ctx context.Context, name string, in io.Reader, out, log io.Writer) error {
+	o.sides = []string{name}
+	sides, done, err := o.openSQLite(ctx, log)
+	if done != nil {
+		defer done()
+	}
+	if err == nil && len(sides) != 1 {
+		err = fmt.Errorf("no side %q", name)
+	}
+	var r *runner
+	defer func() {
+		if r != nil {
+			r.close()
+		}
+	}()
+	var last order
+	for orders := json.NewDecoder(in); ; {
+		var next order
+		if errors.Is(orders.Decode(&next), io.EOF) {
+			return nil
+		}
+		var a answer
+		if err == nil && next.Each > 0 {
+			if next.Work != last.Work || next.Callers != last.Callers {
+				r, err = o.another(ctx, r, sides[0], next)
+				last = next
+			}
+			if err == nil {
+				a.Rate, a.P99, err = r.round(ctx, next.Each)
+			}
+		}
+		if err != nil {
+			a.Error = err.Error()
+		}
+		if err := json.NewEncoder(out).Encode(a); err != nil {
+			return err
+		}
+	}
+}
+
+func (o *options) another(ctx context.Context, old *runner, s *side, next order) (*runner, error) {
+	if old != nil {
+		old.close()
+	}
+	i := slices.IndexFunc(workloads, func(w workload) bool { return w.name == next.Work })
+	if i < 0 {
+		return nil, fmt.Errorf("no workload %q", next.Work)
+	}
+	return o.runner(ctx, workloads[i], s, next.Callers)
+}
