@@ -217,7 +217,7 @@ func TestSavesGoOnBesideACollector(t *testing.T) {
 			}
 		})
 	}
-	report, err := s.Collect(t.Context(), session.CollectOptions{})
+	report, err := s.Collect(t.Context(), session.CollectOptions{Pause: -1})
 	stop()
 	wg.Wait()
 	if err != nil || report.Deleted != 20_000 {
