@@ -82,17 +82,18 @@ func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Re
 
 func (s *Store) saveTogether(ctx context.Context, q querier, at *site, requests []saveRequest,
 	saved map[session.Handle]session.Saved) error {
-	text, args := s.sql.saveMany, saveManyArgs
+	text, argsOf := s.sql.saveMany, saveManyArgs
 	if setOnly(requests) {
-		text, args = s.sql.setMany, setManyArgs
+		text, argsOf = s.sql.setMany, setManyArgs
 	}
-	all := args(requests)
+	args := argsOf(requests)
 	if s.opts.changes {
-		p := placeholders{len(all)}
-		text = `with w as (` + text + `) select w.*, pg_notify(` + p.next() + `, ` + p.next() + ` || w.id || ` + p.next() + `) from w`
-		all = append(all, at.channel, string(letters[session.Changed]), ":"+s.node)
+		p := placeholders{len(args)}
+		notify := `pg_notify(` + p.next() + `, ` + p.next() + ` || w.id || ` + p.next() + `)`
+		text = `with w as (` + text + `) select w.*, ` + notify + ` from w`
+		args = append(args, at.channel, string(letters[session.Changed]), ":"+s.node)
 	}
-	_, err := query(ctx, q, s.statement(text, all...), func(v [][]byte) error {
+	_, err := query(ctx, q, s.statement(text, args...), func(v [][]byte) error {
 		if len(v) < 5 || len(v[4]) != len(session.Handle{}) {
 			return localErrorf("a saved row of unexpected form")
 		}

@@ -101,3 +101,31 @@ func TestWhatABatchDidNotServeIsMadeAgainAlone(t *testing.T) {
 		}
 	})
 }
+
+// The lean statement knows of no change that does more than set entries, and of one policy.
+func TestOnlyPlainChangesUnderOnePolicyGoTheShortWay(t *testing.T) {
+	ref := session.Ref{Policy: session.Policy{Timeouts: session.Timeouts{Idle: 1, Absolute: 2}, MaxBytes: 3}}
+	set := map[string]jsonText{"a": jsonText(`1`)}
+	plain := saveRequest{ref, &session.Change{Set: set}, 1}
+	if !setOnly([]saveRequest{plain, plain}) {
+		t.Error("plain changes go the long way")
+	}
+	longer, larger, patient := ref, ref, ref
+	longer.Policy.Absolute, larger.Policy.MaxBytes, patient.Policy.Idle = 9, 9, 9
+	if !setOnly([]saveRequest{plain, {patient, plain.change, 1}}) {
+		t.Error("the idle timeout matters to a save that extends nothing")
+	}
+	for name, r := range map[string]saveRequest{
+		"of several":       {ref, plain.change, 2},
+		"clear":            {ref, &session.Change{Set: set, Clear: true}, 1},
+		"extend":           {ref, &session.Change{Set: set, Extend: true}, 1},
+		"delete":           {ref, &session.Change{Set: set, Delete: []string{"b"}}, 1},
+		"nothing":          {ref, &session.Change{}, 1},
+		"absolute timeout": {longer, plain.change, 1},
+		"size limit":       {larger, plain.change, 1},
+	} {
+		if setOnly([]saveRequest{plain, r}) {
+			t.Errorf("%s: goes the short way", name)
+		}
+	}
+}

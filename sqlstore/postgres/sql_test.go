@@ -97,7 +97,7 @@ func TestStatementsHaveParametersWithoutGaps(t *testing.T) {
 	x, w, d := testTexts(t), testWrites(t, false), testWrites(t, true)
 	for text, n := range map[string]int{
 		x.load: 2, x.loadMany: 1, x.look: 1, x.inspect: 1, x.lock: 2, x.insert: 7, x.insertRotated: 7,
-		x.touchMany: 5, x.saveMany: len(saveManyArgs(nil)), x.lockMany: 1, x.owned: 2, x.listEntries(3): 5,
+		x.touchMany: 5, x.saveMany: len(saveManyArgs(nil)), x.setMany: 5, x.lockMany: 1, x.owned: 2, x.listEntries(3): 5,
 		w.touch: 5, w.destroy: 2, w.revokeIDs: 1, d.touch: 5, d.destroy: 2, d.revokeIDs: 1,
 	} {
 		if !slices.Equal(parameters(text), upTo(n)) {
@@ -109,7 +109,7 @@ func TestStatementsHaveParametersWithoutGaps(t *testing.T) {
 func TestStatementsNameTheQuotedTable(t *testing.T) {
 	x, w := testTexts(t), testWrites(t, false)
 	for _, text := range []string{
-		x.load, x.loadMany, x.look, x.inspect, x.lock, x.insert, x.touchMany, x.saveMany, x.lockMany, x.owned,
+		x.load, x.loadMany, x.look, x.inspect, x.lock, x.insert, x.touchMany, x.saveMany, x.setMany, x.lockMany, x.owned,
 		w.touch, w.destroy, w.revokeIDs, w.save(shapeSet),
 	} {
 		if !strings.Contains(text, ` "Web"."visits" `) {
@@ -163,7 +163,7 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 			t.Errorf("key or secret is missing: %s", text)
 		}
 	}
-	for _, text := range []string{x.touchMany, x.saveMany} {
+	for _, text := range []string{x.touchMany, x.saveMany, x.setMany} {
 		if !strings.Contains(text, `q.id = s.id and q.hash = s.secret_hash`) || !strings.Contains(text, `order by s.id for`) {
 			t.Errorf("key, secret or the order of locks is missing: %s", text)
 		}
@@ -172,7 +172,7 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 
 func TestDeadRowsAreNotWritten(t *testing.T) {
 	x, w := testTexts(t), testWrites(t, false)
-	for _, text := range []string{x.touchMany, x.saveMany, x.owned, w.touch, w.save(shapeSet)} {
+	for _, text := range []string{x.touchMany, x.saveMany, x.setMany, x.owned, w.touch, w.save(shapeSet)} {
 		if !strings.Contains(text, `s.expires_at > now() and ((`) || !strings.Contains(text, `coalesce(s.absolute_timeout_ms`) {
 			t.Errorf("the row need not be alive: %s", text)
 		}
@@ -186,7 +186,7 @@ func TestTouchesAloneDoNotWaitForTheDisk(t *testing.T) {
 			t.Errorf("a touch waits for the disk: %s", text)
 		}
 	}
-	for _, text := range []string{x.saveMany, x.insert, w.destroy, w.revokeIDs, w.save(shapeSet | shapeExtend)} {
+	for _, text := range []string{x.saveMany, x.setMany, x.insert, w.destroy, w.revokeIDs, w.save(shapeSet | shapeExtend)} {
 		if strings.Contains(text, "synchronous_commit") {
 			t.Errorf("a save may be lost: %s", text)
 		}

@@ -124,7 +124,7 @@ func byKey(t *testing.T, plan pgstore.Plan, rows int, what string) {
 func TestSharedStatementsGoByTheKey(t *testing.T) {
 	const callers = 64
 	for table, opts := range tables() {
-		for _, name := range []string{"load", "save", "touch"} {
+		for _, name := range []string{"load", "save", "clearing save", "touch"} {
 			t.Run(table+", "+name, func(t *testing.T) {
 				p := newPlanned(t, opts, postgres.WithBatching(1, 8))
 				together(t, callers, func(n int) error { return foreground()[name](t.Context(), p.store, n) })
