@@ -44,10 +44,12 @@ func (c *collector) disturbs(ctx context.Context) (busy bool, err error) {
 	if time.Since(c.alone) < lookAgain {
 		return false, nil
 	}
+	// Who has done something before the run began may have ended with it.
+	lately := min(atWork, time.Since(c.started))
 	_, err = c.rows(ctx, others, func(v [][]byte) error {
 		busy = isTrue(v[0])
 		return nil
-	}, c.locker, atWork.Milliseconds())
+	}, c.locker, lately.Milliseconds())
 	if !busy {
 		c.alone = time.Now()
 	}
