@@ -59,15 +59,25 @@ func wantCause(t *testing.T, what string, ctx context.Context, want error) {
 type heldStore struct {
 	*session.MemoryStore
 	hold    atomic.Bool
+	held    atomic.Int64 // looks that were
 	release chan struct{}
 }
 
 func (h *heldStore) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
 	found, err := h.MemoryStore.Inspect(ctx, keys)
 	if h.hold.Load() {
+		h.held.Add(1)
 		<-h.release
 	}
 	return found, err
+}
+
+// wantHeld fails the test where no look has begun: then nothing would be late.
+func (h *heldStore) wantHeld(t *testing.T) {
+	t.Helper()
+	if h.held.Load() == 0 {
+		t.Error("no look has begun")
+	}
 }
 
 func newHeldSite(t *testing.T) (*site, *heldStore) {
@@ -88,7 +98,8 @@ func TestLookFromBeforeTheSocket(t *testing.T) {
 		before, _ := plug(t, s.m.Handler, of)
 		synctest.Wait()
 		store.hold.Store(true)
-		time.Sleep(3 * time.Second) // a look has begun
+		time.Sleep(3 * time.Second)
+		store.wantHeld(t)
 		rotate(t, of)
 		after, _ := plug(t, s.m.Handler, of)
 		store.hold.Store(false)
@@ -108,7 +119,8 @@ func TestLookFromBeforeOwnRotation(t *testing.T) {
 		of := s.stored("a")
 		store.hold.Store(true)
 		s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			synctest.Wait() // a look has begun
+			synctest.Wait()
+			store.wantHeld(t)
 			rotate(t, session.FromContext(r.Context()))
 			close(store.release)
 			synctest.Wait()

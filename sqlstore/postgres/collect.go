@@ -104,7 +104,7 @@ func (c *collector) batches(ctx, work context.Context) error {
 			return err
 		}
 		if more && err == nil {
-			err = c.pause(ctx, work, time.Since(start))
+			err = c.pause(ctx, work, time.Since(start), c.report.Deleted > before)
 		}
 	}
 	if err == nil {

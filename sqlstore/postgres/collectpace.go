@@ -20,13 +20,13 @@ const others = `select exists (select from pg_stat_activity where datname = curr
 and pid <> all(array[pg_backend_pid(), $1::bigint]) and coalesce(backend_type, 'client backend') = 'client backend'
 and coalesce(state = 'active' or state_change > clock_timestamp() - $2::bigint * interval '1 ms', true))`
 
-// pause follows a batch that took so long. It ends early where those have gone who were to be made way for.
-func (c *collector) pause(ctx, work context.Context, took time.Duration) error {
-	switch {
-	case c.opts.Pause > 0:
-		sleep(ctx, c.opts.Pause)
-		return nil
-	case c.opts.Pause < 0:
+// pause follows a batch that took so long. One of fixed length follows only what deleted something, for it would add up
+// where there is nothing to delete; making way follows all that others may have felt, and ends early where they have gone.
+func (c *collector) pause(ctx, work context.Context, took time.Duration, deleted bool) error {
+	if c.opts.Pause != 0 {
+		if deleted {
+			sleep(ctx, c.opts.Pause)
+		}
 		return nil
 	}
 	for rest := courtesy.Rest(took, c.started, c.opts); rest > 0 && ctx.Err() == nil; rest -= atWork {
