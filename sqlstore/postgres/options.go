@@ -51,7 +51,7 @@ func newOptions(given []Option, maxConns int) options {
 	o := options{
 		timeout:      DefaultTimeout,
 		logger:       slog.Default(),
-		slots:        max(1, min(maxConns, 2*runtime.GOMAXPROCS(0))),
+		slots:        max(1, min(maxConns, max(2, runtime.GOMAXPROCS(0)))),
 		max:          batch.DefaultMax,
 		pingInterval: DefaultPingInterval,
 		pingTimeout:  DefaultPingTimeout,

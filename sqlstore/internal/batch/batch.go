@@ -2,14 +2,17 @@
 //
 // A caller who finds a free slot goes at once and alone, on its own goroutine. Who comes while all slots are taken
 // queues; when a slot frees, what has queued goes as one batch, unless enough batches are in flight already: then it waits
-// for one of them, and the batches are larger. There are no timers: an idle group adds two uncontended locks to a call, no
-// allocation, no goroutine and no delay, and the batches grow with the load by themselves.
+// for one of them, and the batches are larger. Those who were answered just before have a turn to ask again first, so that
+// callers in step share one batch and do not fall into two halves that wait for each other. There are no timers: an idle
+// group adds two uncontended locks to a call, no allocation, no goroutine and no delay, and the batches grow with the load
+// by themselves.
 package batch
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -40,7 +43,7 @@ type Result[Res any] struct {
 // Options configures a Group. One, Many and Key are required.
 type Options[K comparable, Req, Res any] struct {
 	Slots   int           // how many calls of One and Many are in flight at a time
-	Batches int           // how many of them are of Many; half of them by default
+	Batches int           // how many of them are of Many, unless full ones wait; half of the slots by default
 	Max     int           // how many requests, after joining, a batch holds
 	Queue   int           // how many callers wait at a time; the next one gets ErrFull
 	Timeout time.Duration // the deadline of Many, which no caller's context bounds
@@ -74,7 +77,7 @@ type Group[K comparable, Req, Res any] struct {
 // New returns a group. Zero fields of opts get their defaults.
 func New[K comparable, Req, Res any](opts Options[K, Req, Res]) *Group[K, Req, Res] {
 	orDefault(&opts.Slots, DefaultSlots)
-	orDefault(&opts.Batches, (opts.Slots+1)/2)
+	orDefault(&opts.Batches, max(1, opts.Slots/2))
 	orDefault(&opts.Max, DefaultMax)
 	orDefault(&opts.Queue, DefaultQueue)
 	if opts.Timeout <= 0 {
@@ -119,6 +122,10 @@ func (g *Group[K, Req, Res]) enter(ctx context.Context, req Req) (*waiter[Req, R
 	}
 	w := &waiter[Req, Res]{ctx: ctx, req: req, done: make(chan struct{})}
 	g.queue.push(w)
+	if g.free > 0 && g.full() {
+		g.free--
+		g.start()
+	}
 	return w, nil
 }
 
@@ -148,25 +155,47 @@ func (g *Group[K, Req, Res]) wait(ctx context.Context, w *waiter[Req, Res]) (Res
 // release gives the slot of a caller who went alone to those who wait, or frees it. The work of others is not done on
 // the goroutine of a caller who has his answer, nor on that of one who may lose patience.
 func (g *Group[K, Req, Res]) release() {
-	if b := g.next(0); b != nil {
-		go g.serve(b)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.due() {
+		g.start()
+		return
 	}
+	g.free++
 }
 
-// serve runs batches in the slot that it owns until nobody waits.
-func (g *Group[K, Req, Res]) serve(b *batch[Req, Res]) {
-	for ; b != nil; b = g.next(1) {
+// due reports whether a batch is to go, if there is a slot for it. Beyond Batches only full ones do: a smaller one grows
+// while it waits, and costs the database less for each request.
+func (g *Group[K, Req, Res]) due() bool {
+	return g.queue.len > 0 && (g.batches < g.opts.Batches || g.full())
+}
+
+func (g *Group[K, Req, Res]) full() bool { return g.queue.len >= g.opts.Max }
+
+// start has a taken slot serve those who wait.
+func (g *Group[K, Req, Res]) start() {
+	g.batches++
+	go g.serve()
+}
+
+// serve runs batches in the slot that it owns until none is due.
+func (g *Group[K, Req, Res]) serve() {
+	for {
+		runtime.Gosched() // the turn of those who were answered just now
+		b := g.next()
+		if b == nil {
+			return
+		}
 		g.run(b)
 	}
 }
 
-// next takes a batch from the queue, or frees the slot where nobody waits or those in flight are to look after who does.
-// ended is how many batches have ended with the slot's last call, 0 or 1.
-func (g *Group[K, Req, Res]) next(ended int) *batch[Req, Res] {
+// next takes the batch that follows the last one of a slot, or else frees the slot.
+func (g *Group[K, Req, Res]) next() *batch[Req, Res] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.batches -= ended
-	if g.queue.len == 0 || g.batches == g.opts.Batches {
+	g.batches--
+	if !g.due() {
 		g.free++
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -166,6 +167,78 @@ func TestBesideABatchCallersWaitForTheNext(t *testing.T) {
 		next()
 		for i, answer := range answers {
 			expect(t, answer, string(rune('a'+i))+"=")
+		}
+	})
+}
+
+// A batch that can grow no more waits for no other, while there is a slot.
+func TestAFullBatchGoesBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, func(o *Options[string, request, string]) { o.Slots, o.Batches, o.Max = 3, 1, 2 })
+		var answers []chan Result[string]
+		ask := func(key string) { answers = append(answers, call(g, t.Context(), key, "")) }
+		next := func() { f.gate <- struct{}{}; synctest.Wait() }
+		for _, key := range []string{"a", "b", "c", "d"} {
+			ask(key)
+		}
+		next()
+		next()
+		next() // a, b and c have their answers, d is in flight
+		ask("e")
+		expectSeen(t, f, "a | b | c | d")
+		ask("f")
+		expectSeen(t, f, "a | b | c | d | e f")
+		ask("g")
+		ask("h")
+		expectSeen(t, f, "a | b | c | d | e f | g h")
+		ask("i")
+		ask("j") // no slot is left
+		expectSeen(t, f, "a | b | c | d | e f | g h")
+		for range 4 {
+			next()
+		}
+		expectSeen(t, f, "a | b | c | d | e f | g h | i j")
+		for i, answer := range answers {
+			expect(t, answer, string(rune('a'+i))+"=")
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.free != 3 || g.batches != 0 {
+			t.Errorf("%d slots are free and %d batches in flight at the end", g.free, g.batches)
+		}
+	})
+}
+
+// Callers who ask again as soon as they have their answer keep in step: all are in each batch, not half of them in every
+// other one.
+func TestCallersInStepShareEachBatch(t *testing.T) {
+	const callers, times = 4, 100
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // who is woken first runs first
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		g := New(Options[int, int, int]{
+			Slots: 1,
+			One:   func(_ context.Context, r int) (int, error) { calls++; time.Sleep(time.Millisecond); return r, nil },
+			Many: func(_ context.Context, reqs []int) []Result[int] {
+				calls++
+				time.Sleep(time.Millisecond) // of the bubble's clock
+				return make([]Result[int], len(reqs))
+			},
+			Key: func(r int) int { return r },
+		})
+		var all sync.WaitGroup
+		for i := range callers {
+			all.Go(func() {
+				for range times {
+					if _, err := g.Do(t.Context(), i); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		if most := times * 5 / 4; calls > most {
+			t.Errorf("%d callers made %d calls each in %d batches, want at most %d", callers, times, calls, most)
 		}
 	})
 }
