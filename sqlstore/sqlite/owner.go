@@ -130,7 +130,7 @@ func (c *conn) revokeOwner(which session.Which) (out outcome, err error) {
 	err = c.each(context.Background(), deleteOwned, func(row []driver.Value) error {
 		key := handle(row[0])
 		out.ended = append(out.ended, key)
-		if now(row[2]).Before(time.UnixMilli(integer(row[1]))) {
+		if now().Before(time.UnixMilli(integer(row[1]))) {
 			out.events = append(out.events, session.Event{Kind: session.Revoked, Key: key})
 		}
 		return nil

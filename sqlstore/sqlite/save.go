@@ -23,11 +23,7 @@ func (c *conn) create(ref session.Ref, change session.Change) (outcome, error) {
 	default:
 		return outcome{}, err
 	}
-	row, err := c.first(readClock)
-	if err != nil {
-		return outcome{}, err
-	}
-	r, err := session.NewRecord(ref, change, now(row[0]))
+	r, err := session.NewRecord(ref, change, now())
 	if err != nil {
 		return outcome{}, err
 	}

@@ -19,7 +19,6 @@ const (
 	deleteOwned
 	deleteExpired
 	countExpired
-	readClock
 	beginWrite
 	commitWrite
 	rollbackWrite
@@ -37,16 +36,14 @@ const (
 	many = 500
 )
 
-// The clock is that of the database's host, read by the database in the statement. meta is all of a row but id and data, as
-// scan reads it. It has metaColumns columns and not nine: the driver asks for the name and the type of each column of
-// each query, which takes longer than to put numbers together and take them apart.
+// meta is all of a row but id and data, as scan reads it. It has metaColumns columns and not eight: the driver asks for
+// the name and the type of each column of each query, which takes longer than to put numbers together and take them
+// apart.
 const (
-	clock = `unixepoch('subsec')`
-	meta  = `cast(secret_hash || version || ',' || created_at || ',' || expires_at || ',' || ifnull(rotated_at, '') || ',' ||
-ifnull(idle_timeout_ms, '') || ',' || ifnull(absolute_timeout_ms, '') || ',' || ifnull(owner, '') as blob) as meta, ` +
-		clock + ` as now`
-	metaColumns = 2
-	maxColumns  = 4
+	meta = `cast(secret_hash || version || ',' || created_at || ',' || expires_at || ',' || ifnull(rotated_at, '') || ',' ||
+ifnull(idle_timeout_ms, '') || ',' || ifnull(absolute_timeout_ms, '') || ',' || ifnull(owner, '') as blob) as meta`
+	metaColumns = 1
+	maxColumns  = 3
 )
 
 type statements [statementCount]string
@@ -67,13 +64,12 @@ func newStatements(table string) *statements {
 		updateRow: `update {t} set secret_hash = ?, rotated_at = ?, version = ?, owner = ?, idle_timeout_ms = ?,
 			absolute_timeout_ms = ?, created_at = ?, expires_at = ?, data = cast(? as text) where id = ?`,
 		deleteRow:   `delete from {t} where id = ?`,
-		deleteOwned: `delete from {t} where owner = ? and id <> ? returning id, expires_at, ` + clock,
+		deleteOwned: `delete from {t} where owner = ? and id <> ? returning id, expires_at`,
 
 		// Every row that is found is deleted in the same transaction, so that none can come back to life in between.
 		deleteExpired: `delete from {t} where id in (select id from {t} where expires_at <= ? order by expires_at limit ?)`,
 		countExpired:  `select count(*) from (select 1 from {t} where expires_at <= ? limit ?)`,
 
-		readClock:     `select ` + clock,
 		beginWrite:    `begin immediate`,
 		commitWrite:   `commit`,
 		rollbackWrite: `rollback`,
