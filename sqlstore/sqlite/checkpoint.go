@@ -48,7 +48,7 @@ func (k *checkpointer) add(pages int64) {
 	}
 }
 
-// follow waits for the one that is under way, for who writes so much that it would never find the log as it left it.
+// follow waits for the one that is under way.
 func (k *checkpointer) follow(ctx context.Context) {
 	if k == nil {
 		return
@@ -57,6 +57,14 @@ func (k *checkpointer) follow(ctx context.Context) {
 	case k.flight <- struct{}{}:
 		<-k.flight
 	case <-ctx.Done():
+	}
+}
+
+// keepUp lets the one that is under way end before it has twice the work of the next to find in the log: for who writes
+// so much that it would never find the log as it left it.
+func (k *checkpointer) keepUp(ctx context.Context) {
+	if k != nil && k.pages.Load() >= 2*checkpointPages {
+		k.follow(ctx)
 	}
 }
 

@@ -24,7 +24,7 @@ func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (sessi
 	}
 	run := newCollector(s, opts)
 	if !opts.NoLock && !opts.DryRun {
-		unlock, err := s.lockRun(context.WithoutCancel(ctx)) // it does not wait
+		unlock, err := s.lockRun(context.WithoutCancel(ctx)) // it hardly waits
 		if isBusy(err) {
 			return session.CollectReport{Stopped: session.StopLocked, Duration: time.Since(run.start)}, nil
 		}
@@ -52,15 +52,20 @@ func collectDefaults(o *session.CollectOptions) error {
 	return nil
 }
 
+// lockPatience is how long a run asks for its lock. Who only opens the file has it locked for a moment: of several that
+// begin at once none would get it at its first try.
+const lockPatience = 50 * time.Millisecond
+
 // lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database
 // that stays empty: the one way of locking a file that this module has on every system, and one that ends with the
 // process.
 func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
-	c, err := create(ctx, s.at.real().beside("-collect"), locking, time.Millisecond)
+	c, err := create(ctx, s.at.real().beside("-collect"), locking, lockPatience)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.script("begin exclusive"); err != nil {
+	err = retryBusy(ctx, lockPatience, func() error { return c.script("begin exclusive") })
+	if err != nil {
 		_ = c.close()
 		return nil, err
 	}
@@ -77,6 +82,7 @@ type collector struct {
 	rows   pace
 	pages  pace
 	last   turn
+	free   time.Time // until when others could write last; at first the zero time, so that the first step is followed by a look
 }
 
 func newCollector(s *Store, opts session.CollectOptions) *collector {
@@ -144,7 +150,7 @@ func (k *collector) late() bool {
 func (k *collector) batch(ctx context.Context) (done bool, err error) {
 	for total := int64(0); total < int64(k.opts.Batch); {
 		size := min(k.rows.size, int64(k.opts.Batch)-total)
-		k.store.writer.log.follow(ctx)
+		k.store.writer.log.keepUp(ctx)
 		deleted, err := k.step(ctx, size)
 		total += deleted
 		k.report.Deleted += deleted
@@ -160,12 +166,8 @@ func (k *collector) batch(ctx context.Context) (done bool, err error) {
 
 // step deletes up to size rows. A deletion need not survive a power cut, so it does not wait for the disk.
 func (k *collector) step(ctx context.Context, size int64) (deleted int64, err error) {
-	err = k.transact(ctx, &k.rows, func(c *conn) error {
-		row, err := c.first(readClock)
-		if err != nil {
-			return err
-		}
-		deleted, err = c.exec(deleteExpired, now(row[0]).Add(-k.opts.Keep).UnixMilli(), size)
+	err = k.transact(ctx, &k.rows, func(c *conn) (err error) {
+		deleted, err = c.exec(deleteExpired, now().Add(-k.opts.Keep).UnixMilli(), size)
 		return err
 	})
 	if err != nil {
@@ -188,12 +190,8 @@ func (k *collector) progress() {
 
 // count counts the expired rows, kept ones too, up to the limit. It does not end with ctx: the report tells the number.
 func (k *collector) count(ctx context.Context) (n int64, err error) {
-	err = k.store.readers.do(context.WithoutCancel(ctx), func(c *conn) error {
-		row, err := c.first(readClock)
-		if err != nil {
-			return err
-		}
-		n, err = c.number(countExpired, now(row[0]).UnixMilli(), int64(session.RemainingLimit))
+	err = k.store.readers.do(context.WithoutCancel(ctx), func(c *conn) (err error) {
+		n, err = c.number(countExpired, now().UnixMilli(), int64(session.RemainingLimit))
 		return err
 	})
 	return n, err

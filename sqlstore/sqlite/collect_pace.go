@@ -11,6 +11,14 @@ import (
 // stepTime is how long a step of a collector may hold up those who save.
 const stepTime = 2 * time.Millisecond
 
+// Processes that wait for the file ask for it every busyPause, and would hardly ever find it free between two steps. So it
+// stays free for gap after each stretch of steps: nobody waits much longer than that, and the step that follows sees who
+// else writes.
+const (
+	stretch = 12 * time.Millisecond
+	gap     = 2 * busyPause
+)
+
 // pace is how much a step does, so that it takes about stepTime on this disk and with these rows.
 type pace struct {
 	size, least, most int64
@@ -50,13 +58,20 @@ func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error)
 	})
 }
 
-// makeWay rests after a step where others have written since the one before, and reports whether it did.
-func (k *collector) makeWay(ctx context.Context, p pace) bool {
-	if k.opts.Pause != 0 || !k.last.disturbed {
+// makeWay rests after a step where others have written since the one before, and reports whether it did. Where it has
+// seen nobody, it leaves them a gap at times.
+func (k *collector) makeWay(ctx context.Context, p pace) (rested bool) {
+	switch {
+	case k.opts.Pause == 0 && k.last.disturbed:
+		pause(ctx, courtesy.Rest(p.took, k.start, k.opts))
+		rested = true
+	case time.Since(k.free) >= stretch:
+		pause(ctx, gap)
+	default:
 		return false
 	}
-	pause(ctx, courtesy.Rest(p.took, k.start, k.opts))
-	return true
+	k.free = time.Now()
+	return rested
 }
 
 const (
@@ -79,7 +94,7 @@ func (k *collector) vacuum(ctx context.Context, budget time.Duration) error {
 			return err
 		})
 		if n%vacuumSteps == 0 {
-			k.store.writer.log.follow(ctx)
+			k.store.writer.log.keepUp(ctx)
 			pause(ctx, k.opts.Pause)
 		}
 		if err != nil && ctx.Err() == nil {

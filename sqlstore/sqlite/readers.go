@@ -88,9 +88,9 @@ func broken(err error) bool {
 	return true
 }
 
-// busyPause is the longest pause between two attempts. A process whose commits follow each other closely leaves the
-// file free for moments only: who asks ten times a second, as the database's own handler does, may starve beside it.
-const busyPause = 4 * time.Millisecond
+// busyPause is the pause between two attempts. A process whose commits follow each other closely leaves the file free for
+// moments only: who asks ten times a second, as the database's own handler does, may starve beside it.
+const busyPause = time.Millisecond
 
 // retryBusy calls fn until the file is not busy, ctx ends or the timeout has passed. Unlike the database's own
 // handler it ends with ctx.
@@ -100,8 +100,8 @@ func retryBusy(ctx context.Context, timeout time.Duration, fn func() error) erro
 		return err
 	}
 	deadline := time.Now().Add(timeout)
-	for wait := time.Millisecond; isBusy(err) && time.Now().Before(deadline); wait = min(2*wait, busyPause) {
-		timer := time.NewTimer(wait)
+	for isBusy(err) && time.Now().Before(deadline) {
+		timer := time.NewTimer(busyPause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
