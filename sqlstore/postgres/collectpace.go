@@ -12,6 +12,8 @@ const (
 	atWork = 250 * time.Millisecond
 	// lookAgain is how long a collector that is alone goes on before it looks for others.
 	lookAgain = 50 * time.Millisecond
+	// restless is how long it rests before it looks whether they have gone. A look is felt like a short batch.
+	restless = time.Second
 )
 
 // others reports whether another client is at work in the database. Of one that belongs to another role the server tells
@@ -29,12 +31,12 @@ func (c *collector) pause(ctx, work context.Context, took time.Duration, deleted
 		}
 		return nil
 	}
-	for rest := courtesy.Rest(took, c.started, c.opts); rest > 0 && ctx.Err() == nil; rest -= atWork {
+	for rest := courtesy.Rest(took, c.started, c.opts); rest > 0 && ctx.Err() == nil; rest -= restless {
 		disturbs, err := c.disturbs(work)
 		if err != nil || !disturbs {
 			return err
 		}
-		sleep(ctx, min(rest, atWork))
+		sleep(ctx, min(rest, restless))
 	}
 	return nil
 }

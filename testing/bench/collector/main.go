@@ -86,7 +86,8 @@ func (o *options) alone(ctx context.Context) (speed [2]float64, err error) {
 	return speed, nil
 }
 
-// beside measures loads and saves in turn without the collector and while it runs, until it is done.
+// beside measures loads and saves without the collector and while it runs, until it is done. Which of the two comes first
+// changes from slice to slice, so that what the machine and the table go through by themselves falls on both.
 func (o *options) beside(ctx context.Context, w io.Writer) error {
 	db, err := o.filled(ctx)
 	if err != nil {
@@ -96,18 +97,26 @@ func (o *options) beside(ctx context.Context, w io.Writer) error {
 	var without, with taken
 	var deleted, ran float64
 	for n, stopped := 0, ""; n < o.slices && stopped != session.StopDone; n++ {
-		quiet, cancel := context.WithTimeout(ctx, o.slice)
-		err := db.foreground(quiet, o.rows, &without)
-		cancel()
-		if err != nil {
+		quiet := func() error {
+			ctx, cancel := context.WithTimeout(ctx, o.slice)
+			defer cancel()
+			return db.foreground(ctx, o.rows, &without)
+		}
+		busy := func() error {
+			report, err := o.busy(ctx, db, &with)
+			stopped = report.Stopped
+			deleted, ran = deleted+float64(report.Deleted), ran+report.Duration.Seconds()
 			return err
 		}
-		report, err := o.busy(ctx, db, &with)
-		if err != nil {
-			return err
+		turns := []func() error{quiet, busy}
+		if n%2 == 1 {
+			slices.Reverse(turns)
 		}
-		stopped = report.Stopped
-		deleted, ran = deleted+float64(report.Deleted), ran+report.Duration.Seconds()
+		for _, turn := range turns {
+			if err := turn(); err != nil {
+				return err
+			}
+		}
 	}
 	fmt.Fprintf(w, "  beside loads and saves %.0f rows/s\n", deleted/ran)
 	for i, work := range []string{"load", "save"} {
