@@ -87,9 +87,10 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithBatching sets how many statements of a kind are in flight before callers share one, and how many of them share
-// at most. Zero values keep the defaults: twice the processors, but no more than the pool's connections; and 64. Half of
-// those in flight may be shared ones. It also turns batching on where the table is distributed.
+// WithBatching sets how many statements of a kind are in flight before callers share one, and how many callers share it
+// at most. Zero values keep the defaults: as many as GOMAXPROCS, at least 2 and at most the pool's connections; and 64.
+// Half of those in flight may be shared ones, more where they are full. Set more in flight where the database is on
+// another machine with processors to spare. It also turns batching on where the table is distributed.
 func WithBatching(inFlight, largest int) Option {
 	return func(o *options) {
 		o.batching = on
