@@ -48,7 +48,8 @@ type Options[K comparable, Req, Res any] struct {
 	Queue   int           // how many callers wait at a time; the next one gets ErrFull
 	Timeout time.Duration // the deadline of Many, which no caller's context bounds
 
-	// One serves a caller who found a free slot, under that caller's context.
+	// One serves one caller: one who found a free slot, under his own context, or one who waited and has nobody to travel
+	// with, under that of a batch.
 	One func(context.Context, Req) (Res, error)
 
 	// Many serves a batch: one result for each request, in their order. Its context is detached from those of the callers

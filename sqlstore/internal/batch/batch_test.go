@@ -430,12 +430,42 @@ func TestAMissingResultIsAnError(t *testing.T) {
 		g, f := newGroup(t, func(o *Options[string, request, string]) {
 			o.Many = func(context.Context, []request) []Result[string] { return nil }
 		})
-		a, b := call(g, t.Context(), "a", ""), call(g, t.Context(), "b", "")
+		a, b, c := call(g, t.Context(), "a", ""), call(g, t.Context(), "b", ""), call(g, t.Context(), "c", "")
 		f.gate <- struct{}{}
 		expect(t, a, "a=")
 		synctest.Wait()
-		if got := <-b; got.Err == nil {
-			t.Errorf("got %v", got)
+		for _, answer := range []chan Result[string]{b, c} {
+			if got := <-answer; got.Err == nil || !strings.Contains(got.Err.Error(), "0 results") {
+				t.Errorf("got %v", got)
+			}
+		}
+	})
+}
+
+// Who waited and has nobody to travel with gets the simpler call, unless his request is several callers'.
+func TestASingleRequestIsNoBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var many int
+		g, f := newGroup(t, func(o *Options[string, request, string]) {
+			serve := o.Many
+			o.Many = func(ctx context.Context, reqs []request) []Result[string] { many++; return serve(ctx, reqs) }
+			o.Join = func(a, b request) (request, bool) { return request{a.key, a.value + b.value}, true }
+		})
+		a, b := call(g, t.Context(), "a", ""), call(g, t.Context(), "b", "")
+		f.gate <- struct{}{}
+		expect(t, a, "a=")
+		c1, c2 := call(g, t.Context(), "c", "1"), call(g, t.Context(), "c", "2")
+		expectSeen(t, f, "a | b")
+		if many != 0 {
+			t.Errorf("%d batches for one request each", many)
+		}
+		f.gate <- struct{}{}
+		expect(t, b, "b=")
+		f.gate <- struct{}{}
+		expect(t, c1, "c=12")
+		expect(t, c2, "c=12")
+		if many != 1 {
+			t.Errorf("%d batches for a request of two callers", many)
 		}
 	})
 }

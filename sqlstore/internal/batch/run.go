@@ -51,7 +51,7 @@ func (g *Group[K, Req, Res]) place(b *batch[Req, Res], places map[K]int, w *wait
 func (g *Group[K, Req, Res]) run(b *batch[Req, Res]) {
 	ctx, cancel := g.deadline.Bound(context.WithoutCancel(b.callers[0].ctx))
 	defer cancel()
-	results, err := g.many(ctx, b.reqs)
+	results, err := g.results(ctx, b)
 	for i, w := range b.callers {
 		result := Result[Res]{Err: err}
 		if err == nil {
@@ -66,15 +66,22 @@ func (g *Group[K, Req, Res]) run(b *batch[Req, Res]) {
 	}
 }
 
-func (g *Group[K, Req, Res]) many(ctx context.Context, reqs []Req) (results []Result[Res], err error) {
+func (g *Group[K, Req, Res]) results(ctx context.Context, b *batch[Req, Res]) (results []Result[Res], err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic while serving a batch of %d: %v", len(reqs), p)
+			err = fmt.Errorf("panic while serving a batch of %d: %v", len(b.reqs), p)
 		}
 	}()
-	results = g.opts.Many(ctx, reqs)
-	if len(results) != len(reqs) {
-		return nil, fmt.Errorf("batch of %d requests was given %d results", len(reqs), len(results))
+	if b.single() {
+		value, err := g.opts.One(ctx, b.reqs[0])
+		return []Result[Res]{{value, err}}, nil
+	}
+	results = g.opts.Many(ctx, b.reqs)
+	if len(results) != len(b.reqs) {
+		return nil, fmt.Errorf("batch of %d requests was given %d results", len(b.reqs), len(results))
 	}
 	return results, nil
 }
+
+// single reports whether the batch has one caller only.
+func (b *batch[Req, Res]) single() bool { return len(b.reqs) == 1 && b.callers[0].next == nil }
