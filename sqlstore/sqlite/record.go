@@ -62,7 +62,7 @@ func (f *fields) instant() (t time.Time) {
 func integer(v driver.Value) int64 { n, _ := v.(int64); return n }
 
 // now is the clock of the database's host. A decision about a row is made by what it says after the row was read, and
-// before the transaction ends that acts on it. SQL's unixepoch reads the same clock; a twelfth of a load went into that.
+// before the transaction ends that acts on it. SQL's unixepoch reads the same clock; a fifth of a load went into that.
 func now() time.Time { return time.UnixMilli(time.Now().UnixMilli()).UTC() }
 
 func handle(v driver.Value) (h session.Handle) {
