@@ -58,13 +58,11 @@ func BenchmarkDatabaseSQL(b *testing.B) {
 	}
 	b.Run("bytes=400/callers=1", func(b *testing.B) {
 		each(b, 1, refs, func(ctx context.Context, ref session.Ref) error {
-			var hash, data []byte
-			var rotated, idle, absolute sql.NullInt64
-			var version, at, until int64
-			var owner sql.NullString
-			var now float64
-			return stmt.QueryRowContext(ctx, ref.Key[:]).
-				Scan(&hash, &rotated, &version, &owner, &idle, &absolute, &at, &until, &now, &data)
+			var packed []byte
+			if err := stmt.QueryRowContext(ctx, ref.Key[:]).Scan(&packed); err != nil {
+				return err
+			}
+			return unpack(packed, new(session.Record))
 		})
 	})
 	if err := db.Close(); err != nil {

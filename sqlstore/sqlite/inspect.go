@@ -26,8 +26,8 @@ func (s *Store) inspect(ctx context.Context, keys []session.Handle, found []sess
 	err := s.readers.do(ctx, func(c *conn) error {
 		found = found[:before]
 		return c.each(ctx, id, func(row []driver.Value) error {
-			r := session.Record{Key: handle(row[metaColumns])}
-			err := scan(row, &r)
+			r := session.Record{Key: handle(row[1])}
+			err := unpack(row[0], &r)
 			found = append(found, r)
 			return err
 		}, args...)

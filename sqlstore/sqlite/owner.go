@@ -36,11 +36,10 @@ func (s *Store) ListOwner(
 func (c *conn) owned(ctx context.Context, owner string, p session.Policy) ([]session.Record, error) {
 	var found []session.Record
 	err := c.each(ctx, selectOwner, func(row []driver.Value) error {
-		r := session.Record{Key: handle(row[metaColumns])}
-		if err := scan(row, &r); err != nil {
+		r := session.Record{Key: handle(row[1])}
+		if err := unpack(row[0], &r); err != nil {
 			return err
 		}
-		r.Data, _ = row[metaColumns+1].([]byte)
 		if r.Open(session.Ref{Key: r.Key, Hash: r.Hash, Policy: p}, r.Now) == nil {
 			found = append(found, r)
 		}

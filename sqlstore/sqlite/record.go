@@ -10,9 +10,9 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// scan fills r from the columns of meta.
-func scan(row []driver.Value, r *session.Record) error {
-	packed, _ := row[0].([]byte)
+// unpack fills r from packedMeta or packedRow.
+func unpack(v driver.Value, r *session.Record) error {
+	packed, _ := v.([]byte)
 	if len(packed) < len(r.Hash) {
 		return fmt.Errorf("sqlite: a row of unexpected form: it begins with no hash")
 	}
@@ -20,27 +20,36 @@ func scan(row []driver.Value, r *session.Record) error {
 	f := fields{rest: packed[len(r.Hash):]}
 	r.Version, r.CreatedAt, r.ExpiresAt, r.RotatedAt = f.number(), f.instant(), f.instant(), f.instant()
 	r.Timeouts = session.Timeouts{Idle: f.milliseconds(), Absolute: f.milliseconds()}
-	r.Owner = string(f.rest)
+	r.Owner = string(f.bytes(f.number()))
+	if f.bad {
+		return fmt.Errorf("sqlite: a row of unexpected form: a number is missing")
+	}
+	if len(f.rest) > 0 {
+		r.Data = f.rest
+	}
 	r.Now = now()
-	return f.err
+	return nil
 }
 
-// fields are numbers, each with a comma after it; nothing before the comma stands for NULL.
+// fields are decimal numbers, each with a comma after it; nothing before the comma stands for NULL.
 type fields struct {
 	rest []byte
-	err  error
+	bad  bool
 }
 
 func (f *fields) next() (n int64, is bool) {
-	text, rest, found := bytes.Cut(f.rest, []byte{','})
-	f.rest = rest
-	if found && len(text) == 0 {
+	end := bytes.IndexByte(f.rest, ',')
+	if end < 0 {
+		f.bad = true
+		return 0, false
+	}
+	text := f.rest[:end]
+	f.rest = f.rest[end+1:]
+	if len(text) == 0 {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("sqlite: a row of unexpected form: a number is missing")
-	}
+	f.bad = f.bad || err != nil
 	return n, true
 }
 
@@ -57,6 +66,17 @@ func (f *fields) instant() (t time.Time) {
 		t = time.UnixMilli(ms).UTC()
 	}
 	return t
+}
+
+// bytes takes the next n bytes.
+func (f *fields) bytes(n int64) []byte {
+	if n < 0 || n > int64(len(f.rest)) {
+		f.bad = true
+		return nil
+	}
+	text := f.rest[:n]
+	f.rest = f.rest[n:]
+	return text
 }
 
 func integer(v driver.Value) int64 { n, _ := v.(int64); return n }

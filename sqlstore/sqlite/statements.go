@@ -36,14 +36,19 @@ const (
 	many = 500
 )
 
-// meta is all of a row but id and data, as scan reads it. It has metaColumns columns and not eight: the driver asks for
-// the name and the type of each column of each query, which takes longer than to put numbers together and take them
-// apart.
+// meta is all of a row but id and data, as unpack reads it. It is one value and not eight: the driver asks for the name
+// and the type of each column of each query, which takes longer than to put numbers together and take them apart. Few
+// rows have a time of rotation or timeouts of their own.
+const meta = `secret_hash || version || ',' || created_at || ',' || expires_at || ',' ||
+iif(rotated_at is null and idle_timeout_ms is null and absolute_timeout_ms is null, ',,,',
+ifnull(rotated_at, '') || ',' || ifnull(idle_timeout_ms, '') || ',' || ifnull(absolute_timeout_ms, '') || ',') ||
+ifnull(octet_length(owner) || ',' || owner, ',')`
+
+// What queries select. Of the columns the first is packed, the second, if there is one, the id.
 const (
-	meta = `cast(secret_hash || version || ',' || created_at || ',' || expires_at || ',' || ifnull(rotated_at, '') || ',' ||
-ifnull(idle_timeout_ms, '') || ',' || ifnull(absolute_timeout_ms, '') || ',' || ifnull(owner, '') as blob) as meta`
-	metaColumns = 1
-	maxColumns  = 3
+	packedMeta = `cast(` + meta + ` as blob) as packed`
+	packedRow  = `cast(` + meta + ` || data as blob) as packed`
+	maxColumns = 2
 )
 
 type statements [statementCount]string
@@ -51,11 +56,11 @@ type statements [statementCount]string
 // newStatements returns the statements for a table, whose name is validated.
 func newStatements(table string) *statements {
 	s := &statements{
-		selectRow:   `select ` + meta + `, cast(data as blob) as d from {t} where id = ?`,
-		selectMeta:  `select ` + meta + ` from {t} where id = ?`,
-		selectFew:   `select ` + meta + `, id from {t} where id in (` + marks(few) + `)`,
-		selectMany:  `select ` + meta + `, id from {t} where id in (` + marks(many) + `)`,
-		selectOwner: `select ` + meta + `, id, cast(data as blob) from {t} where owner = ? order by created_at desc, id desc`,
+		selectRow:   `select ` + packedRow + ` from {t} where id = ?`,
+		selectMeta:  `select ` + packedMeta + ` from {t} where id = ?`,
+		selectFew:   `select ` + packedMeta + `, id from {t} where id in (` + marks(few) + `)`,
+		selectMany:  `select ` + packedMeta + `, id from {t} where id in (` + marks(many) + `)`,
+		selectOwner: `select ` + packedRow + `, id from {t} where owner = ? order by created_at desc, id desc`,
 
 		insertRow: `insert into {t} (id, secret_hash, rotated_at, version, owner, idle_timeout_ms, absolute_timeout_ms,
 			created_at, expires_at, data) values (?, ?, ?, ?, ?, ?, ?, ?, ?, cast(? as text))`,

@@ -43,10 +43,7 @@ func (c *conn) find(id statement, key session.Handle, r *session.Record) error {
 		return session.ErrGone
 	}
 	r.Key = key
-	if id == selectRow {
-		r.Data, _ = row[metaColumns].([]byte)
-	}
-	return scan(row, r)
+	return unpack(row[0], r)
 }
 
 // live reads the live row that ref names, with its data.
