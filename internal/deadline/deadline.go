@@ -40,6 +40,15 @@ func (c *Clock) Bound(ctx context.Context) (context.Context, context.CancelFunc)
 	return &bounded{ctx, c.instant()}, func() {}
 }
 
+// End is closed when a call that begins now is to end: a caller who only waits needs no context of his own. It is nil where
+// the call ends with ctx, which has a deadline.
+func (c *Clock) End(ctx context.Context) <-chan struct{} {
+	if _, has := ctx.Deadline(); has {
+		return nil
+	}
+	return c.instant().Done()
+}
+
 func (c *Clock) instant() *instant {
 	now := time.Now()
 	if at := c.current.Load(); at != nil && now.Before(at.until) {

@@ -60,6 +60,14 @@ func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc)
 	return s.deadline.Bound(ctx)
 }
 
+// boundSince is bound for a call that has begun some time ago.
+func (s *Store) boundSince(ctx context.Context, begun time.Time) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, begun.Add(s.opts.timeout))
+}
+
 // repetition says when a call may be made again.
 type repetition uint8
 

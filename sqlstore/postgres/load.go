@@ -10,21 +10,13 @@ import (
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
-// loadKey is what callers who share a row have in common.
-type loadKey struct {
-	handle session.Handle
-	hash   session.Hash
-}
-
 // Load implements session.Store.
 func (s *Store) Load(ctx context.Context, ref session.Ref) (session.Record, error) {
-	ctx, cancel := s.bound(ctx)
-	defer cancel()
 	at, err := s.at(ctx)
 	if err != nil {
 		return session.Record{}, err
 	}
-	r, err := grouped(ctx, at.batching, s.loads, ref, s.loadOne)
+	r, err := grouped(ctx, s, at.batching, s.loads, ref, s.loadOne)
 	if err != nil {
 		return session.Record{}, failed("loading a session", err)
 	}
@@ -75,35 +67,36 @@ func readLoaded(v [][]byte) (session.Record, error) {
 	return r, err
 }
 
+// loadMany serves a batch, which holds each id once.
 func (s *Store) loadMany(ctx context.Context, refs []session.Ref) []batch.Result[session.Record] {
-	ids := make([]pgtype.UUID, len(refs))
+	ids, places := make([]pgtype.UUID, len(refs)), make(map[session.Handle]int, len(refs))
 	for i := range refs {
-		ids[i] = uuid(refs[i].Key)
+		ids[i], places[refs[i].Key] = uuid(refs[i].Key), i
 	}
 	st := s.statement(s.sql.loadMany, ids)
-	var found map[session.Handle]session.Record
+	results := make([]batch.Result[session.Record], len(refs))
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		found = make(map[session.Handle]session.Record, len(refs))
+		refuse(results, session.ErrGone)
 		_, err := query(ctx, conn, st, func(v [][]byte) error {
 			r, err := readLoaded(v)
-			found[r.Key] = r
+			if i, asked := places[r.Key]; asked {
+				results[i] = batch.Result[session.Record]{Value: r}
+			}
 			return err
 		})
 		return err
 	})
-	results := make([]batch.Result[session.Record], len(refs))
-	for i, ref := range refs {
-		r, ok := found[ref.Key]
-		switch {
-		case err != nil:
-			results[i].Err = errAlone
-		case !ok:
-			results[i].Err = session.ErrGone
-		default:
-			results[i].Value = r
-		}
+	if err != nil {
+		refuse(results, errAlone)
 	}
 	return results
+}
+
+// refuse gives all the same error.
+func refuse[Res any](results []batch.Result[Res], err error) {
+	for i := range results {
+		results[i] = batch.Result[Res]{Err: err}
+	}
 }
 
 // keysOf returns refs' ids and secret hashes as arguments.

@@ -126,13 +126,13 @@ func TestOptions(t *testing.T) {
 		WithTimeout(time.Minute), WithLogger(logger), WithBatching(7, 0), WithPing(0, time.Second), WithListenURL("u"),
 		WithChangeNotifications(), WithoutListen(), WithoutPreparedStatements(), WithDistributed(),
 	}, 3)
-	if o.timeout != time.Minute || o.logger != logger || o.slots != 7 || o.max != newOptions(nil, 3).max ||
+	if o.timeout != time.Minute || o.logger != logger || o.loads != 7 || o.saves != 7 || o.max != newOptions(nil, 3).max ||
 		o.pingInterval != DefaultPingInterval || o.pingTimeout != time.Second || o.listenURL != "u" ||
 		!o.changes || !o.noListen || !o.noPrepare || o.distributed != on || o.batching != on {
 		t.Errorf("%+v", o)
 	}
 	o = newOptions([]Option{WithTimeout(-1), WithLogger(nil), WithBatching(-1, -1)}, 1)
-	if o.timeout != DefaultTimeout || o.logger == nil || o.slots != 1 || o.max <= 0 {
+	if o.timeout != DefaultTimeout || o.logger == nil || o.loads != 1 || o.saves != 1 || o.max <= 0 {
 		t.Errorf("senseless values were taken: %+v", o)
 	}
 }

@@ -25,9 +25,10 @@ type options struct {
 	timeout       time.Duration
 	logger        *slog.Logger
 
-	batching    mode
-	slots, max  int
-	distributed mode
+	batching     mode
+	loads, saves int // statements of the kind in flight
+	max          int // callers who share one
+	distributed  mode
 
 	noPrepare bool
 
@@ -47,11 +48,16 @@ const (
 	off
 )
 
+// enough is the part of a full batch of saves that is worth a second commit at a time.
+const enough = 4
+
 func newOptions(given []Option, maxConns int) options {
+	processors := max(2, runtime.GOMAXPROCS(0))
 	o := options{
 		timeout:      DefaultTimeout,
 		logger:       slog.Default(),
-		slots:        max(1, min(maxConns, max(2, runtime.GOMAXPROCS(0)))),
+		loads:        max(1, min(maxConns, 2*processors)),
+		saves:        max(1, min(maxConns, processors)),
 		max:          batch.DefaultMax,
 		pingInterval: DefaultPingInterval,
 		pingTimeout:  DefaultPingTimeout,
@@ -88,14 +94,15 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // WithBatching sets how many statements of a kind are in flight before callers share one, and how many callers share it
-// at most. Zero values keep the defaults: as many as GOMAXPROCS, at least 2 and at most the pool's connections; and 64.
-// Half of those in flight may be shared ones, more where they are full. Set more in flight where the database is on
-// another machine with processors to spare. It also turns batching on where the table is distributed.
+// at most. Zero values keep the defaults: GOMAXPROCS, or 2 if that is more, for saves, twice as many for loads, and no
+// more than the pool's connections; and 64. Half of those in flight may be shared ones, more where many wait. Set more in
+// flight where the database is on another machine with processors to spare. It also turns batching on where the table is
+// distributed.
 func WithBatching(inFlight, largest int) Option {
 	return func(o *options) {
 		o.batching = on
 		if inFlight > 0 {
-			o.slots = inFlight
+			o.loads, o.saves = inFlight, inFlight
 		}
 		if largest > 0 {
 			o.max = largest

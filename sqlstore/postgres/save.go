@@ -10,18 +10,18 @@ import (
 
 // Save implements session.Store.
 func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
-	ctx, cancel := s.bound(ctx)
-	defer cancel()
 	at, err := s.at(ctx)
 	if err != nil {
 		return session.Saved{}, err
 	}
 	var saved session.Saved
 	if limited(ref, &change) {
+		ctx, cancel := s.bound(ctx)
+		defer cancel()
 		saved, err = s.withinLimit(ctx, at, s.savingOwner(at, ref, &change))
 	} else {
 		r := saveRequest{ref: ref, change: &change, n: 1}
-		saved, err = grouped(ctx, at.batching && r.foldable(), s.saves, r, s.saveRequested)
+		saved, err = grouped(ctx, s, at.batching && r.foldable(), s.saves, r, s.saveRequested)
 	}
 	if err != nil {
 		return session.Saved{}, failed("saving a session", err)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
@@ -81,22 +82,31 @@ func TestWhatABatchDidNotServeIsMadeAgainAlone(t *testing.T) {
 			},
 			Key: func(r int) int { return r },
 		})
-		alone := func(context.Context, int) (string, error) { return "alone", nil }
+		s := &Store{opts: options{timeout: time.Minute}, deadline: deadline.New(time.Minute)}
+		begun := time.Now()
+		alone := func(ctx context.Context, _ int) (string, error) {
+			if end, has := ctx.Deadline(); !has || end.After(begun.Add(time.Minute)) {
+				t.Errorf("a call from %v on may last until %v, %v", begun, end, has)
+			}
+			return "alone", nil
+		}
 		got := make([]string, 4)
 		for i := range got {
 			go func() {
-				text, err := grouped(t.Context(), true, g, i, alone)
+				text, err := grouped(t.Context(), s, true, g, i, alone)
 				got[i] = fmt.Sprint(text, err)
 			}()
 			synctest.Wait()
 		}
+		time.Sleep(time.Second) // on the bubble's clock: what has passed counts
 		free <- struct{}{}
 		synctest.Wait()
 		want := []string{"found a slot<nil>", "alone<nil>", "refused", "batch<nil>"}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if text, err := grouped(t.Context(), false, g, 9, alone); text != "alone" || err != nil {
+		begun = time.Now()
+		if text, err := grouped(t.Context(), s, false, g, 9, alone); text != "alone" || err != nil {
 			t.Errorf("without batching: %q, %v", text, err)
 		}
 	})

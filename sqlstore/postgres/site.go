@@ -29,6 +29,8 @@ func (s *Store) at(ctx context.Context) (*site, error) {
 	if found := s.site.Load(); found != nil {
 		return found, nil
 	}
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	found := new(site)
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return s.look(ctx, conn, found)

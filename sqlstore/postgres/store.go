@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -28,7 +29,7 @@ type Store struct {
 	node     string // tells this process's notifications from those of others
 	events   hub
 
-	loads   *batch.Group[loadKey, session.Ref, session.Record]
+	loads   *batch.Group[session.Handle, session.Ref, session.Record]
 	saves   *batch.Group[session.Handle, saveRequest, session.Saved]
 	touches *batch.Group[session.Handle, session.Ref, session.Saved]
 }
@@ -84,18 +85,18 @@ func execMode(config *pgx.ConnConfig, noPrepare bool) pgx.QueryExecMode {
 }
 
 func (s *Store) makeGroups() {
-	s.loads = batch.New(batch.Options[loadKey, session.Ref, session.Record]{
-		Slots: s.opts.slots, Max: s.opts.max, Timeout: s.opts.timeout,
+	s.loads = batch.New(batch.Options[session.Handle, session.Ref, session.Record]{
+		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
 		One: s.loadOne, Many: s.loadMany,
-		Key:  func(ref session.Ref) loadKey { return loadKey{ref.Key, ref.Hash} },
-		Join: func(first, _ session.Ref) (session.Ref, bool) { return first, true },
+		Key:  func(ref session.Ref) session.Handle { return ref.Key },
+		Join: func(first, second session.Ref) (session.Ref, bool) { return first, first.Hash == second.Hash },
 	})
 	s.saves = batch.New(batch.Options[session.Handle, saveRequest, session.Saved]{
-		Slots: s.opts.slots, Max: s.opts.max, Timeout: s.opts.timeout,
+		Slots: s.opts.saves, Enough: s.opts.max / enough, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
 		One: s.saveRequested, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
 	})
 	s.touches = batch.New(batch.Options[session.Handle, session.Ref, session.Saved]{
-		Slots: s.opts.slots, Max: s.opts.max, Timeout: s.opts.timeout,
+		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
 		One: s.touchOne, Many: s.touchMany,
 		Key:  func(ref session.Ref) session.Handle { return ref.Key },
 		Join: func(first, second session.Ref) (session.Ref, bool) { return first, first == second },
@@ -106,15 +107,20 @@ func (s *Store) makeGroups() {
 // alone: one bad row, or one lost connection, then costs its neighbours a little time and nothing else.
 var errAlone = errors.New("postgres: not served by its batch")
 
-// grouped has the request served by the group, or else by alone.
-func grouped[K comparable, Req, Res any](ctx context.Context, use bool, g *batch.Group[K, Req, Res], req Req,
-	alone func(context.Context, Req) (Res, error)) (Res, error) {
+// grouped has the request served by the group, or else by alone, both within the store's timeout.
+func grouped[K comparable, Req, Res any](ctx context.Context, s *Store, use bool, g *batch.Group[K, Req, Res], req Req,
+	alone func(context.Context, Req) (Res, error)) (res Res, err error) {
 	if !use {
+		ctx, cancel := s.bound(ctx)
+		defer cancel()
 		return alone(ctx, req)
 	}
-	res, err := g.Do(ctx, req)
+	begun := time.Now()
+	res, err = g.Do(ctx, req)
 	switch {
 	case err == errAlone:
+		ctx, cancel := s.boundSince(ctx, begun)
+		defer cancel()
 		return alone(ctx, req)
 	case errors.Is(err, batch.ErrFull):
 		err = fmt.Errorf("postgres: %w", err)

@@ -14,13 +14,11 @@ import (
 
 // Touch implements session.Store. Its commit is not waited for.
 func (s *Store) Touch(ctx context.Context, ref session.Ref) (session.Saved, error) {
-	ctx, cancel := s.bound(ctx)
-	defer cancel()
 	at, err := s.at(ctx)
 	if err != nil {
 		return session.Saved{}, err
 	}
-	saved, err := grouped(ctx, at.batching, s.touches, ref, s.touchOne)
+	saved, err := grouped(ctx, s, at.batching, s.touches, ref, s.touchOne)
 	return saved, failed("touching a session", err)
 }
 

@@ -31,7 +31,7 @@ func WithBusyTimeout(d time.Duration) Option { return func(c *config) { c.busy =
 func WithPollInterval(d time.Duration) Option { return func(c *config) { c.poll = d } }
 
 // WithMemoryMap has the connections that read map up to so many bytes of the file into memory, instead of copying each
-// page that they read; the default is 0, none. It makes loads a seventh faster while nothing is written. Each commit has
+// page that they read; the default is 0, none. It makes loads a fifth faster while nothing is written. Each commit has
 // the readers map the file anew, which takes longer than what was gained where one visit of twenty writes. It is for a
 // file that nobody but SQLite writes to, on a local disk: where a mapped file is cut off by somebody else, or the disk
 // fails, the operating system ends the process, and not a load with an error.

@@ -43,10 +43,12 @@ type Result[Res any] struct {
 // Options configures a Group. One, Many and Key are required.
 type Options[K comparable, Req, Res any] struct {
 	Slots   int           // how many calls of One and Many are in flight at a time
-	Batches int           // how many of them are of Many, unless full ones wait; half of the slots by default
+	Batches int           // how many of them are of Many, unless enough callers wait; half of the slots by default
+	Enough  int           // how many waiting callers are worth one batch more; Max by default
 	Max     int           // how many requests, after joining, a batch holds
 	Queue   int           // how many callers wait at a time; the next one gets ErrFull
 	Timeout time.Duration // the deadline of Many, which no caller's context bounds
+	Bounded bool          // callers whose context has no deadline have this one too
 
 	// One serves one caller: one who found a free slot, under his own context, or one who waited and has nobody to travel
 	// with, under that of a batch.
@@ -67,7 +69,7 @@ type Options[K comparable, Req, Res any] struct {
 // Group batches requests. All methods are safe for concurrent use.
 type Group[K comparable, Req, Res any] struct {
 	opts     Options[K, Req, Res]
-	deadline *deadline.Clock // of batches
+	deadline *deadline.Clock
 
 	mu      sync.Mutex
 	free    int // slots
@@ -80,6 +82,7 @@ func New[K comparable, Req, Res any](opts Options[K, Req, Res]) *Group[K, Req, R
 	orDefault(&opts.Slots, DefaultSlots)
 	orDefault(&opts.Batches, max(1, opts.Slots/2))
 	orDefault(&opts.Max, DefaultMax)
+	orDefault(&opts.Enough, opts.Max)
 	orDefault(&opts.Queue, DefaultQueue)
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
@@ -105,9 +108,19 @@ func (g *Group[K, Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 		return *new(Res), err
 	case w == nil:
 		defer g.release()
-		return g.opts.One(ctx, req)
+		return g.one(ctx, req)
 	}
 	return g.wait(ctx, w)
+}
+
+// one serves a caller alone, under his own context.
+func (g *Group[K, Req, Res]) one(ctx context.Context, req Req) (Res, error) {
+	if _, has := ctx.Deadline(); !g.opts.Bounded || has {
+		return g.opts.One(ctx, req)
+	}
+	ctx, cancel := g.deadline.Bound(ctx)
+	defer cancel()
+	return g.opts.One(ctx, req)
 }
 
 // enter takes a free slot, or else a place in the queue.
@@ -123,7 +136,7 @@ func (g *Group[K, Req, Res]) enter(ctx context.Context, req Req) (*waiter[Req, R
 	}
 	w := &waiter[Req, Res]{ctx: ctx, req: req, done: make(chan struct{})}
 	g.queue.push(w)
-	if g.free > 0 && g.full() {
+	if g.free > 0 && g.enough() {
 		g.free--
 		g.start()
 	}
@@ -142,15 +155,23 @@ func (g *Group[K, Req, Res]) alone() bool {
 }
 
 func (g *Group[K, Req, Res]) wait(ctx context.Context, w *waiter[Req, Res]) (Res, error) {
+	var end <-chan struct{}
+	if g.opts.Bounded {
+		end = g.deadline.End(ctx)
+	}
+	var err error
 	select {
 	case <-w.done:
 		return w.result.Value, w.result.Err
 	case <-ctx.Done():
+		err = ctx.Err()
+	case <-end:
+		err = context.DeadlineExceeded
 	}
 	g.mu.Lock()
 	g.queue.remove(w)
 	g.mu.Unlock()
-	return *new(Res), ctx.Err()
+	return *new(Res), err
 }
 
 // release gives the slot of a caller who went alone to those who wait, or frees it. The work of others is not done on
@@ -165,13 +186,13 @@ func (g *Group[K, Req, Res]) release() {
 	g.free++
 }
 
-// due reports whether a batch is to go, if there is a slot for it. Beyond Batches only full ones do: a smaller one grows
-// while it waits, and costs the database less for each request.
+// due reports whether a batch is to go, if there is a slot for it. Beyond Batches only one of Enough callers does: a
+// smaller one grows while it waits, and costs the database less for each request.
 func (g *Group[K, Req, Res]) due() bool {
-	return g.queue.len > 0 && (g.batches < g.opts.Batches || g.full())
+	return g.queue.len > 0 && (g.batches < g.opts.Batches || g.enough())
 }
 
-func (g *Group[K, Req, Res]) full() bool { return g.queue.len >= g.opts.Max }
+func (g *Group[K, Req, Res]) enough() bool { return g.queue.len >= g.opts.Enough }
 
 // start has a taken slot serve those who wait.
 func (g *Group[K, Req, Res]) start() {

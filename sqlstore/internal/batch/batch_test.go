@@ -209,6 +209,39 @@ func TestAFullBatchGoesBesideOthers(t *testing.T) {
 	})
 }
 
+// Enough callers who wait are worth a batch beside another, though it is not full.
+func TestEnoughCallersGoBesideABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, f := newGroup(t, func(o *Options[string, request, string]) { o.Slots, o.Batches, o.Enough, o.Max = 2, 1, 3, 9 })
+		var answers []chan Result[string]
+		ask := func(keys ...string) {
+			for _, key := range keys {
+				answers = append(answers, call(g, t.Context(), key, ""))
+			}
+		}
+		next := func() { f.gate <- struct{}{}; synctest.Wait() }
+		ask("a", "b", "c")
+		next()
+		next() // c is in flight, where a batch would be
+		ask("d", "e")
+		expectSeen(t, f, "a | b | c")
+		ask("f")
+		expectSeen(t, f, "a | b | c | d e f")
+		ask("g", "h", "i", "j")
+		next()
+		expectSeen(t, f, "a | b | c | d e f | g h i j")
+		ask("k", "l")
+		next()
+		expectSeen(t, f, "a | b | c | d e f | g h i j") // two wait for the batch in flight
+		next()
+		expectSeen(t, f, "a | b | c | d e f | g h i j | k l")
+		next()
+		for i, answer := range answers {
+			expect(t, answer, string(rune('a'+i))+"=")
+		}
+	})
+}
+
 // Callers who ask again as soon as they have their answer keep in step: all are in each batch, not half of them in every
 // other one.
 func TestCallersInStepShareEachBatch(t *testing.T) {
@@ -343,6 +376,37 @@ func TestABatchHasItsOwnDeadline(t *testing.T) {
 		expect(t, first, "a=")
 		time.Sleep(time.Minute) // of the bubble's clock
 		expectError(t, b, context.DeadlineExceeded)
+	})
+}
+
+// Who brings no deadline has that of the group, alone and in the queue; who brings one keeps it.
+func TestCallersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := newGroup(t, func(o *Options[string, request, string]) { o.Bounded = true })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		alone, patient := call(g, t.Context(), "a", ""), call(g, ctx, "b", "")
+		waiting, detached := call(g, t.Context(), "c", ""), call(g, context.Background(), "d", "")
+		g.mu.Lock()
+		g.batches = g.opts.Batches // as if one were in flight that hangs: nobody is looked after
+		g.mu.Unlock()
+		time.Sleep(time.Minute - 1) // of the bubble's clock
+		synctest.Wait()
+		if len(alone)+len(patient)+len(waiting)+len(detached) > 0 {
+			t.Error("somebody had an answer before the time")
+		}
+		time.Sleep(1)
+		expectError(t, alone, context.DeadlineExceeded)
+		expectError(t, waiting, context.DeadlineExceeded)
+		expectError(t, detached, context.DeadlineExceeded)
+		if len(patient) > 0 {
+			t.Error("a caller's own deadline did not hold")
+		}
+		cancel()
+		expectError(t, patient, context.Canceled)
+		if g.queue.len > 0 {
+			t.Errorf("%d are left in the queue", g.queue.len)
+		}
 	})
 }
 

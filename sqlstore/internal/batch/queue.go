@@ -6,7 +6,7 @@ import "context"
 type waiter[Req, Res any] struct {
 	ctx    context.Context
 	req    Req
-	result Result[Res]
+	result *Result[Res]
 	done   chan struct{} // closed once result stands
 
 	prev, next *waiter[Req, Res]

@@ -53,9 +53,9 @@ func (g *Group[K, Req, Res]) run(b *batch[Req, Res]) {
 	defer cancel()
 	results, err := g.results(ctx, b)
 	for i, w := range b.callers {
-		result := Result[Res]{Err: err}
+		result := &Result[Res]{Err: err}
 		if err == nil {
-			result = results[i]
+			result = &results[i]
 		}
 		for w != nil {
 			next := w.next

@@ -11,7 +11,7 @@ import (
 // loaded or saved beside it.
 func TestCollector(t *testing.T) {
 	var out bytes.Buffer
-	o := options{url: "sqlite:" + t.TempDir() + "/collector.db", rows: 4000, rounds: 1, slice: 100 * time.Millisecond}
+	o := options{url: "sqlite:" + t.TempDir() + "/collector.db", rows: 4000, rounds: 1, slice: 100 * time.Millisecond, slices: 2}
 	if err := o.run(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}

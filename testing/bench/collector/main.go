@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,8 +36,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds")
 	flag.IntVar(&o.batch, "batch", 0, "the collector's batch; 0: its default")
 	flag.DurationVar(&o.pause, "pause", 0, "the collector's pause; 0: its default, below 0: none")
-	flag.DurationVar(&o.slice, "slice", 15*time.Second, "how long loads and saves are measured with and without it in turn")
-	flag.IntVar(&o.slices, "slices", 2, "how often, at most")
+	flag.DurationVar(&o.slice, "slice", 10*time.Second, "how long loads and saves are measured with and without it in turn")
+	flag.IntVar(&o.slices, "slices", 7, "how often, at most")
 	flag.Parse()
 	if err := o.run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "collector:", err)
@@ -45,6 +46,9 @@ func main() {
 }
 
 func (o *options) run(ctx context.Context, w io.Writer) error {
+	if o.slices < 1 || o.slice <= 0 {
+		return fmt.Errorf("%d slices of %v measure nothing", o.slices, o.slice)
+	}
 	for round := range o.rounds {
 		speed, err := o.alone(ctx)
 		if err != nil {
@@ -87,23 +91,26 @@ func (o *options) alone(ctx context.Context) (speed [2]float64, err error) {
 }
 
 // beside measures loads and saves without the collector and while it runs, until it is done. Which of the two comes first
-// changes from slice to slice, so that what the machine and the table go through by themselves falls on both.
+// changes from slice to slice, so that what the machine and the table go through by themselves falls on both. A p99 is
+// one slice's, and the median of them counts: else the worst moment of the machine would be all that is seen.
 func (o *options) beside(ctx context.Context, w io.Writer) error {
 	db, err := o.filled(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	var without, with taken
+	var without, with []taken
 	var deleted, ran float64
 	for n, stopped := 0, ""; n < o.slices && stopped != session.StopDone; n++ {
 		quiet := func() error {
 			ctx, cancel := context.WithTimeout(ctx, o.slice)
 			defer cancel()
-			return db.foreground(ctx, o.rows, &without)
+			without = append(without, taken{})
+			return db.foreground(ctx, o.rows, &without[n])
 		}
 		busy := func() error {
-			report, err := o.busy(ctx, db, &with)
+			with = append(with, taken{})
+			report, err := o.busy(ctx, db, &with[n])
 			stopped = report.Stopped
 			deleted, ran = deleted+float64(report.Deleted), ran+report.Duration.Seconds()
 			return err
@@ -120,10 +127,33 @@ func (o *options) beside(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "  beside loads and saves %.0f rows/s\n", deleted/ran)
 	for i, work := range []string{"load", "save"} {
-		fmt.Fprintf(w, "  %s p99 %v without the collector, %v beside it: ×%.2f (of %d and %d)\n", work, p99(without[i]),
-			p99(with[i]), float64(p99(with[i]))/float64(p99(without[i])), len(without[i]), len(with[i]))
+		report(w, work, p99s(without, i), p99s(with, i))
 	}
 	return nil
+}
+
+// report writes the median of the slices' p99 and of their ratios.
+func report(w io.Writer, work string, without, with []time.Duration) {
+	ratios := make([]float64, len(with))
+	for i := range ratios {
+		ratios[i] = float64(with[i]) / float64(without[i])
+	}
+	slices.Sort(ratios)
+	fmt.Fprintf(w, "  %s p99 %v without the collector, %v beside it: ×%.2f (%.2f–%.2f in %d pairs)\n", work, median(without),
+		median(with), median(ratios), ratios[0], ratios[len(ratios)-1], len(ratios))
+}
+
+func p99s(all []taken, work int) []time.Duration {
+	of := make([]time.Duration, len(all))
+	for i := range all {
+		of[i] = p99(all[i][work])
+	}
+	return of
+}
+
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
 }
 
 // busy runs the collector for a slice with loads and saves beside it.
