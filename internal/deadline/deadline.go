@@ -35,7 +35,8 @@ func New(timeout time.Duration) *Clock { return &Clock{timeout: timeout} }
 // be a 32nd shorter.
 func (c *Clock) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Done() != nil {
-		return context.WithTimeout(ctx, c.timeout) // to end with either of two costs as much as a timer
+		c.instant() // a timer that is due before the one of this call, and stays: the thread need not be woken
+		return context.WithTimeout(ctx, c.timeout)
 	}
 	return &bounded{ctx, c.instant()}, func() {}
 }

@@ -57,7 +57,7 @@ func newOptions(given []Option, maxConns int) options {
 		timeout:      DefaultTimeout,
 		logger:       slog.Default(),
 		loads:        max(1, min(maxConns, 2*processors)),
-		saves:        max(1, min(maxConns, processors)),
+		saves:        max(1, min(maxConns, processors+1)),
 		max:          batch.DefaultMax,
 		pingInterval: DefaultPingInterval,
 		pingTimeout:  DefaultPingTimeout,
@@ -94,10 +94,10 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // WithBatching sets how many statements of a kind are in flight before callers share one, and how many callers share it
-// at most. Zero values keep the defaults: GOMAXPROCS, or 2 if that is more, for saves, twice as many for loads, and no
-// more than the pool's connections; and 64. Half of those in flight may be shared ones, more where many wait. Set more in
-// flight where the database is on another machine with processors to spare. It also turns batching on where the table is
-// distributed.
+// at most. Zero values keep the defaults: of loads twice GOMAXPROCS, of saves one more than GOMAXPROCS, where 1 counts as
+// 2, and no more than the pool's connections; and 64. Half of those in flight may be shared ones, more where many wait.
+// Set more in flight where the database is on another machine with processors to spare. It also turns batching on where
+// the table is distributed.
 func WithBatching(inFlight, largest int) Option {
 	return func(o *options) {
 		o.batching = on
