@@ -15,7 +15,7 @@ const stepTime = 2 * time.Millisecond
 // stays free for gap after each stretch of steps: nobody waits much longer than that, and the step that follows sees who
 // else writes.
 const (
-	stretch = 12 * time.Millisecond
+	stretch = 20 * time.Millisecond
 	gap     = 2 * busyPause
 )
 

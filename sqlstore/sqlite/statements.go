@@ -72,7 +72,7 @@ func newStatements(table string) *statements {
 		deleteOwned: `delete from {t} where owner = ? and id <> ? returning id, expires_at`,
 
 		// Every row that is found is deleted in the same transaction, so that none can come back to life in between.
-		deleteExpired: `delete from {t} where id in (select id from {t} where expires_at <= ? order by expires_at limit ?)`,
+		deleteExpired: `delete from {t} where rowid in (select rowid from {t} where expires_at <= ? order by expires_at limit ?)`,
 		countExpired:  `select count(*) from (select 1 from {t} where expires_at <= ? limit ?)`,
 
 		beginWrite:    `begin immediate`,
