@@ -150,7 +150,7 @@ func (c *conn) start(r *http.Request) error {
 	if t == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), c.m.config.StoreTimeout)
+	ctx, cancel := c.m.deadline.Bound(r.Context())
 	defer cancel()
 	return c.m.open(ctx, &c.own, t)
 }

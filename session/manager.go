@@ -19,7 +19,7 @@ type Manager struct {
 	realm      string
 	attributes string // of the cookie
 	vary       string
-	deadline   *deadline.Clock // of what outlives its request
+	deadline   *deadline.Clock // of calls to the store
 }
 
 // shared is what a manager and those derived from it have together.

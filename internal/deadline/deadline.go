@@ -1,12 +1,13 @@
 // Package deadline bounds many short calls in time at the price of few timers.
 //
-// A timer for each call costs more than it seems: one that is due before all others wakes the thread that waits for the
-// network, and in a service with little to do every one is. Calls that begin at about the same time share one here.
-// A call that nobody can cancel needs nothing else: a save that outlives its request, a batch.
+// A timer for each call costs more than it seems: one that is due before the others of its processor has the scheduler
+// wake a thread to wait for it, in a service with little to do at every call. Calls that begin at about the same time
+// share one here, whether they can be cancelled or not.
 package deadline
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -25,20 +26,25 @@ type instant struct {
 	context.Context
 	until  time.Time
 	cancel context.CancelFunc // never called: the timer ends the context, and is all that it holds
+
+	mu    sync.Mutex
+	calls *call // those that can be cancelled and are not over
 }
 
 // New returns a clock for a timeout, which is positive.
 func New(timeout time.Duration) *Clock { return &Clock{timeout: timeout} }
 
-// Bound returns a context that ends when ctx does, or else, with DeadlineExceeded, when the timeout is over. The
-// CancelFunc is to be called when the call is over. Where ctx never ends, which is what makes it cheap, the timeout may
-// be a 32nd shorter.
+// Bound returns a context that ends when ctx does, or else, with DeadlineExceeded, when the timeout is over, which may be
+// a 32nd shorter. The CancelFunc is to be called when the call is over. It costs least where ctx never ends.
 func (c *Clock) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if ctx.Done() != nil {
-		c.instant() // a timer that is due before the one of this call, and stays: the thread need not be woken
-		return context.WithTimeout(ctx, c.timeout)
+	end := c.instant()
+	if ctx.Done() == nil {
+		return &bounded{ctx, end}, func() {}
 	}
-	return &bounded{ctx, c.instant()}, func() {}
+	b := &call{end: end}
+	b.Context, b.cancel = context.WithCancelCause(ctx)
+	end.add(b)
+	return b, b.over
 }
 
 // End is closed when a call that begins now is to end: a caller who only waits needs no context of his own. It is nil where
@@ -56,9 +62,91 @@ func (c *Clock) instant() *instant {
 		return at
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), now.Add(c.timeout))
-	at := &instant{ctx, now.Add(c.timeout / parts), cancel}
+	at := &instant{Context: ctx, until: now.Add(c.timeout / parts), cancel: cancel}
+	context.AfterFunc(ctx, at.end)
 	c.current.Store(at)
 	return at
+}
+
+func (at *instant) add(b *call) {
+	at.mu.Lock()
+	if b.next = at.calls; b.next != nil {
+		b.next.prev = b
+	}
+	at.calls = b
+	at.mu.Unlock()
+	if at.Err() != nil {
+		at.end() // who was held up until now has missed it
+	}
+}
+
+func (at *instant) remove(b *call) {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	if b.prev != nil || at.calls == b {
+		at.drop(b)
+	}
+}
+
+// drop takes b, which is in the list, out of it. at.mu is held.
+func (at *instant) drop(b *call) {
+	if b.prev == nil {
+		at.calls = b.next
+	} else {
+		b.prev.next = b.next
+	}
+	if b.next != nil {
+		b.next.prev = b.prev
+	}
+	b.prev, b.next = nil, nil
+}
+
+// end ends the calls.
+func (at *instant) end() {
+	for b := at.first(); b != nil; b = at.first() {
+		b.cancel(context.DeadlineExceeded)
+	}
+}
+
+// first takes a call off the list; nil where there is none.
+func (at *instant) first() *call {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	b := at.calls
+	if b != nil {
+		at.drop(b)
+	}
+	return b
+}
+
+// call ends with its caller's context or at an instant. It is no context with a deadline of the standard library, which
+// would have a timer of its own; what hangs on it sees it cancelled, with DeadlineExceeded as the cause.
+type call struct {
+	context.Context
+	end        *instant
+	cancel     context.CancelCauseFunc
+	prev, next *call // in end.calls
+}
+
+func (c *call) over() {
+	c.end.remove(c)
+	c.cancel(nil)
+}
+
+func (c *call) Deadline() (time.Time, bool) {
+	at, _ := c.end.Deadline()
+	if own, has := c.Context.Deadline(); has && own.Before(at) {
+		at = own
+	}
+	return at, true
+}
+
+func (c *call) Err() error {
+	err := c.Context.Err()
+	if err != nil && context.Cause(c.Context) == context.DeadlineExceeded {
+		err = context.DeadlineExceeded
+	}
+	return err
 }
 
 // bounded has the values of a context that never ends, and ends at an instant.

@@ -3,6 +3,7 @@ package deadline
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,5 +130,84 @@ func BenchmarkBound(b *testing.B) {
 				cancel()
 			}
 		})
+	}
+}
+
+// Calls end in any order, together with the instant too, and leave nothing behind.
+func TestCallsThatAreOverAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancelAll := context.WithCancel(t.Context())
+		defer cancelAll()
+		c := New(time.Minute)
+		var done [9]context.CancelFunc
+		var calls [9]context.Context
+		for i := range done {
+			calls[i], done[i] = c.Bound(parent)
+		}
+		for _, i := range []int{8, 0, 4, 3, 5, 4} { // the first, the last, from the middle, one of them twice
+			done[i]()
+			if calls[i].Err() != context.Canceled {
+				t.Errorf("call %d is over with %v", i, calls[i].Err())
+			}
+		}
+		if n := c.instant().held(); n != 4 {
+			t.Errorf("%d calls are held of 4", n)
+		}
+		time.Sleep(time.Minute) // on the bubble's clock
+		synctest.Wait()
+		for _, i := range []int{1, 2, 6, 7} {
+			if calls[i].Err() != context.DeadlineExceeded {
+				t.Errorf("call %d ended with %v", i, calls[i].Err())
+			}
+			done[i]()
+		}
+	})
+}
+
+func (at *instant) held() (n int) {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	for b := at.calls; b != nil; b = b.next {
+		n++
+	}
+	return n
+}
+
+// A call whose goroutine had to wait from its first step to beyond its end has none that could still come.
+func TestACallThatComesTooLateEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		at := New(time.Minute).instant()
+		time.Sleep(time.Minute) // on the bubble's clock
+		synctest.Wait()
+		late := &call{end: at}
+		late.Context, late.cancel = context.WithCancelCause(parent)
+		at.add(late)
+		if late.Err() != context.DeadlineExceeded {
+			t.Errorf("it ended with %v", late.Err())
+		}
+	})
+}
+
+func TestCallsEndWhileTheyAreOver(t *testing.T) {
+	parent, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := New(32 * time.Millisecond)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 2000 {
+				ctx, over := c.Bound(parent)
+				if i%500 == 0 {
+					<-ctx.Done()
+				}
+				over()
+			}
+		})
+	}
+	all.Wait()
+	if at := c.instant(); at.held() != 0 {
+		t.Errorf("%d calls are held after the end", at.held())
 	}
 }
