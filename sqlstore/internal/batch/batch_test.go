@@ -390,12 +390,12 @@ func TestCallersAreBounded(t *testing.T) {
 		g.mu.Lock()
 		g.batches = g.opts.Batches // as if one were in flight that hangs: nobody is looked after
 		g.mu.Unlock()
-		time.Sleep(time.Minute - 1) // of the bubble's clock
+		time.Sleep(time.Minute - time.Nanosecond) // of the bubble's clock
 		synctest.Wait()
 		if len(alone)+len(patient)+len(waiting)+len(detached) > 0 {
 			t.Error("somebody had an answer before the time")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		expectError(t, alone, context.DeadlineExceeded)
 		expectError(t, waiting, context.DeadlineExceeded)
 		expectError(t, detached, context.DeadlineExceeded)
