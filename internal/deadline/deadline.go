@@ -41,10 +41,17 @@ func (c *Clock) Bound(ctx context.Context) (context.Context, context.CancelFunc)
 	if ctx.Done() == nil {
 		return &bounded{ctx, end}, func() {}
 	}
-	b := &call{end: end}
-	b.Context, b.cancel = context.WithCancelCause(ctx)
+	b := newCall(ctx, end)
 	end.add(b)
 	return b, b.over
+}
+
+// Default is Bound for a context without a deadline; another one is returned as it is.
+func (c *Clock) Default(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return c.Bound(ctx)
 }
 
 // End is closed when a call that begins now is to end: a caller who only waits needs no context of his own. It is nil where
@@ -119,19 +126,29 @@ func (at *instant) first() *call {
 	return b
 }
 
-// call ends with its caller's context or at an instant. It is no context with a deadline of the standard library, which
-// would have a timer of its own; what hangs on it sees it cancelled, with DeadlineExceeded as the cause.
+// call ends with its caller's context or at an instant. The standard library's context with a deadline would have a timer
+// of its own; cancelled is one without, and hidden from what hangs on the call, which else would see it cancelled where
+// the time was over, as if the caller had gone.
 type call struct {
-	context.Context
-	end        *instant
-	cancel     context.CancelCauseFunc
-	prev, next *call // in end.calls
+	context.Context // the caller's
+	cancelled       context.Context
+	cancel          context.CancelCauseFunc
+	end             *instant
+	prev, next      *call // in end.calls
+}
+
+func newCall(ctx context.Context, end *instant) *call {
+	c := &call{Context: ctx, end: end}
+	c.cancelled, c.cancel = context.WithCancelCause(ctx)
+	return c
 }
 
 func (c *call) over() {
 	c.end.remove(c)
 	c.cancel(nil)
 }
+
+func (c *call) Done() <-chan struct{} { return c.cancelled.Done() }
 
 func (c *call) Deadline() (time.Time, bool) {
 	at, _ := c.end.Deadline()
@@ -142,12 +159,15 @@ func (c *call) Deadline() (time.Time, bool) {
 }
 
 func (c *call) Err() error {
-	err := c.Context.Err()
-	if err != nil && context.Cause(c.Context) == context.DeadlineExceeded {
+	err := c.cancelled.Err()
+	if err != nil && context.Cause(c.cancelled) == context.DeadlineExceeded {
 		err = context.DeadlineExceeded
 	}
 	return err
 }
+
+// AfterFunc is what package context asks for, so that what hangs on a call needs no goroutine.
+func (c *call) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(c.cancelled, f) }
 
 // bounded has the values of a context that never ends, and ends at an instant.
 type bounded struct {

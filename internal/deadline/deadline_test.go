@@ -76,8 +76,8 @@ func TestWhatHangsOnACallEndsWithIt(t *testing.T) {
 		told := make(chan struct{})
 		context.AfterFunc(child, func() { close(told) })
 		<-told
-		if child.Err() == nil {
-			t.Error("the child lives on")
+		if child.Err() != context.DeadlineExceeded || context.Cause(child) != context.DeadlineExceeded {
+			t.Errorf("the child ended with %v, %v", child.Err(), context.Cause(child))
 		}
 	})
 }
@@ -181,8 +181,7 @@ func TestACallThatComesTooLateEndsAtOnce(t *testing.T) {
 		at := New(time.Minute).instant()
 		time.Sleep(time.Minute) // on the bubble's clock
 		synctest.Wait()
-		late := &call{end: at}
-		late.Context, late.cancel = context.WithCancelCause(parent)
+		late := newCall(parent, at)
 		at.add(late)
 		if late.Err() != context.DeadlineExceeded {
 			t.Errorf("it ended with %v", late.Err())

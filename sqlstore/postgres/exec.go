@@ -54,10 +54,7 @@ func query(ctx context.Context, q querier, st statement, read func([][]byte) err
 
 // bound gives a context without a deadline the store's own.
 func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, has := ctx.Deadline(); has {
-		return ctx, func() {}
-	}
-	return s.deadline.Bound(ctx)
+	return s.deadline.Default(ctx)
 }
 
 // boundSince is bound for a call that has begun some time ago.

@@ -74,7 +74,7 @@ func WithTable(name string) Option { return func(o *options) { o.table = name } 
 // WithSchema names the table's schema; by default the connection's search path finds the table.
 func WithSchema(name string) Option { return func(o *options) { o.schema = name } }
 
-// WithTimeout sets the deadline of calls whose context has none; DefaultTimeout by default.
+// WithTimeout sets the deadline of calls whose context has none; DefaultTimeout by default. A call may have a 32nd less.
 func WithTimeout(d time.Duration) Option {
 	return func(o *options) {
 		if d > 0 {

@@ -13,7 +13,7 @@ var errClosed = errors.New("sqlite: the store is closed")
 
 // readers are the connections that read, opened when first needed. Of those that are free the one used last goes first,
 // since its pages, and what it needs of them, are the most likely to be in the processor's caches: with each in its turn
-// a load of a single caller took a third longer.
+// a load of a single caller took a fifth longer.
 type readers struct {
 	slots chan struct{} // one for each connection in use
 	open  func(context.Context) (*conn, error)

@@ -115,10 +115,10 @@ func (g *Group[K, Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 
 // one serves a caller alone, under his own context.
 func (g *Group[K, Req, Res]) one(ctx context.Context, req Req) (Res, error) {
-	if _, has := ctx.Deadline(); !g.opts.Bounded || has {
+	if !g.opts.Bounded {
 		return g.opts.One(ctx, req)
 	}
-	ctx, cancel := g.deadline.Bound(ctx)
+	ctx, cancel := g.deadline.Default(ctx)
 	defer cancel()
 	return g.opts.One(ctx, req)
 }
