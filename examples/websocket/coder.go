@@ -3,14 +3,16 @@ package websocket
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 	"github.com/simples-go/sessions/session"
 )
 
-// Coder serves sockets with github.com/coder/websocket. Its handshake sends w.Header() by itself, and its read loop ends
-// with the context that it is given.
+// Coder serves sockets with github.com/coder/websocket. Its handshake sends w.Header() by itself. It drops the connection
+// where the context of a read or of a write ends, so neither gets the request's: both must outlive the session by the
+// close handshake.
 func Coder(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	// The middleware has checked the Origin already.
@@ -27,12 +29,18 @@ func Coder(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	for {
 		var m Message
-		// The read must outlive the session by the close handshake, so it does not get r.Context().
 		if err := wsjson.Read(context.WithoutCancel(r.Context()), conn, &m); err != nil {
 			return
 		}
-		if err := wsjson.Write(r.Context(), conn, answer(r.Context(), s, m)); err != nil {
+		if err := write(r.Context(), conn, answer(r.Context(), s, m)); err != nil {
 			return
 		}
 	}
+}
+
+// write gives a client that takes nothing ten seconds.
+func write(ctx context.Context, conn *websocket.Conn, reply Reply) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return wsjson.Write(ctx, conn, reply)
 }
