@@ -28,7 +28,7 @@ type instant struct {
 	cancel context.CancelFunc // never called: the timer ends the context, and is all that it holds
 
 	mu    sync.Mutex
-	calls *call // those that can be cancelled and are not over
+	calls *call // those that wait for this instant, and for another end
 }
 
 // New returns a clock for a timeout, which is positive.
@@ -41,8 +41,7 @@ func (c *Clock) Bound(ctx context.Context) (context.Context, context.CancelFunc)
 	if ctx.Done() == nil {
 		return &bounded{ctx, end}, func() {}
 	}
-	b := newCall(ctx, end)
-	end.add(b)
+	b := &call{Context: ctx, end: end}
 	return b, b.over
 }
 
@@ -75,16 +74,18 @@ func (c *Clock) instant() *instant {
 	return at
 }
 
-func (at *instant) add(b *call) {
+// add reports whether the instant is still to come for b.
+func (at *instant) add(b *call) bool {
 	at.mu.Lock()
+	defer at.mu.Unlock()
+	if at.Err() != nil {
+		return false // who was held up until now has missed it
+	}
 	if b.next = at.calls; b.next != nil {
 		b.next.prev = b
 	}
 	at.calls = b
-	at.mu.Unlock()
-	if at.Err() != nil {
-		at.end() // who was held up until now has missed it
-	}
+	return true
 }
 
 func (at *instant) remove(b *call) {
@@ -111,7 +112,7 @@ func (at *instant) drop(b *call) {
 // end ends the calls.
 func (at *instant) end() {
 	for b := at.first(); b != nil; b = at.first() {
-		b.cancel(context.DeadlineExceeded)
+		b.expire()
 	}
 }
 
@@ -125,49 +126,6 @@ func (at *instant) first() *call {
 	}
 	return b
 }
-
-// call ends with its caller's context or at an instant. The standard library's context with a deadline would have a timer
-// of its own; cancelled is one without, and hidden from what hangs on the call, which else would see it cancelled where
-// the time was over, as if the caller had gone.
-type call struct {
-	context.Context // the caller's
-	cancelled       context.Context
-	cancel          context.CancelCauseFunc
-	end             *instant
-	prev, next      *call // in end.calls
-}
-
-func newCall(ctx context.Context, end *instant) *call {
-	c := &call{Context: ctx, end: end}
-	c.cancelled, c.cancel = context.WithCancelCause(ctx)
-	return c
-}
-
-func (c *call) over() {
-	c.end.remove(c)
-	c.cancel(nil)
-}
-
-func (c *call) Done() <-chan struct{} { return c.cancelled.Done() }
-
-func (c *call) Deadline() (time.Time, bool) {
-	at, _ := c.end.Deadline()
-	if own, has := c.Context.Deadline(); has && own.Before(at) {
-		at = own
-	}
-	return at, true
-}
-
-func (c *call) Err() error {
-	err := c.cancelled.Err()
-	if err != nil && context.Cause(c.cancelled) == context.DeadlineExceeded {
-		err = context.DeadlineExceeded
-	}
-	return err
-}
-
-// AfterFunc is what package context asks for, so that what hangs on a call needs no goroutine.
-func (c *call) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(c.cancelled, f) }
 
 // bounded has the values of a context that never ends, and ends at an instant.
 type bounded struct {
