@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,10 +16,12 @@ type call struct {
 	end             *instant
 	prev, next      *call // in end.calls
 
+	asked atomic.Bool // done stands
+	done  chan struct{}
+
 	mu    sync.Mutex
 	err   error
-	done  chan struct{} // nil until somebody asks for it
-	leave func() bool   // ends the wait for the caller's context
+	leave func() bool // ends the wait for the caller's context
 	hooks *hook
 }
 
@@ -37,6 +40,9 @@ func (c *call) Deadline() (time.Time, bool) {
 }
 
 func (c *call) Done() <-chan struct{} {
+	if c.asked.Load() {
+		return c.done
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.await()
@@ -46,7 +52,7 @@ func (c *call) Done() <-chan struct{} {
 func (c *call) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done == nil {
+	if !c.asked.Load() {
 		c.look()
 	}
 	return c.err
@@ -99,10 +105,11 @@ func (c *call) expire() {
 
 // await has the call end by itself from now on. c.mu is held.
 func (c *call) await() {
-	if c.done != nil {
+	if c.asked.Load() {
 		return
 	}
 	c.done = make(chan struct{})
+	c.asked.Store(true)
 	if c.look(); c.err != nil {
 		close(c.done)
 		return

@@ -29,9 +29,11 @@ type statement struct {
 	args []any
 }
 
+var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
+
 func (s *Store) statement(sql string, args ...any) statement {
 	all := make([]any, 0, len(args)+2)
-	all = append(all, s.exec, pgx.QueryResultFormats{pgx.BinaryFormatCode})
+	all = append(all, s.exec, binaryResults)
 	return statement{sql, append(all, args...)}
 }
 

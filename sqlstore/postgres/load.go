@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -39,7 +40,7 @@ func opened(r *session.Record, ref session.Ref) error {
 
 // loadOne returns the row, whether ref opens it or not.
 func (s *Store) loadOne(ctx context.Context, ref session.Ref) (r session.Record, err error) {
-	st := s.statement(s.sql.load, uuid(ref.Key), ref.Hash[:])
+	st := s.statement(s.sql.load, uuid(ref.Key), bytes.Clone(ref.Hash[:])) // the copy is small, and all of ref would escape
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		r, err = readOne(ctx, conn, st)
 		return err
