@@ -21,7 +21,8 @@ type hub struct {
 	count  atomic.Int64 // of members; read without mu on the path of every request
 
 	mu       sync.Mutex
-	members  map[Handle]*member // lists by member.next
+	members  map[Handle]*member   // lists by member.next
+	waiting  map[*member]struct{} // for a row, which they may never have
 	stop     context.CancelFunc
 	wake     chan struct{} // of the running loop; holds a mark where fresh or all is set
 	interval time.Duration
@@ -53,7 +54,7 @@ const (
 const minInterval = 100 * time.Millisecond
 
 func newHub(s *shared) *hub {
-	return &hub{shared: s, members: map[Handle]*member{}}
+	return &hub{shared: s, members: map[Handle]*member{}, waiting: map[*member]struct{}{}}
 }
 
 // enter counts a long-lived handler, unless the hub is shut down.
@@ -67,29 +68,38 @@ func (h *hub) enter() bool {
 }
 
 // join adds a member whose session has a row, and has the row looked at, since the session may have ended after it was
-// loaded. Without a row it does nothing. For one that has joined, the configuration may have become that of a manager
-// within m's.
+// loaded. One without a row waits: for the row, or for the shutdown. For one that has joined, the configuration may have
+// become that of a manager within m's.
 func (h *hub) join(mb *member, m *Manager) {
 	mb.session.mu.Lock()
-	stored, alive := mb.session.stored, mb.session.dead == nil
+	stored, dead := mb.session.stored, mb.session.dead
 	interval := mb.session.m.interval(mb.session.meta.timeouts)
 	var key Handle
-	if stored && alive {
+	if stored && dead == nil {
 		key = mb.session.token.handle()
 	}
 	mb.session.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closing {
+	switch {
+	case h.closing:
 		mb.cancel(ErrShutdown)
-		return
+	case mb.joined:
+		if interval < h.interval {
+			h.request(mb.key)
+		}
+	case dead != nil:
+		mb.cancel(dead)
+	case !stored:
+		h.waiting[mb] = struct{}{}
+	default:
+		h.add(mb, key, m)
 	}
-	if mb.joined && interval < h.interval {
-		h.request(mb.key)
-	}
-	if mb.joined || !stored || !alive {
-		return
-	}
+}
+
+// add makes mb one of those that watch key. h.mu is held.
+func (h *hub) add(mb *member, key Handle, m *Manager) {
+	delete(h.waiting, mb)
 	mb.joined, mb.key = true, key
 	mb.next = h.members[mb.key]
 	h.members[mb.key] = mb
@@ -114,6 +124,7 @@ func (h *hub) leave(mb *member) {
 	mb.cancel(context.Canceled)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	delete(h.waiting, mb)
 	if !mb.joined {
 		return
 	}
@@ -422,11 +433,11 @@ func (mb *member) rotating() bool {
 
 // inspect returns the rows that there are.
 func (h *hub) inspect(ctx context.Context, m *Manager, keys []Handle, members []*member) (map[Handle]*Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
+	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
 	defer cancel()
 	start := time.Now()
-	records, err := h.rows(ctx, keys, members)
-	if ctx.Err() == nil || err == nil {
+	records, err := h.rows(bounded, keys, members)
+	if err == nil || ctx.Err() == nil { // unless nobody watches any more
 		m.observe(ctx, OpCheck, Handle{}, start, err)
 	}
 	if err != nil {
@@ -534,15 +545,15 @@ func (s *Session) refresh(r *Record) {
 
 // touch keeps sessions alive. What fails is due again at the next look.
 func (h *hub) touch(ctx context.Context, m *Manager, refs []Ref) {
-	ctx, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
+	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
 	defer cancel()
 	start := time.Now()
 	var err error
 	if toucher, ok := h.shared.store.(Toucher); ok {
-		err = toucher.TouchAll(ctx, refs)
+		err = toucher.TouchAll(bounded, refs)
 	} else {
 		for _, ref := range refs {
-			_, one := h.shared.store.Touch(ctx, ref)
+			_, one := h.shared.store.Touch(bounded, ref)
 			err = cmp.Or(err, one)
 		}
 	}
@@ -556,7 +567,7 @@ func (h *hub) touch(ctx context.Context, m *Manager, refs []Ref) {
 func (h *hub) shutdown() {
 	h.mu.Lock()
 	h.closing = true
-	var all []*member
+	all := slices.Collect(maps.Keys(h.waiting))
 	for _, mb := range h.members {
 		for ; mb != nil; mb = mb.next {
 			all = append(all, mb)

@@ -3,9 +3,11 @@ package session_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,6 +35,11 @@ func socketRequest(cookies ...string) *http.Request {
 // plug opens a socket without a network. It stays open until unplugged, at the latest at the test's end.
 func plug(t *testing.T, by middleware, of *session.Session) (ctx context.Context, unplug func()) {
 	t.Helper()
+	return plugToken(t, by, of.ID().Reveal())
+}
+
+func plugToken(t *testing.T, by middleware, token string) (ctx context.Context, unplug func()) {
+	t.Helper()
 	opened, leave, left := make(chan context.Context, 1), make(chan struct{}), make(chan struct{})
 	handler := by(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusSwitchingProtocols)
@@ -41,7 +48,7 @@ func plug(t *testing.T, by middleware, of *session.Session) (ctx context.Context
 	}))
 	go func() {
 		defer close(left)
-		handler.ServeHTTP(httptest.NewRecorder(), socketRequest(hostCookie, of.ID().Reveal()))
+		handler.ServeHTTP(httptest.NewRecorder(), socketRequest(hostCookie, token))
 	}()
 	unplug = sync.OnceFunc(func() { close(leave); <-left })
 	t.Cleanup(unplug)
@@ -355,6 +362,113 @@ func TestKeptAliveWithAShortTimeout(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			if s.alive(of) {
 				t.Error("alive without its socket")
+			}
+		})
+	}
+}
+
+// Shutdown ends also those whose session has no row, and may never have one.
+func TestShutdownEndsThoseWithoutARow(t *testing.T) {
+	for name, kind := range map[string]struct {
+		request *http.Request
+		ctx     func(context.Context) (context.Context, error)
+	}{
+		"socket":  {socketRequest(), func(ctx context.Context) (context.Context, error) { return ctx, nil }},
+		"watcher": {httptest.NewRequest(http.MethodGet, "/", nil), session.Watch},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			s := newSite(t)
+			opened, left := make(chan struct{}), make(chan struct{})
+			handler := s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusOK)
+				ctx, err := kind.ctx(r.Context())
+				s.ok(err)
+				close(opened)
+				<-ctx.Done()
+				wantCause(t, name, ctx, session.ErrShutdown)
+			}))
+			go func() {
+				defer close(left)
+				handler.ServeHTTP(httptest.NewRecorder(), kind.request)
+			}()
+			<-opened
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			s.ok(s.m.Shutdown(ctx))
+			<-left
+		})
+	}
+}
+
+// A socket that comes with the token of before a rotation, which opens no session any more, ends at once.
+func TestSocketOfAnOldToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		of := s.stored("a")
+		old := of.ID().Reveal()
+		rotate(t, of)
+		ctx, unplug := plugToken(t, s.m.Handler, old)
+		wantCause(t, "socket", ctx, session.ErrRotated)
+		unplug()
+		fresh, _ := plug(t, s.m.Handler, of)
+		time.Sleep(time.Minute)
+		wantCause(t, "socket of the new token", fresh, nil)
+	})
+}
+
+// hungStore lets calls wait for their deadline.
+type hungStore struct {
+	*session.MemoryStore
+	looks, touches bool
+}
+
+func (h *hungStore) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
+	if h.looks {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return h.MemoryStore.Inspect(ctx, keys)
+}
+
+func (h *hungStore) TouchAll(ctx context.Context, refs []session.Ref) error {
+	if h.touches {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return h.MemoryStore.TouchAll(ctx, refs)
+}
+
+// A database that hangs does not go unnoticed because it is only looked at in the background.
+func TestHungDatabaseIsNoticed(t *testing.T) {
+	for op, test := range map[session.Op]struct {
+		store hungStore
+		log   string
+	}{
+		session.OpCheck: {hungStore{looks: true}, ""},
+		session.OpTouch: {hungStore{touches: true}, "touching the sessions of open sockets failed"},
+	} {
+		bubble(t, string(op), func(t *testing.T) {
+			var log logBuffer
+			var timeouts atomic.Int64
+			s := newSite(t)
+			test.store.MemoryStore = s.store.MemoryStore
+			m, err := session.New(&test.store, session.Config{
+				StoreTimeout: time.Second, IdleTimeout: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				Observe: func(_ context.Context, o session.Observation) {
+					if o.Op == op && errors.Is(o.Err, context.DeadlineExceeded) {
+						timeouts.Add(1)
+					}
+				},
+			})
+			s.ok(err)
+			of := s.stored("a")
+			plug(t, m.Handler, of)
+			time.Sleep(30 * time.Minute)
+			if n := timeouts.Load(); n == 0 {
+				t.Error("no observation")
+			}
+			if !strings.Contains(log.String(), test.log) {
+				t.Errorf("the log has %q", log.String())
 			}
 		})
 	}

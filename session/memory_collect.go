@@ -9,6 +9,10 @@ import (
 // Collect implements Collector. It holds up other callers for no longer than a batch takes, and needs no lock of its own
 // against another collector.
 func (m *MemoryStore) Collect(ctx context.Context, opts CollectOptions) (CollectReport, error) {
+	opts, err := opts.WithDefaults()
+	if err != nil {
+		return CollectReport{}, err
+	}
 	c := memoryCollector{store: m, opts: opts, start: time.Now()}
 	if !opts.DryRun {
 		c.run(ctx, m.expired(opts.Keep))
@@ -45,7 +49,7 @@ type memoryCollector struct {
 }
 
 func (c *memoryCollector) run(ctx context.Context, due []Handle) {
-	for batch := range slices.Chunk(due, c.batch()) {
+	for batch := range slices.Chunk(due, c.opts.Batch) {
 		if c.report.Batches > 0 {
 			c.pause(ctx)
 		}
@@ -59,14 +63,6 @@ func (c *memoryCollector) run(ctx context.Context, due []Handle) {
 			c.opts.Progress(c.report)
 		}
 	}
-}
-
-func (c *memoryCollector) batch() int {
-	const usual, most = 500, 100_000
-	if c.opts.Batch <= 0 {
-		return usual
-	}
-	return min(c.opts.Batch, most)
 }
 
 func (c *memoryCollector) pause(ctx context.Context) {

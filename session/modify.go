@@ -188,10 +188,7 @@ func (s *Session) modify(ctx context.Context, m *Manager, before patch, fn func(
 func (s *Session) attempt(ctx context.Context, m *Manager, before patch, attempt int, fn func(*Draft) error) (Saved, error) {
 	ref := s.reference()
 	if locker, ok := m.store.(Locker); ok && attempt >= conflicts {
-		start := time.Now()
-		saved, err := locker.SaveLocked(ctx, ref, func(rec Record) (Change, error) { return s.draft(rec, before, fn) })
-		m.observe(ctx, OpSave, ref.Key, start, err)
-		return saved, err
+		return s.modifyLocked(ctx, m, locker, ref, before, fn)
 	}
 	rec, err := s.load(ctx, m, ref)
 	if err != nil {
@@ -203,6 +200,25 @@ func (s *Session) attempt(ctx context.Context, m *Manager, before patch, attempt
 	}
 	c.IfVersion = rec.Version
 	return s.write(ctx, m, c)
+}
+
+// modifyLocked does it with the row locked. What ends in fn is no operation of the store's.
+func (s *Session) modifyLocked(ctx context.Context, m *Manager, locker Locker, ref Ref, before patch,
+	fn func(*Draft) error) (Saved, error) {
+	start, ended, rotates := time.Now(), false, false
+	saved, err := locker.SaveLocked(ctx, ref, func(rec Record) (Change, error) {
+		c, err := s.draft(rec, before, fn)
+		ended, rotates = err != nil, c.Rotate != nil
+		return c, err
+	})
+	if ended {
+		return saved, err
+	}
+	m.saved(ctx, OpSave, ref.Key, start, rotates, err)
+	if err != nil {
+		err = fmt.Errorf("session: save %s: %w", ref.Key, err)
+	}
+	return saved, err
 }
 
 // draft lets fn change rec with before on top, and makes the change of both.

@@ -30,6 +30,14 @@ type Observation struct {
 	Err      error // nil, or one that matches this package's sentinels, or the database's
 }
 
+// saved observes a save, and the rotation that came with it.
+func (m *Manager) saved(ctx context.Context, op Op, key Handle, start time.Time, rotated bool, err error) {
+	m.observe(ctx, op, key, start, err)
+	if rotated && err == nil {
+		m.observe(ctx, OpRotate, key, start, nil)
+	}
+}
+
 func (m *Manager) observe(ctx context.Context, op Op, key Handle, start time.Time, err error) {
 	if m.config.Observe != nil {
 		m.config.Observe(ctx, Observation{op, key, start, time.Since(start), err})

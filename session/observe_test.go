@@ -88,6 +88,54 @@ func TestObservations(t *testing.T) {
 	}
 }
 
+// Where Modify locks the row after conflicts, what ends in its function is not told as if the store had failed.
+func TestObservedLockedModify(t *testing.T) {
+	own := errors.New("own")
+	for name, c := range map[string]struct {
+		fn   func(*session.Draft) error
+		want error // of Modify
+		ops  []session.Op
+	}{
+		"set": {func(d *session.Draft) error { return d.Set("n", 1) }, nil,
+			[]session.Op{session.OpSave, session.OpRotate}},
+		"of its own": {func(*session.Draft) error { return own }, own, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w watcher
+			s := newSite(t, func(config *session.Config) { config.Observe = w.observe })
+			of := s.open(s.stored("a"))
+			lost := 0
+			s.store.hook(func(_ context.Context, op string) error {
+				if op == "save" {
+					lost++
+					return session.ErrConflict
+				}
+				return nil
+			})
+			s.ok(of.Generate())
+			err := of.Modify(t.Context(), func(d *session.Draft) error {
+				if lost < 3 {
+					return d.Set("n", 0)
+				}
+				w.taken()
+				return c.fn(d)
+			})
+			if err != c.want || lost != 3 {
+				t.Errorf("Modify after %d conflicts: %v", lost, err)
+			}
+			all := w.taken()
+			if got := ops(all); !slices.Equal(got, c.ops) {
+				t.Errorf("observed %q, want %q", got, c.ops)
+			}
+			for _, o := range all {
+				if o.Err != nil || o.Handle != of.Handle() {
+					t.Errorf("%+v", o)
+				}
+			}
+		})
+	}
+}
+
 func TestObservedFailures(t *testing.T) {
 	var w watcher
 	s := newSite(t, func(config *session.Config) { config.Observe = w.observe })

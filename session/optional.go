@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -88,7 +89,7 @@ type OwnerLimit struct {
 type Collector interface {
 	// Collect deletes rows that have been expired for opts.Keep, in batches along the expiry index. A session that is
 	// alive is never deleted. Ending ctx stops it between batches: it then returns what it did, with Stopped "signal",
-	// and no error.
+	// and no error. Options that make no sense are one, see CollectOptions.WithDefaults.
 	Collect(ctx context.Context, opts CollectOptions) (CollectReport, error)
 }
 
@@ -103,6 +104,28 @@ type CollectOptions struct {
 
 	// Progress, where set, is called after each batch, from the collector's goroutine.
 	Progress func(CollectReport)
+}
+
+// The default of CollectOptions.Batch, and the largest one.
+const (
+	defaultBatch = 500
+	largestBatch = 100_000
+)
+
+// WithDefaults returns o with the default batch where it names none. An error where a number makes no sense: nothing is
+// to be collected then. Stores begin Collect with it.
+func (o CollectOptions) WithDefaults() (CollectOptions, error) {
+	switch {
+	case o.Batch < 0 || o.Batch > largestBatch:
+		return o, fmt.Errorf("session: collect: a batch of %d: 1 to %d are possible", o.Batch, largestBatch)
+	case o.Keep < 0:
+		return o, fmt.Errorf("session: collect: to keep for %v is negative", o.Keep)
+	case o.MaxDuration < 0:
+		return o, fmt.Errorf("session: collect: a maximum duration of %v is negative", o.MaxDuration)
+	case o.Batch == 0:
+		o.Batch = defaultBatch
+	}
+	return o, nil
 }
 
 // CollectReport says what a collector did.

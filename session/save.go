@@ -201,12 +201,9 @@ func (s *Session) write(ctx context.Context, m *Manager, c Change) (Saved, error
 			saved, err = s.update(ctx, m, ref, c)
 		}
 	}
-	m.observe(ctx, op, ref.Key, start, err)
+	m.saved(ctx, op, ref.Key, start, c.Rotate != nil, err)
 	if err != nil {
 		return saved, fmt.Errorf("session: save %s: %w", ref.Key, err)
-	}
-	if c.Rotate != nil {
-		m.observe(ctx, OpRotate, ref.Key, start, nil)
 	}
 	return saved, nil
 }

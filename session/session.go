@@ -191,7 +191,8 @@ func (s *Session) Delete(key string) error {
 	return nil
 }
 
-// Clear removes all entries, also those that another connection has set and this one has not seen.
+// Clear removes all entries, also those that another connection has set and this one has not seen. Where this one sees
+// none it does nothing.
 func (s *Session) Clear() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,6 +25,7 @@ func Coder(w http.ResponseWriter, r *http.Request) {
 		if code, reason := session.CloseCode(r.Context()); code != 0 {
 			_ = conn.Close(websocket.StatusCode(code), reason)
 		}
+		_ = conn.CloseNow() // the read has no other end where it was not the session that ended
 	})
 	defer stop()
 	for {

@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -119,6 +120,50 @@ func TestEndsWithItsSession(t *testing.T) {
 		_, _, err := conn.Read(t.Context())
 		if client.CloseStatus(err) != 4001 {
 			t.Errorf("the client got %v, want close code 4001", err)
+		}
+	})
+}
+
+// Where the request's context ends for another reason than the session's end, the handler returns all the same.
+func TestEndsWithItsServer(t *testing.T) {
+	for name, recipe := range recipes {
+		t.Run(name, func(t *testing.T) {
+			defer goleak.VerifyNone(t)
+			manager, err := session.New(session.NewMemoryStore(), session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			base, stop := context.WithCancel(t.Context())
+			defer stop()
+			server := httptest.NewUnstartedServer(manager.Handler(recipe))
+			server.Config.BaseContext = func(net.Listener) context.Context { return base }
+			server.Start()
+			defer http.DefaultClient.CloseIdleConnections()
+			defer server.Close()
+			conn, _ := dial(t, server.URL, loggedIn(t, manager).ID().Reveal())
+			defer conn.CloseNow()
+			set(t, conn, "k")
+			stop()
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if err := manager.Shutdown(ctx); err != nil {
+				t.Errorf("the handler stays: %v", err)
+			}
+		})
+	}
+}
+
+// A visitor without a session is let go at shutdown too.
+func TestShutdownOfAStranger(t *testing.T) {
+	each(t, session.WebSocket{}, func(t *testing.T, m *session.Manager, url string) {
+		conn, _ := dial(t, url, "")
+		defer conn.CloseNow()
+		set(t, conn, "k")
+		go func() { _, _, _ = conn.Read(t.Context()) }() // answers the close frame
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := m.Shutdown(ctx); err != nil {
+			t.Errorf("the handler stays: %v", err)
 		}
 	})
 }

@@ -41,6 +41,7 @@ type Migrator struct {
 	known    []migration // by version
 	dropData bool
 	path     string // of the SQLite file that Open opened, else ""
+	owned    bool   // Open opened db
 }
 
 // Up applies what is pending to the database of db. It is New followed by Migrator.Up.
@@ -73,7 +74,12 @@ func New(db *sql.DB, opts Options) (*Migrator, error) {
 }
 
 // Close closes the database where Open opened it.
-func (m *Migrator) Close() error { return m.db.Close() }
+func (m *Migrator) Close() error {
+	if !m.owned {
+		return nil
+	}
+	return m.db.Close()
+}
 
 // latest is the newest known version.
 func (m *Migrator) latest() int64 { return m.known[len(m.known)-1].version }

@@ -43,7 +43,7 @@ func Open(_ context.Context, databaseURL string, opts Options) (*Migrator, error
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	m.path = path
+	m.path, m.owned = path, true
 	return m, nil
 }
 

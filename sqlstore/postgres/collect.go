@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -9,38 +10,27 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// The defaults and bounds of CollectOptions.
-const (
-	defaultBatch = 500
-	largestBatch = 100_000
-
-	// batchTime bounds one statement of the collector.
-	batchTime = time.Minute
-)
+// batchTime bounds one statement of the collector.
+const batchTime = time.Minute
 
 // Collect implements session.Collector. It deletes range by range, along the index on expires_at or, where much of the
 // table is expired, along its pages. The width of a range follows what the last one held, so that no batch walks over
 // what an earlier one has left behind. The expiry is part of the condition of every delete: a row that is extended
 // meanwhile stays.
 func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
-	c := &collector{store: s, opts: withDefaults(opts), started: time.Now()}
+	opts, err := opts.WithDefaults()
+	if err != nil {
+		return session.CollectReport{}, fmt.Errorf("postgres: %w", err)
+	}
+	c := &collector{store: s, opts: opts, started: time.Now()}
 	// A batch that has begun is not torn apart when ctx ends.
 	work := context.WithoutCancel(ctx)
-	err := c.run(ctx, work)
+	err = c.run(ctx, work)
 	c.report.Duration = time.Since(c.started)
 	if err == nil && c.report.Stopped != session.StopLocked {
 		c.report.Remaining, err = c.remaining(work)
 	}
 	return c.report, failed("collecting expired sessions", err)
-}
-
-func withDefaults(o session.CollectOptions) session.CollectOptions {
-	if o.Batch <= 0 {
-		o.Batch = defaultBatch
-	}
-	o.Batch = min(o.Batch, largestBatch)
-	o.Keep = max(0, o.Keep)
-	return o
 }
 
 // collector is one run.

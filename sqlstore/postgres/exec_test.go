@@ -38,6 +38,7 @@ func TestWhatIsDoneAgain(t *testing.T) {
 		{"the caller's end", fmt.Errorf("acquiring: %w", &unsent{context.Canceled}), false, false},
 		{"an answer of the contract", session.ErrRotated, false, false},
 		{"an error of our own", localErrorf("odd row"), false, false},
+		{"no table", noTable("sessions"), false, false},
 	} {
 		if got := untouched.allows(c.err); got != c.always {
 			t.Errorf("%s: a write is done again: %v", c.name, got)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -55,7 +54,7 @@ func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error
 		return err
 	}
 	if n == 0 {
-		return errors.New("there is no table " + s.sql.table + ": run the migrations, or check schema and search path")
+		return noTable(s.sql.table)
 	}
 	if encoding != "UTF8" {
 		return localErrorf("the database's encoding is %s, in which not every session can be stored: use one that was "+
@@ -69,6 +68,10 @@ func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error
 	}
 	s.decide(found)
 	return err
+}
+
+func noTable(name string) error {
+	return localErrorf("there is no table %s: run the migrations, or check schema and search path", name)
 }
 
 func (s *Store) decide(found *site) {

@@ -8,19 +8,15 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-const (
-	defaultBatch = 500
-	maxBatch     = 100_000
-)
-
 // Collect implements session.Collector.
 //
 // The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a
 // lock on the file <database>-collect, beside the file that symbolic links lead to. It stays behind empty; the lock
 // ends with the process that holds it.
 func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
-	if err := collectDefaults(&opts); err != nil {
-		return session.CollectReport{}, err
+	opts, err := opts.WithDefaults()
+	if err != nil {
+		return session.CollectReport{}, fmt.Errorf("sqlite: %w", err)
 	}
 	run := newCollector(s, opts)
 	if !opts.NoLock && !opts.DryRun {
@@ -33,23 +29,8 @@ func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (sessi
 		}
 		defer unlock()
 	}
-	err := run.run(ctx)
+	err = run.run(ctx)
 	return run.report, explain("collect", err)
-}
-
-func collectDefaults(o *session.CollectOptions) error {
-	switch {
-	case o.Batch < 0 || o.Batch > maxBatch:
-		return fmt.Errorf("sqlite: collect: batch of %d, 1 to %d are possible", o.Batch, maxBatch)
-	case o.Keep < 0:
-		return fmt.Errorf("sqlite: collect: keep of %v is negative", o.Keep)
-	case o.MaxDuration < 0:
-		return fmt.Errorf("sqlite: collect: maximum duration of %v is negative", o.MaxDuration)
-	}
-	if o.Batch == 0 {
-		o.Batch = defaultBatch
-	}
-	return nil
 }
 
 // lockPatience is how long a run asks for its lock. Who only opens the file has it locked for a moment: of several that

@@ -179,17 +179,6 @@ func TestWhatRemainsIsCountedUpToALimit(t *testing.T) {
 	}
 }
 
-func TestCollectOptionsAreChecked(t *testing.T) {
-	s := open(t, newPath(t))
-	for _, opts := range []session.CollectOptions{
-		{Batch: -1}, {Batch: maxBatch + 1}, {Batch: 1<<63 - 1}, {Keep: -1}, {MaxDuration: -1},
-	} {
-		if _, err := s.Collect(t.Context(), opts); err == nil {
-			t.Errorf("%+v: no error", opts)
-		}
-	}
-}
-
 func TestCollectingWithoutTheTableIsAnError(t *testing.T) {
 	s := open(t, newPath(t))
 	edit(t, s, "drop table sessions")

@@ -38,12 +38,16 @@ func (r *readers) do(ctx context.Context, fn func(*conn) error) error {
 	if err != nil {
 		return err
 	}
+	returned := false
+	defer func() {
+		if !returned || broken(err) { // after a panic nobody knows what state it is in
+			_ = c.close()
+			return
+		}
+		r.push(c)
+	}()
 	err = retryBusy(ctx, r.busy, func() error { return fn(c) })
-	if broken(err) {
-		_ = c.close()
-		return err
-	}
-	r.push(c)
+	returned = true
 	return err
 }
 

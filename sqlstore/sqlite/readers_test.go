@@ -68,3 +68,24 @@ func TestWhoWaitsToReadEndsWithTheContext(t *testing.T) {
 	})
 	within(t, s, func(*conn) {})
 }
+
+// Nobody reads with a connection on which a reader has panicked, and it does not stay open.
+func TestAPanicClosesTheConnection(t *testing.T) {
+	s := open(t, newPath(t), WithReaders(1))
+	var used *conn
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.readers.do(t.Context(), func(c *conn) error { used = c; panic("a reader's") })
+	}()
+	if n := len(s.readers.idle); n != 0 {
+		t.Errorf("%d connections are kept", n)
+	}
+	usable := func() bool {
+		defer func() { _ = recover() }() // the driver's way of saying that a connection is closed
+		return used.script("select 1") == nil
+	}
+	if usable() {
+		t.Error("the connection is open")
+	}
+	within(t, s, func(*conn) {})
+}

@@ -28,10 +28,9 @@ func (c carrier) get(response *http.Response) (token string, told bool) {
 	}
 	for _, cookie := range response.Cookies() {
 		if cookie.Name == c.cookie {
-			token, told = cookie.Value, true
-		}
-		if told && cookie.MaxAge < 0 {
-			token = ""
+			if token, told = cookie.Value, true; cookie.MaxAge < 0 {
+				token = ""
+			}
 		}
 	}
 	return token, told

@@ -55,6 +55,18 @@ func TestClientKeepsTheToken(t *testing.T) {
 	}
 }
 
+// A handler's own cookies, and that it takes one of them back, say nothing of the session.
+func TestClientLooksAtItsCookieAlone(t *testing.T) {
+	c := sessiontest.New(t, nil)
+	c.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visit(w, r)
+		http.SetCookie(w, &http.Cookie{Name: "flash", MaxAge: -1})
+	}), get())
+	if n := sessiontest.Get[int](c, "visits"); n != 1 {
+		t.Errorf("%d visits, want 1", n)
+	}
+}
+
 func TestClientFollowsRotationAndEnd(t *testing.T) {
 	for name, config := range configurations {
 		t.Run(name, func(t *testing.T) {

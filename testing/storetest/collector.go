@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/simples-go/sessions/session"
@@ -43,6 +44,11 @@ func collectorRules() []rule {
 			name: "a collector keeps to its time", needs: Collector,
 			text: "After MaxDuration, and after one batch at least, Collect stops between batches with Stopped \"max-duration\".",
 			test: collectsForDuration,
+		},
+		{
+			name: "options that make no sense are refused", needs: Collector,
+			text: "A negative Batch, Keep or MaxDuration, or a Batch above 100,000, is an error, and nothing is deleted.",
+			test: refusesOptions,
 		},
 	}
 }
@@ -187,6 +193,20 @@ func collectsDry(e *env) {
 	e.collected(e.collect(session.CollectOptions{DryRun: true}), 0, 12, session.StopDone)
 	if n := e.left(refs); n != len(refs) {
 		e.Errorf("a dry run has left %d of %d rows", n, len(refs))
+	}
+}
+
+func refusesOptions(e *env) {
+	alive := e.fill(3, session.Change{})
+	for _, opts := range []session.CollectOptions{
+		{Batch: -1}, {Batch: 100_001}, {Batch: math.MaxInt}, {Keep: -2 * idle}, {Keep: math.MinInt64}, {MaxDuration: -1},
+	} {
+		if report, err := e.Store.(session.Collector).Collect(e.ctx, opts); err == nil || report.Deleted != 0 {
+			e.Errorf("Collect with %+v: %+v, %v", opts, report, err)
+		}
+	}
+	if n := e.left(alive); n != len(alive) {
+		e.Errorf("%d of %d live sessions are left", n, len(alive))
 	}
 }
 

@@ -55,7 +55,7 @@ type Options[K comparable, Req, Res any] struct {
 	One func(context.Context, Req) (Res, error)
 
 	// Many serves a batch: one result for each request, in their order. Its context is detached from those of the callers
-	// (it keeps the values of the first one's), so that none of them takes the others with it.
+	// (it keeps the values of one of the first request's), so that none of them takes the others with it.
 	Many func(context.Context, []Req) []Result[Res]
 
 	// Key says what a request is about. A batch holds each key once.

@@ -89,6 +89,18 @@ func TestHandleCanBeUsedAfterwards(t *testing.T) {
 	}
 }
 
+// What the caller has opened stays open.
+func TestCloseLeavesTheCallersDatabase(t *testing.T) {
+	db := openSQLite(t, filepath.Join(t.TempDir(), "s.db"))
+	m, err := migrate.New(db, migrate.Options{Dialect: migrations.SQLite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(m.Close(), db.Ping()); err != nil {
+		t.Error(err)
+	}
+}
+
 // A migration that fails in its last statement leaves nothing of the ones before, and no lock.
 func TestFailureLeavesNothing(t *testing.T) {
 	db := openSQLite(t, filepath.Join(t.TempDir(), "s.db"))
