@@ -50,8 +50,9 @@ type memoryCollector struct {
 
 func (c *memoryCollector) run(ctx context.Context, due []Handle) {
 	for batch := range slices.Chunk(due, c.opts.Batch) {
-		if c.report.Batches > 0 {
-			c.pause(ctx)
+		if c.report.Batches > 0 && !c.pause(ctx) {
+			c.report.Stopped = StopMaxDuration
+			return
 		}
 		if c.report.Stopped = c.stopped(ctx); c.report.Stopped != "" {
 			return
@@ -65,14 +66,19 @@ func (c *memoryCollector) run(ctx context.Context, due []Handle) {
 	}
 }
 
-func (c *memoryCollector) pause(ctx context.Context) {
+// pause reports whether it ended before MaxDuration did; it does not begin otherwise.
+func (c *memoryCollector) pause(ctx context.Context) bool {
 	if c.opts.Pause <= 0 {
-		return
+		return true
+	}
+	if c.opts.MaxDuration > 0 && time.Since(c.start)+c.opts.Pause >= c.opts.MaxDuration {
+		return false
 	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(c.opts.Pause):
 	}
+	return true
 }
 
 // stopped says why no further batch may be begun; "" where one may.

@@ -50,8 +50,14 @@ type collector struct {
 	along     axis
 	next, end int64 // the part of it that is walked
 	rest      int64 // the part from 0 up to here comes after it
+	whole     [2]int64
 	width     int64
 	tied      []pgtype.UUID // rows of the narrowest range that are more than a batch
+	stuck     pgtype.UUID   // the first of them, last time
+
+	owes   bool // a pause before the next delete
+	over   bool // the pause would last beyond MaxDuration
+	missed bool // a row was found and not deleted: somebody else did, or extended it, or nobody may
 }
 
 func (c *collector) run(ctx, work context.Context) error {
@@ -82,25 +88,30 @@ func (c *collector) batches(ctx, work context.Context) error {
 			c.report.Stopped = session.StopSignal
 			return nil
 		}
+		if c.over || c.late() {
+			c.report.Stopped = session.StopMaxDuration
+			return nil
+		}
 		before, start := c.report.Deleted, time.Now()
-		more, err = c.batch(work)
+		more, err = c.batch(ctx, work)
 		if c.report.Deleted > before {
 			c.report.Batches++
+			c.owes = c.opts.Pause > 0
 			c.progress()
 		}
-		// At least one batch is made, however long it took to find the first row.
-		if more && c.opts.MaxDuration > 0 && time.Since(c.started) >= c.opts.MaxDuration {
-			c.report.Stopped = session.StopMaxDuration
-			return err
-		}
-		if more && err == nil {
-			err = c.pause(ctx, work, time.Since(start), c.report.Deleted > before)
+		if more && err == nil && !c.late() {
+			err = c.makeWay(ctx, work, time.Since(start))
 		}
 	}
 	if err == nil {
 		c.report.Stopped = session.StopDone
 	}
 	return err
+}
+
+// late reports whether the time is over. At least one batch is made, however long it took to find the first row.
+func (c *collector) late() bool {
+	return c.opts.MaxDuration > 0 && c.report.Batches > 0 && time.Since(c.started) >= c.opts.MaxDuration
 }
 
 func (c *collector) progress() {

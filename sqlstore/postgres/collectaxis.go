@@ -17,6 +17,7 @@ type axis struct {
 	first     int64                         // width of the first range; the next ones learn
 	widest    int64                         // what one statement may walk
 	skips     bool                          // the next row is found without walking
+	start     int64                         // the first position that there is
 }
 
 // byExpiry walks along the index on expires_at, from the oldest row on, in milliseconds of the Unix epoch. The planner is
@@ -33,6 +34,7 @@ func byExpiry(local bool) axis {
 		first:     time.Second.Milliseconds(),
 		widest:    (365 * 24 * time.Hour).Milliseconds(),
 		skips:     true,
+		start:     dawn,
 	}
 }
 
@@ -68,7 +70,7 @@ const sparse = 4
 // The index leads to a page of the table for every row, and to the same page again for each of its rows: a table of
 // which much is expired would be read, written and logged several times over. Then the collector goes by pages.
 func (c *collector) begin(ctx context.Context) (more bool, err error) {
-	bound, cancel := c.store.bound(ctx)
+	bound, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
 	at, err := c.store.at(bound)
 	if err != nil {
@@ -125,6 +127,7 @@ const fewPages = 1000
 
 func (c *collector) walk(along axis, next, end int64) {
 	c.along, c.next, c.end, c.width = along, next, end, along.first
+	c.whole = [2]int64{min(next, along.start), end}
 }
 
 // skip moves to the next row that is left.
@@ -141,10 +144,13 @@ func (c *collector) skip(ctx context.Context) (more bool, err error) {
 
 // remaining counts the expired rows that are left, up to session.RemainingLimit: those of the way that was not walked,
 // and those that are kept or have expired since. What was deleted is not looked at again, where a search by the index
-// would come across all of it.
+// would come across all of it, unless a row was found that the database did not delete.
 func (c *collector) remaining(ctx context.Context) (int64, error) {
-	left := 0
-	for _, part := range [][2]int64{{c.next, c.end}, {0, c.rest}} {
+	left, parts := 0, [][2]int64{{c.next, c.end}, {0, c.rest}}
+	if c.missed {
+		parts = [][2]int64{c.whole}
+	}
+	for _, part := range parts {
 		for from := part[0]; from < part[1] && left < session.RemainingLimit; from += c.along.widest {
 			until := min(from+c.along.widest, part[1])
 			n, err := c.count(ctx, session.RemainingLimit-left, c.along.between(from, until)...)

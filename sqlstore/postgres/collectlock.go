@@ -18,7 +18,7 @@ import (
 //
 // server is the server's process that holds it: a pooler gives its clients numbers of its own.
 func (s *Store) collectorLock(ctx context.Context) (conn *pgx.Conn, server int64, err error) {
-	ctx, cancel := s.bound(ctx)
+	ctx, cancel := context.WithTimeout(ctx, batchTime) // of several hosts the first may have gone without a word
 	defer cancel()
 	at, err := s.at(ctx)
 	if err != nil {

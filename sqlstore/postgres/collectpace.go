@@ -22,13 +22,24 @@ const others = `select exists (select from pg_stat_activity where datname = curr
 and pid <> all(array[pg_backend_pid(), $1::bigint]) and coalesce(backend_type, 'client backend') = 'client backend'
 and coalesce(state = 'active' or state_change > clock_timestamp() - $2::bigint * interval '1 ms', true))`
 
-// pause follows a batch that took so long. One of fixed length follows only what deleted something, for it would add up
-// where there is nothing to delete; making way follows all that others may have felt, and ends early where they have gone.
-func (c *collector) pause(ctx, work context.Context, took time.Duration, deleted bool) error {
+// pause is one of fixed length between what deletes something, for it would add up where there is nothing to delete. It
+// reports whether to go on then.
+func (c *collector) pause(ctx context.Context) bool {
+	if !c.owes {
+		return true
+	}
+	c.owes = false
+	if c.opts.MaxDuration > 0 && time.Since(c.started)+c.opts.Pause >= c.opts.MaxDuration {
+		c.over = true
+		return false
+	}
+	sleep(ctx, c.opts.Pause)
+	return ctx.Err() == nil
+}
+
+// makeWay follows a batch that took so long, and all else that others may have felt. It ends early where they have gone.
+func (c *collector) makeWay(ctx, work context.Context, took time.Duration) error {
 	if c.opts.Pause != 0 {
-		if deleted {
-			sleep(ctx, c.opts.Pause)
-		}
 		return nil
 	}
 	for rest := courtesy.Rest(took, c.started, c.opts); rest > 0 && ctx.Err() == nil; rest -= restless {

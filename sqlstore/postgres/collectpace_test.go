@@ -8,26 +8,32 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// A pause of fixed length follows what deleted rows, and nothing else: neither what was only walked over nor, below zero,
-// anything.
-func TestAFixedPauseFollowsWhatWasDeleted(t *testing.T) {
-	for _, c := range []struct {
-		pause   time.Duration
-		deleted bool
-		want    time.Duration
+// A pause of fixed length comes once between what deletes rows, and not where it would last beyond the run's time.
+func TestAFixedPause(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts  session.CollectOptions
+		owes  bool
+		want  time.Duration
+		on    bool
+		ended bool
 	}{
-		{time.Hour, true, time.Hour},
-		{time.Hour, false, 0},
-		{-1, true, 0},
+		"after a delete": {session.CollectOptions{Pause: time.Hour}, true, time.Hour, true, false},
+		"after none":     {session.CollectOptions{Pause: time.Hour}, false, 0, true, false},
+		"in time":        {session.CollectOptions{Pause: time.Hour, MaxDuration: 2 * time.Hour}, true, time.Hour, true, false},
+		"too long":       {session.CollectOptions{Pause: time.Hour, MaxDuration: time.Hour}, true, 0, false, true},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			run, start := &collector{opts: session.CollectOptions{Pause: c.pause}}, time.Now()
-			if err := run.pause(t.Context(), t.Context(), time.Second, c.deleted); err != nil {
-				t.Error(err)
-			}
-			if took := time.Since(start); took != c.want {
-				t.Errorf("with %v, deleted %v: %v", c.pause, c.deleted, took)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				run := &collector{opts: c.opts, owes: c.owes, started: start}
+				on := run.pause(t.Context())
+				if took := time.Since(start); took != c.want || on != c.on || run.over != c.ended || run.owes {
+					t.Errorf("took %v, goes on %v, is over %v, owes %v", took, on, run.over, run.owes)
+				}
+				if run.pause(t.Context()) != true || time.Since(start) != c.want {
+					t.Error("it comes twice")
+				}
+			})
 		})
 	}
 }

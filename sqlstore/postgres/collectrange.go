@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -18,27 +19,31 @@ const (
 	tiedRows = 50_000
 )
 
-// batch deletes the next range, or a part of it where it cannot be narrow enough.
-func (c *collector) batch(ctx context.Context) (more bool, err error) {
+// batch deletes the next range, or a part of it where it cannot be narrow enough. Its statements are not torn apart when
+// ctx ends, which ends the pause before them.
+func (c *collector) batch(ctx, work context.Context) (more bool, err error) {
 	if len(c.tied) > 0 {
-		return true, c.deleteTied(ctx)
+		return true, c.deleteTied(ctx, work)
 	}
-	until, held, err := c.fit(ctx)
+	until, held, err := c.fit(work)
 	if err != nil {
 		return false, err
 	}
 	if held > c.opts.Batch {
-		return true, c.findTied(ctx, until)
+		return true, c.findTied(ctx, work, until)
 	}
 	if held > 0 {
-		if err := c.delete(ctx, c.along.condition, c.along.between(c.next, until)...); err != nil {
+		if !c.pause(ctx) {
+			return true, nil
+		}
+		if err := c.delete(work, held, c.along.condition, c.along.between(c.next, until)...); err != nil {
 			return false, err
 		}
 	}
 	c.adapt(held)
 	c.next = until
 	if held == 0 && c.along.skips {
-		return c.skip(ctx)
+		return c.skip(work)
 	}
 	if c.next == c.end {
 		c.next, c.end, c.rest = 0, c.rest, 0
@@ -70,24 +75,35 @@ func (c *collector) adapt(held int) {
 
 // findTied takes the ids of many rows of the narrowest range at once: to look for each batch anew would walk over the
 // remains of all batches before it.
-func (c *collector) findTied(ctx context.Context, until int64) error {
+func (c *collector) findTied(ctx, work context.Context, until int64) error {
 	text := `select s.id` + c.from() + c.along.condition + limit(max(tiedRows, c.opts.Batch))
-	_, err := c.rows(ctx, text, func(v [][]byte) error {
+	_, err := c.rows(work, text, func(v [][]byte) error {
 		if len(v[0]) != len(session.Handle{}) {
 			return localErrorf("an id of unexpected form")
 		}
 		c.tied = append(c.tied, uuid(session.Handle(v[0])))
 		return nil
 	}, c.along.between(c.next, until)...)
-	if err != nil {
+	if err != nil || len(c.tied) == 0 {
 		return err
 	}
-	return c.deleteTied(ctx)
+	if c.tied[0] == c.stuck {
+		return errKept
+	}
+	c.stuck = c.tied[0]
+	return c.deleteTied(ctx, work)
 }
 
-func (c *collector) deleteTied(ctx context.Context) error {
+// errKept: the same row was found again after it was deleted. To go on would be to do so for ever.
+var errKept = localErrorf("expired rows are found and not deleted: a policy of row level security, a trigger or a rule " +
+	"keeps them")
+
+func (c *collector) deleteTied(ctx, work context.Context) error {
+	if !c.pause(ctx) {
+		return nil
+	}
 	part := c.tied[:min(len(c.tied), c.opts.Batch)]
-	if err := c.delete(ctx, `s.id = any($1) and s.expires_at < $2`, part, c.expired); err != nil {
+	if err := c.delete(work, len(part), `s.id = any($1) and s.expires_at < $2`, part, c.expired); err != nil {
 		return err
 	}
 	c.tied = c.tied[len(part):]
@@ -97,9 +113,9 @@ func (c *collector) deleteTied(ctx context.Context) error {
 	return nil
 }
 
-// delete runs one statement. It does not wait for the disk where that can be said within the statement: a lost delete
-// is done again by the next run.
-func (c *collector) delete(ctx context.Context, condition string, args ...any) error {
+// delete runs one statement for as many rows as were found. It does not wait for the disk where that can be said within
+// the statement: a lost delete is done again by the next run.
+func (c *collector) delete(ctx context.Context, found int, condition string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, batchTime)
 	defer cancel()
 	text := `delete` + c.from() + condition
@@ -107,11 +123,17 @@ func (c *collector) delete(ctx context.Context, condition string, args ...any) e
 		text += asyncCommit
 	}
 	args = append([]any{c.store.exec}, args...)
-	return c.store.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	before := c.report.Deleted
+	err := c.store.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		tag, err := conn.Exec(ctx, text, args...)
 		c.report.Deleted += tag.RowsAffected()
 		return err
 	})
+	c.missed = c.missed || c.report.Deleted-before < int64(found)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("a batch did not end within %v: another transaction may have locked one of its rows: %w", batchTime, err)
+	}
+	return err
 }
 
 // count counts the rows of a range, up to a limit.

@@ -48,8 +48,11 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
+// reach has time for every host of the URL: the first may have gone without a word.
 func (s *Store) reach(ctx context.Context) error {
-	ctx, cancel := s.bound(ctx)
+	conn := s.pool.Config().ConnConfig
+	each := time.Duration(1+len(conn.Fallbacks)) * conn.ConnectTimeout
+	ctx, cancel := context.WithTimeout(ctx, each+s.opts.timeout)
 	defer cancel()
 	if err := s.pool.Ping(ctx); err != nil {
 		return fmt.Errorf("postgres: connecting: %w", err)

@@ -100,13 +100,20 @@ func (k *collector) delete(ctx context.Context) error {
 		if k.report.Stopped = k.stopped(ctx); k.report.Stopped != "" {
 			return nil
 		}
+		before := k.report.Deleted
 		done, err := k.batch(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		k.progress()
+		if k.report.Deleted > before {
+			k.progress()
+		}
 		if done {
 			k.report.Stopped = session.StopDone
+			return nil
+		}
+		if ctx.Err() == nil && k.opts.MaxDuration > 0 && time.Since(k.start)+max(0, k.opts.Pause) >= k.opts.MaxDuration {
+			k.report.Stopped = session.StopMaxDuration
 			return nil
 		}
 		pause(ctx, k.opts.Pause)

@@ -203,6 +203,7 @@ func brokenCollectors() map[string]breakage {
 		"collector: expired rows are kept for a while":               collecting(func(opts *session.CollectOptions) { opts.Keep = 0 }),
 		"collector: a dry run deletes nothing":                       collecting(func(opts *session.CollectOptions) { opts.DryRun = false }),
 		"collector: a collector keeps to its time":                   collecting(func(opts *session.CollectOptions) { opts.MaxDuration = 0 }),
+		"collector: a collector pauses between batches":              collecting(func(opts *session.CollectOptions) { opts.Pause = -1 }),
 		"collector: options that make no sense are refused": collecting(func(opts *session.CollectOptions) {
 			opts.Batch, opts.Keep, opts.MaxDuration = max(0, min(opts.Batch, 1000)), max(0, opts.Keep), max(0, opts.MaxDuration)
 		}),

@@ -46,6 +46,11 @@ func collectorRules() []rule {
 			test: collectsForDuration,
 		},
 		{
+			name: "a collector pauses between batches", needs: Collector,
+			text: "Pause comes between two batches, not after the last, and not where it would last beyond MaxDuration.",
+			test: collectsWithPauses,
+		},
+		{
 			name: "options that make no sense are refused", needs: Collector,
 			text: "A negative Batch, Keep or MaxDuration, or a Batch above 100,000, is an error, and nothing is deleted.",
 			test: refusesOptions,
@@ -193,6 +198,26 @@ func collectsDry(e *env) {
 	e.collected(e.collect(session.CollectOptions{DryRun: true}), 0, 12, session.StopDone)
 	if n := e.left(refs); n != len(refs) {
 		e.Errorf("a dry run has left %d of %d rows", n, len(refs))
+	}
+}
+
+func collectsWithPauses(e *env) {
+	ctx, cancel := context.WithTimeout(e.ctx, 20*time.Second) // which a pause would not
+	defer cancel()
+	collect := func(opts session.CollectOptions) session.CollectReport {
+		opts.Pause = time.Hour
+		report, err := e.Store.(session.Collector).Collect(ctx, opts)
+		e.must(err, "Collect")
+		return report
+	}
+	e.fill(4, session.Change{})
+	e.Advance(idle)
+	e.collected(collect(session.CollectOptions{Batch: 10}), 4, 0, session.StopDone)
+	e.fill(40, session.Change{})
+	e.Advance(idle)
+	report := collect(session.CollectOptions{Batch: 10, MaxDuration: time.Hour / 2})
+	if report.Batches != 1 || report.Deleted == 0 || report.Deleted > 10 || report.Stopped != session.StopMaxDuration {
+		e.Errorf("one batch of ten in time, got %+v", report)
 	}
 }
 

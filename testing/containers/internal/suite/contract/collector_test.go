@@ -107,6 +107,29 @@ func missing(t *testing.T, db *containers.Database, keys []session.Handle) int {
 	return pgstore.Count(t, db.Pool, sql, texts)
 }
 
+// Where the database keeps rows that are to be deleted, a run says so, and does not go on for ever.
+func TestRowsThatTheDatabaseKeeps(t *testing.T) {
+	db := containers.Postgres(t)
+	for _, sql := range []string{
+		`create function keep() returns trigger language plpgsql as 'begin return null; end'`,
+		`create trigger kept before delete on sessions for each row execute function keep()`,
+		`insert into sessions (id, secret_hash, data, version, created_at, expires_at)
+		select gen_random_uuid(), sha256(n::text::bytea), '{}', 1, now(), '2020-01-01' from generate_series(1, 30) n`,
+	} {
+		if _, err := db.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := db.Store.Collect(t.Context(), session.CollectOptions{Batch: 100})
+	if err != nil || report.Deleted != 0 || report.Remaining != 30 {
+		t.Errorf("all in one batch: %+v, %v", report, err)
+	}
+	report, err = db.Store.Collect(t.Context(), session.CollectOptions{Batch: 10})
+	if err == nil || !strings.Contains(err.Error(), "trigger") || report.Deleted != 0 {
+		t.Errorf("more of one expiry than a batch: %+v, %v", report, err)
+	}
+}
+
 // collectedAll has one collector do what is left.
 func collectedAll(t *testing.T, db *containers.Database, s session.Collector) {
 	t.Helper()
