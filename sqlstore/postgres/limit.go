@@ -28,7 +28,7 @@ type joining struct {
 
 // withinLimit makes the change in a transaction in which the owner has room for the session.
 func (s *Store) withinLimit(ctx context.Context, at *site, j joining) (saved session.Saved, err error) {
-	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.write(ctx, []session.Handle{j.ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return inTx(ctx, conn, func(tx pgx.Tx) error {
 			saved, err = s.limitIn(ctx, tx, at, j)
 			return err

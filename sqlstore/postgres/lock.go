@@ -15,12 +15,15 @@ func (s *Store) SaveLocked(ctx context.Context, ref session.Ref, fn func(session
 	session.Saved, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
+	if err := s.settled(ctx, ref.Key); err != nil {
+		return session.Saved{}, failed("saving a locked session after a write of it that was given up", err)
+	}
 	at, err := s.at(ctx)
 	if err != nil {
 		return session.Saved{}, err
 	}
 	var l locked
-	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.write(ctx, []session.Handle{ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
 		l = locked{}
 		return inTx(ctx, conn, func(tx pgx.Tx) error { return s.saveLocked(ctx, tx, at, ref, fn, &l) })
 	})

@@ -10,6 +10,9 @@ import (
 
 // Save implements session.Store.
 func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
+	if err := s.settled(ctx, ref.Key); err != nil {
+		return session.Saved{}, failed("saving a session after a write of it that was given up", err)
+	}
 	at, err := s.at(ctx)
 	if err != nil {
 		return session.Saved{}, err
@@ -44,7 +47,7 @@ func (s *Store) saveRequested(ctx context.Context, r saveRequest) (saved session
 	if err != nil {
 		return saved, err
 	}
-	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.write(ctx, []session.Handle{r.ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
 		saved, err = s.saveOn(ctx, conn, at, r.ref, r.change)
 		return err
 	})

@@ -44,6 +44,14 @@ func changeBytes(c *session.Change) (n int) {
 	return n
 }
 
+func keysIn(requests []saveRequest) []session.Handle {
+	keys := make([]session.Handle, len(requests))
+	for i, r := range requests {
+		keys[i] = r.ref.Key
+	}
+	return keys
+}
+
 // join folds second into r where both ask under the same rules. Each still counts as a change of its own.
 func (r saveRequest) join(second saveRequest) (saveRequest, bool) {
 	if r.ref != second.ref {
@@ -60,7 +68,7 @@ func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Re
 	saved := make(map[session.Handle]session.Saved, len(requests))
 	at, err := s.at(ctx)
 	if err == nil {
-		err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+		err = s.write(ctx, keysIn(requests), func(ctx context.Context, conn *pgxpool.Conn) error {
 			clear(saved)
 			return s.saveTogether(ctx, conn, at, requests, saved)
 		})

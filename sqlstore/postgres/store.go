@@ -29,6 +29,8 @@ type Store struct {
 	node     string // tells this process's notifications from those of others
 	events   hub
 
+	unsettled unsettled
+
 	loads   *batch.Group[session.Handle, session.Ref, session.Record]
 	saves   *batch.Group[session.Handle, saveRequest, session.Saved]
 	touches *batch.Group[session.Handle, session.Ref, session.Saved]
@@ -94,6 +96,7 @@ func (s *Store) makeGroups() {
 	s.saves = batch.New(batch.Options[session.Handle, saveRequest, session.Saved]{
 		Slots: s.opts.saves, Enough: s.opts.max / enough, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
 		One: s.saveRequested, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
+		Left: func(r saveRequest, done <-chan struct{}) { s.unsettled.add(r.ref.Key, done) },
 	})
 	s.touches = batch.New(batch.Options[session.Handle, session.Ref, session.Saved]{
 		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,

@@ -58,6 +58,10 @@ type Options[K comparable, Req, Res any] struct {
 	// (it keeps the values of one of the first request's), so that none of them takes the others with it.
 	Many func(context.Context, []Req) []Result[Res]
 
+	// Left, where set, is told of a request that is being served when its caller leaves, before he does: it may still
+	// take effect until done is closed.
+	Left func(req Req, done <-chan struct{})
+
 	// Key says what a request is about. A batch holds each key once.
 	Key func(Req) K
 
@@ -169,8 +173,12 @@ func (g *Group[K, Req, Res]) wait(ctx context.Context, w *waiter[Req, Res]) (Res
 		err = context.DeadlineExceeded
 	}
 	g.mu.Lock()
+	inFlight := !w.queued
 	g.queue.remove(w)
 	g.mu.Unlock()
+	if inFlight && g.opts.Left != nil {
+		g.opts.Left(w.req, w.done)
+	}
 	return *new(Res), err
 }
 

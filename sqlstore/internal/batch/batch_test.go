@@ -367,6 +367,38 @@ func TestACallerWhoLeavesABatchInFlightDoesNotFailTheOthers(t *testing.T) {
 	})
 }
 
+// Of whom a request is being served when he leaves, the group's owner is told, and when it is over; of nobody else.
+func TestWhoLeavesWhatBehindIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		left := map[string]<-chan struct{}{}
+		g, f := newGroup(t, func(o *Options[string, request, string]) {
+			o.Left = func(r request, done <-chan struct{}) { left[r.key] = done }
+		})
+		brief, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		first := call(g, t.Context(), "a", "")
+		b, c := call(g, brief, "b", ""), call(g, t.Context(), "c", "")
+		f.gate <- struct{}{}
+		expect(t, first, "a=")
+		expectSeen(t, f, "a | b c")
+		d := call(g, brief, "d", "")
+		<-brief.Done()
+		expectError(t, b, context.DeadlineExceeded)
+		expectError(t, d, context.DeadlineExceeded) // still in the queue
+		if len(left) != 1 || left["b"] == nil {
+			t.Fatalf("told of %v", left)
+		}
+		select {
+		case <-left["b"]:
+			t.Error("over before it is")
+		default:
+		}
+		f.gate <- struct{}{}
+		expect(t, c, "c=")
+		<-left["b"]
+	})
+}
+
 func TestABatchHasItsOwnDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, f := newGroup(t, nil)
