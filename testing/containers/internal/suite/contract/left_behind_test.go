@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -118,4 +120,63 @@ func notice(ctx context.Context) noticed { return noticed{ctx, new(sync.Once), m
 func (n noticed) Done() <-chan struct{} {
 	n.once.Do(func() { close(n.asked) })
 	return n.Context.Done()
+}
+
+// Many connections of one session, each with a key of its own. Of their saves a third are given up at some moment, and
+// done again until they are acknowledged. What was acknowledged last is there.
+func TestSavesThatWereGivenUp(t *testing.T) {
+	const connections, rounds = 24, 100
+	for name, opts := range map[string][]postgres.Option{"alone": {postgres.WithoutBatching()}, "in batches": nil} {
+		t.Run(name, func(t *testing.T) {
+			db := containers.Postgres(t)
+			manager, err := session.New(pgstore.New(t, db.Pool, opts...), session.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := manager.Create()
+			if err := errors.Join(first.Generate(), first.Save(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			together(t, connections, func(n int) error {
+				s, err := manager.Open(t.Context(), first.ID().Reveal())
+				for round := 1; round <= rounds && err == nil; round++ {
+					key := string(rune('a' + n))
+					err = errors.Join(s.Set(key, round), saveImpatiently(t.Context(), s))
+					if err == nil {
+						err = holds(t.Context(), manager, s, key, round)
+					}
+				}
+				return err
+			})
+		})
+	}
+}
+
+// saveImpatiently gives up every third time, and then tries again.
+func saveImpatiently(ctx context.Context, s *session.Session) error {
+	if rand.IntN(3) == 0 {
+		brief, leave := context.WithTimeout(ctx, rand.N(3*time.Millisecond))
+		defer leave()
+		if s.Save(brief) == nil {
+			return nil
+		}
+	}
+	return s.Save(ctx)
+}
+
+// holds looks at what is stored, after some more work on the row.
+func holds(ctx context.Context, m *session.Manager, s *session.Session, key string, want int) error {
+	if rand.IntN(2) == 0 {
+		if _, err := session.ModifyKey(ctx, s, "all", func(n int) (int, error) { return n + 1, nil }); err != nil {
+			return err
+		}
+	}
+	other, err := m.Open(ctx, s.ID().Reveal())
+	if err != nil {
+		return err
+	}
+	if got, err := session.Get[int](other, key); err != nil || got != want {
+		return fmt.Errorf("%q is %d, %v after %d was acknowledged", key, got, err, want)
+	}
+	return nil
 }
