@@ -2,17 +2,40 @@
 // nothing of several hosts, and finds a query in a password that has a question mark.
 package pgurl
 
-import "strings"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
-// Ambiguous reports whether a URL has an @ after its host began. A password with an @ or / in it would end there, and
-// the rest of it would be the name of a host or database, which errors show.
+// Ambiguous reports whether a part of the password may stand where errors show it, as the name of a user, a host, a
+// database or a setting. That is where a URL has an @ after its host began, for a password with an @, / or ? in it ends
+// there; and where the characters that divide a URL are escaped as those of a password should be.
 func Ambiguous(url string) bool {
-	path, query, _ := strings.Cut(url[host(url):], "?")
+	begin := host(url)
+	path, query, _ := strings.Cut(url[begin:], "?")
 	for param := range strings.SplitSeq(query, "&") {
-		name, _, _ := strings.Cut(param, "=") // a value may well have one
-		path += name
+		name, value, _ := strings.Cut(param, "=")
+		if path += name; !mayHaveAt(name) {
+			path += value
+		}
 	}
-	return strings.Contains(path, "@")
+	hosts, _, _ := strings.Cut(path, "/")
+	_, user, _ := strings.Cut(url[:begin], "://")
+	return strings.Contains(path, "@") || escapedDivider.MatchString(hosts) ||
+		!strings.Contains(user, ":") && escapedColon.MatchString(user)
+}
+
+var (
+	escapedDivider = regexp.MustCompile(`%(40|3[aA])`) // @ or :
+	escapedColon   = regexp.MustCompile(`%3[aA]`)
+)
+
+// mayHaveAt reports whether a setting of that name may have an @ in its value.
+func mayHaveAt(name string) bool {
+	known := []string{"user", "password", "passfile", "host", "application_name", "fallback_application_name", "options",
+		"service", "servicefile", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "search_path", "role"}
+	return slices.Contains(known, name) || strings.Contains(name, ".")
 }
 
 // Split returns what stands before a URL's query, and the query's parameters as they are written.

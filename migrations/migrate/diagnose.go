@@ -17,6 +17,9 @@ type index struct {
 	name  string
 	first string // the column that it begins with
 	valid bool
+
+	unique      bool
+	partitioned bool // of a table with partitions
 }
 
 var (

@@ -48,7 +48,7 @@ func (versionStore) TableExists(context.Context, database.DBTxConn) (bool, error
 // last for the newest, which a zero row is that was lost and made again.
 func (s versionStore) ListMigrations(ctx context.Context, db database.DBTxConn) ([]*versionRow, error) {
 	list, err := s.Store.ListMigrations(ctx, db)
-	list = slices.DeleteFunc(list, func(r *versionRow) bool { return r.Version < 0 })
+	list = slices.DeleteFunc(list, func(r *versionRow) bool { return r.Version < 0 || !r.IsApplied })
 	slices.SortFunc(list, func(a, b *versionRow) int { return cmp.Compare(b.Version, a.Version) })
 	return list, err
 }
@@ -77,7 +77,7 @@ func readStrings(ctx context.Context, q querier, query string, args ...any) (lis
 func readIndexes(ctx context.Context, q querier, query string, args ...any) (list []index, err error) {
 	err = readRows(ctx, q, query, args, func(rows *sql.Rows) error {
 		var i index
-		err := rows.Scan(&i.name, &i.first, &i.valid)
+		err := rows.Scan(&i.name, &i.first, &i.valid, &i.unique, &i.partitioned)
 		list = append(list, i)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -23,7 +24,10 @@ type explained struct {
 	advice string
 }
 
-func (e *explained) Error() string { return fmt.Sprintf("migrate: %v: %s", e.err, e.advice) }
+func (e *explained) Error() string {
+	return fmt.Sprintf("migrate: %s: %s", strings.TrimPrefix(e.err.Error(), "migrate: "), e.advice)
+}
+
 func (e *explained) Unwrap() error { return e.err }
 
 func advise(err error, advice string) error {
@@ -55,6 +59,9 @@ func (e postgresEngine) explain(err error) error {
 	if !errors.As(err, &state) {
 		return err
 	}
+	if strings.Contains(err.Error(), "permission denied for database") {
+		return advise(err, "the role needs the right to connect: grant connect on database … to …")
+	}
 	return advise(err, e.advice(state.SQLState()))
 }
 
@@ -62,15 +69,20 @@ func (e postgresEngine) advice(sqlState string) string {
 	switch sqlState {
 	case "42501":
 		return "migrate as a role that may create tables in the schema and owns " + e.table.Quoted() +
-			" (grant create on schema … to …)"
+			" (grant create on schema … to …); to look only, it needs usage on the schema and select on " + e.table.Versions()
 	case "25006":
-		return "this server is read-only: connect to the primary, for example with target_session_attrs=read-write"
+		return "this server is read-only: connect to the primary, for example with target_session_attrs=read-write; " +
+			"or the role or the database has default_transaction_read_only on"
 	case "3F000":
 		return "the schema is not there: create schema, or grant create on one in the role's search path"
-	case "42P07":
+	case "42P07", "42710":
 		return "something else in the schema has that name: choose another table name, or rename it"
 	case "55P03":
 		return "the table is in use by a long transaction, nothing was changed: run it again, or end that transaction"
+	case "57014":
+		return "a statement_timeout of the role or the database cut it short, or somebody cancelled it"
+	case "2BP01":
+		return "a view or something else depends on the table: drop that first"
 	case "28P01", "28000":
 		return "the server refused the user or the password"
 	case "3D000":

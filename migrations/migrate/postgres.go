@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/pressly/goose/v3/database"
 
@@ -16,10 +17,13 @@ func (postgresEngine) prepare(context.Context, *sql.Conn, bool) error { return n
 
 // begin takes a lock that belongs to the transaction: a pooler in transaction mode keeps it with its statements, and it
 // ends with the connection. The isolation level is fixed, for under another one the snapshot would be older than the lock.
-// The lock timeout comes last: starters may wait for each other, but not hold up the sessions behind an ALTER that waits.
+// The lock timeout comes last: starters may wait for each other, whatever timeouts the role has, but not hold up the
+// sessions behind an ALTER that waits.
 func (e postgresEngine) begin() []string {
 	return []string{
 		"begin isolation level read committed",
+		"set local lock_timeout = 0",
+		"set local statement_timeout = 0",
 		fmt.Sprintf("select pg_catalog.pg_advisory_xact_lock(%s)", e.lockKey()),
 		"set local lock_timeout = '10s'",
 	}
@@ -39,9 +43,16 @@ func (e postgresEngine) lockKey() string {
 const postgresColumns = `select attname::text from pg_catalog.pg_attribute
 	where attrelid = pg_catalog.to_regclass($1::text) and attnum > 0 and not attisdropped`
 
-// The indexes of partitions count too.
-const postgresIndexes = `select i.indexrelid::regclass::text, coalesce(a.attname::text, ''), i.indisvalid
+// The indexes of partitions count too. One that is INVALID because somebody is building it is none to complain of: that
+// takes a lock on its table, and keeps it. So does vacuum, where the server may not say which of them it is.
+const postgresIndexes = `select i.indexrelid::regclass::text, coalesce(a.attname::text, ''), i.indisvalid or exists (
+		select from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity s on s.pid = l.pid
+		where l.locktype = 'relation' and l.relation = i.indrelid and l.granted and l.mode = 'ShareUpdateExclusiveLock'
+		and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+		and coalesce(s.backend_type, 'client backend') = 'client backend'),
+	i.indisunique, c.relkind = 'I'
 	from pg_catalog.pg_index i
+	join pg_catalog.pg_class c on c.oid = i.indexrelid
 	left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
 	where i.indrelid = pg_catalog.to_regclass($1::text)
 	or i.indrelid in (select relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1::text)))`
@@ -60,13 +71,23 @@ func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error
 func (e postgresEngine) indexProblems(have []index) []string {
 	var list []string
 	for _, i := range have {
-		if !i.valid {
+		switch {
+		case !i.valid && i.partitioned:
+			list = append(list, fmt.Sprintf("index %s is INVALID, as long as a partition has none that belongs to it: "+
+				"create those, and for each run: alter index %s attach partition …", i.name, i.name))
+		case !i.valid:
 			list = append(list, fmt.Sprintf("index %s is INVALID, as an interrupted build leaves it: run: "+
 				"reindex index concurrently %s; or drop it, where its name ends in _ccnew or _ccold", i.name, i.name))
 		}
 	}
-	wants := wantedIndexes(e.table.Name, e.table.Quoted())
-	return append(list, lackingIndexes(have, wants, "create index concurrently")...)
+	if !slices.ContainsFunc(have, func(i index) bool { return i.first == "id" && i.unique }) {
+		list = append(list, fmt.Sprintf("no primary key: run: alter table %s add primary key (id)", e.table.Quoted()))
+	}
+	create := "create index concurrently"
+	if slices.ContainsFunc(have, func(i index) bool { return i.partitioned }) {
+		create = "create index" // Postgres has no other for a table with partitions
+	}
+	return append(list, lackingIndexes(have, wantedIndexes(e.table.Name, e.table.Quoted()), create)...)
 }
 
 func (e postgresEngine) versionTable() []string {
@@ -87,7 +108,7 @@ func (e postgresEngine) versions() (database.Store, error) {
 }
 
 func (e postgresEngine) script(body string, _ bool) string {
-	begin := ""
+	begin := "\\set ON_ERROR_STOP on\n\\set ON_ERROR_ROLLBACK off\n"
 	for _, statement := range e.begin() {
 		begin += statement + ";\n"
 	}

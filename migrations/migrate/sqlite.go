@@ -60,7 +60,7 @@ func execBusy(ctx context.Context, conn *sql.Conn, statement string) error {
 // begin takes SQLite's write lock at once. It ends with the transaction, or with the process.
 func (sqliteEngine) begin() []string { return []string{"begin immediate"} }
 
-const sqliteIndexes = `select l.name, coalesce(i.name, ''), true
+const sqliteIndexes = `select l.name, coalesce(i.name, ''), true, l."unique", false
 	from pragma_index_list(?1) l left join pragma_index_info(l.name) i on i.seqno = 0`
 
 var errUTF16 = errors.New("the file stores its texts as UTF-16, and sessions need UTF-8: give them a file of their own")

@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,11 +112,15 @@ func (m *Migrator) read(ctx context.Context, q querier) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	applied, err := m.applied(ctx, q, found)
+	applied, unapplied, err := m.versions(ctx, q, found)
 	if err != nil {
 		return Status{}, err
 	}
 	s := m.status(applied)
+	if unapplied {
+		s.Problems = append(s.Problems, fmt.Sprintf("%s has rows that say of a version that it is not applied, which no "+
+			"release of this program writes: run: delete from %s where not is_applied", m.table.Versions(), m.table.Versions()))
+	}
 	problems, foreign := m.diagnose(found, s)
 	s.Problems, s.foreign = append(s.Problems, problems...), foreign
 	return s, nil
@@ -134,24 +137,24 @@ func (m *Migrator) status(applied []int64) Status {
 	return s
 }
 
-// applied returns the versions in the version table.
-func (m *Migrator) applied(ctx context.Context, q querier, found found) (list []int64, err error) {
+// versions returns those in the version table that are applied, and whether there are others.
+func (m *Migrator) versions(ctx context.Context, q querier, found found) (applied []int64, others bool, err error) {
 	if len(found.versionColumns) == 0 || len(missing(found.versionColumns, versionColumns)) > 0 {
-		return nil, nil
+		return nil, false, nil
 	}
-	rows, err := q.QueryContext(ctx, "select version_id from "+m.table.Versions()+" where version_id > 0 and is_applied")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	query := "select version_id, is_applied from " + m.table.Versions() + " where version_id > 0"
+	err = readRows(ctx, q, query, nil, func(rows *sql.Rows) error {
 		var version int64
-		if err := rows.Scan(&version); err != nil {
-			return nil, err
+		var is bool
+		if err := rows.Scan(&version, &is); err != nil {
+			return err
 		}
-		list = append(list, version)
-	}
-	return list, rows.Err()
+		if others = others || !is; is {
+			applied = append(applied, version)
+		}
+		return nil
+	})
+	return applied, others, err
 }
 
 // ensureVersions makes the version table and its zero row, which goose wants to see, where they are not there.

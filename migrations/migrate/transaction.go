@@ -19,7 +19,11 @@ func (m *Migrator) locked(ctx context.Context, fn func(*sql.DB) error) (err erro
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	defer func() {
+		if closed := conn.Close(); !errors.Is(closed, sql.ErrConnDone) { // which says no more than err does
+			err = errors.Join(err, closed)
+		}
+	}()
 	if err := m.prepare(ctx, conn); err != nil {
 		return err
 	}

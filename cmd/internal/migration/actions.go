@@ -27,8 +27,8 @@ func (c *command) up(ctx context.Context) error {
 var errUnconfirmed = errors.New("not confirmed, nothing was changed; --yes answers beforehand")
 
 func (c *command) down(ctx context.Context) error {
-	if err := c.confirm(ctx); err != nil {
-		return err
+	if due, err := c.confirm(ctx); err != nil || !due {
+		return errors.Join(err, c.reportUnless(err, nil))
 	}
 	if c.to == -1 {
 		steps, err := c.migrate.Down(ctx)
@@ -38,24 +38,25 @@ func (c *command) down(ctx context.Context) error {
 	return errors.Join(err, c.reportUnless(err, steps))
 }
 
-// confirm asks, where there is something to take back.
-func (c *command) confirm(ctx context.Context) error {
+// confirm asks, where there is something to take back. Not due: there was nothing when it looked, and what somebody has
+// made since has not been asked about.
+func (c *command) confirm(ctx context.Context) (due bool, err error) {
 	if c.yes {
-		return nil
+		return true, nil
 	}
 	now, err := c.migrate.Status(ctx)
-	if err != nil {
-		return err
+	if err != nil || now.Newer() {
+		return true, err // which Down refuses
 	}
-	if now.Current == 0 || now.Newer() || (c.to != -1 && c.to >= now.Current) {
-		return nil
+	if now.Current == 0 || (c.to != -1 && c.to >= now.Current) {
+		return false, nil
 	}
 	_, _ = fmt.Fprintf(c.stderr, "%s is at version %d. Going down drops sessions, and their users are logged out.\n"+
 		"Type yes to go on: ", now.Table, now.Current)
 	if c.answer(ctx) != "yes" {
-		return errUnconfirmed
+		return false, errUnconfirmed
 	}
-	return nil
+	return true, nil
 }
 
 // answer returns the line that is typed, "" where none comes before ctx ends.
