@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,18 +19,38 @@ import (
 type metricsFile struct{ path, table string }
 
 // check finds out before the work whether the file can be written.
-func (m metricsFile) check() error {
+func (m *metricsFile) check() error {
 	if m.path == "" {
 		return nil
 	}
-	if info, err := os.Stat(m.path); err == nil && !info.Mode().IsRegular() {
-		return cli.Misuse("--metrics-file: %s is not a regular file", shown(m.path))
+	info, err := os.Stat(m.path)
+	switch {
+	case err == nil:
+		if !info.Mode().IsRegular() || isOutput(info) {
+			return cli.Misuse("--metrics-file: %s is not a regular file of its own", shown(m.path))
+		}
+		// It is replaced, which a link to it shall outlive.
+		if m.path, err = filepath.EvalSymlinks(m.path); err != nil {
+			return m.failed(err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return m.failed(err)
 	}
 	temp, err := m.temp()
 	if err != nil {
 		return err
 	}
 	return m.failed(errors.Join(temp.Close(), os.Remove(temp.Name())))
+}
+
+// isOutput reports whether a file is what the command prints to, as /dev/stdout is.
+func isOutput(info os.FileInfo) bool {
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		if out, err := f.Stat(); err == nil && os.SameFile(info, out) {
+			return true
+		}
+	}
+	return false
 }
 
 // failed says which file an error is about, and leaves out what the error calls it.
@@ -42,7 +63,7 @@ func (m metricsFile) failed(err error) error {
 
 // temp makes a file beside the one to be written. Its name does not end in .prom, so that nobody reads it.
 func (m metricsFile) temp() (*os.File, error) {
-	temp, err := os.CreateTemp(filepath.Dir(m.path), "."+filepath.Base(m.path)+".*")
+	temp, err := os.CreateTemp(filepath.Dir(m.path), ".sessions-gc.*")
 	return temp, m.failed(err)
 }
 

@@ -95,7 +95,7 @@ func writable(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 const readOnlyAdvice = "this server is read-only; connect to the primary, for example by naming all servers and " +
-	"target_session_attrs=read-write in the URL"
+	"target_session_attrs=read-write in the URL; or the role or the database has default_transaction_read_only on"
 
 func openSQLite(ctx context.Context, db cli.Database) (*opened, error) {
 	if _, err := os.Stat(db.Path()); err != nil {
@@ -123,11 +123,11 @@ func advised(err error) error {
 	var state *pgconn.PgError
 	switch {
 	case errors.Is(err, sqlite.ErrNoTable):
-		return fmt.Errorf("%w: run sessions-migrate up first, or name the table with --table", err)
+		return fmt.Errorf("%w, or name the table with --table", err)
 	case errors.As(err, &state) && state.Code == "42P01":
 		return fmt.Errorf("%w: run sessions-migrate up first, or name the table with --table and --schema", err)
 	case errors.As(err, &state) && state.Code == "42501":
-		return fmt.Errorf("%w: the role needs select and delete on the table", err)
+		return fmt.Errorf("%w: the role needs the right to connect, usage on the schema, and select and delete on the table", err)
 	case errors.As(err, &state) && state.Code == "25006":
 		return fmt.Errorf("%w: %s", err, readOnlyAdvice)
 	}

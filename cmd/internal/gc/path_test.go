@@ -1,6 +1,7 @@
 package gc
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,7 @@ func TestAMetricsFileThatIsAURLIsNotRepeated(t *testing.T) {
 	for _, path := range []string{
 		"postgresql://u:s3cret@h/d", "postgres://u:s3cret@h/d", strings.Repeat("x", 300) + ":s3cret@h", "no=s3cret/d",
 	} {
-		if err := (metricsFile{path: path}).check(); err == nil || strings.Contains(err.Error(), "s3c") {
+		if err := (&metricsFile{path: path}).check(); err == nil || strings.Contains(err.Error(), "s3c") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -46,7 +47,37 @@ func TestAMetricsFileThatCannotBeReplacedIsNamed(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "metrics file: "+m.path+": ") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(m.path), ".sessions.prom*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(m.path), ".sessions-gc*")); len(left) > 0 {
 		t.Errorf("%q stays behind", left)
+	}
+}
+
+// The file is replaced, and a link to it is not.
+func TestMetricsFileBehindALink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, strings.Repeat("x", 250)+".prom"), filepath.Join(dir, "link.prom")
+	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	m := metricsFile{path: link, table: "sessions"}
+	if err := errors.Join(m.check(), m.write(session.CollectReport{Deleted: 3}, time.Unix(1, 0), nil)); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := os.Readlink(link); err != nil || at != target {
+		t.Errorf("the link leads to %q, %v", at, err)
+	}
+	if text, err := os.ReadFile(target); err != nil || !strings.Contains(string(text), `sessions_gc_deleted{table="sessions"} 3`) {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+	output, err := os.Create(filepath.Join(dir, "output"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	before := os.Stdout
+	os.Stdout = output
+	defer func() { os.Stdout = before }()
+	if err := (&metricsFile{path: output.Name()}).check(); err == nil {
+		t.Error("the command's own output would be replaced")
 	}
 }
