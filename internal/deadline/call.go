@@ -49,6 +49,8 @@ func (c *call) Done() <-chan struct{} {
 	return c.done
 }
 
+// Err is DeadlineExceeded where the time was over first. context.Cause may then be that of the caller, who left later: it
+// asks his context.
 func (c *call) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -38,7 +38,9 @@ func (s *Store) touchOne(ctx context.Context, ref session.Ref) (saved session.Sa
 			return err
 		}
 		r, err := s.glance(ctx, conn, ref)
-		saved = r.Saved(r.Now)
+		if err == nil {
+			saved = r.Saved(r.Now)
+		}
 		return err
 	})
 	return saved, err

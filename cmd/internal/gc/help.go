@@ -10,7 +10,7 @@ Flags:
   --database-url URL   postgres://user:password@host/database or sqlite:path. Better set
                        SESSIONS_DATABASE_URL: others can read a command line.
   --table NAME         name of the table (default "sessions")
-  --schema NAME        schema of the table, Postgres only (default: first of the search path)
+  --schema NAME        schema of the table, Postgres only (default: by the search path)
   --batch N            rows deleted by one statement, 1 to 100000 (default 500)
   --pause DURATION     rest between batches, 0 for none (default: long rests while others are at work
                        in the database, none while nobody is)

@@ -16,7 +16,7 @@ Flags:
   --database-url URL   postgres://user:password@host/database or sqlite:path. Better set
                        SESSIONS_DATABASE_URL: others can read a command line.
   --table NAME         name of the table (default "sessions")
-  --schema NAME        schema of the table, Postgres only (default: first of the search path)
+  --schema NAME        schema of the table, Postgres only (default: by the search path)
   --to VERSION         up, down and sql: as far as this version; 0 is before the first
   --yes                down: do not ask
   --json               print one JSON object
