@@ -14,13 +14,13 @@ import (
 func Ambiguous(url string) bool {
 	begin := host(url)
 	path, query, _ := strings.Cut(url[begin:], "?")
+	hosts, _, _ := strings.Cut(path, "/")
 	for param := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(param, "=")
 		if path += name; !mayHaveAt(name) {
 			path += value
 		}
 	}
-	hosts, _, _ := strings.Cut(path, "/")
 	_, user, _ := strings.Cut(url[:begin], "://")
 	return strings.Contains(path, "@") || escapedDivider.MatchString(hosts) ||
 		!strings.Contains(user, ":") && escapedColon.MatchString(user)
@@ -34,7 +34,8 @@ var (
 // mayHaveAt reports whether a setting of that name may have an @ in its value.
 func mayHaveAt(name string) bool {
 	known := []string{"user", "password", "passfile", "host", "application_name", "fallback_application_name", "options",
-		"service", "servicefile", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "search_path", "role"}
+		"service", "servicefile", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslcrldir", "search_path", "role",
+		"dbname", "krbspn", "krbsrvname", "requirepeer", "session_authorization"}
 	return slices.Contains(known, name) || strings.Contains(name, ".")
 }
 

@@ -56,6 +56,7 @@ type collector struct {
 	stuck     pgtype.UUID   // the first of them, last time
 
 	owes   bool // a pause before the next delete
+	tried  bool // a delete was sent
 	over   bool // the pause would last beyond MaxDuration
 	missed bool // a row was found and not deleted: somebody else did, or extended it, or nobody may
 }
@@ -96,7 +97,6 @@ func (c *collector) batches(ctx, work context.Context) error {
 		more, err = c.batch(ctx, work)
 		if c.report.Deleted > before {
 			c.report.Batches++
-			c.owes = c.opts.Pause > 0
 			c.progress()
 		}
 		if more && err == nil && !c.late() {
@@ -111,7 +111,7 @@ func (c *collector) batches(ctx, work context.Context) error {
 
 // late reports whether the time is over. At least one batch is made, however long it took to find the first row.
 func (c *collector) late() bool {
-	return c.opts.MaxDuration > 0 && c.report.Batches > 0 && time.Since(c.started) >= c.opts.MaxDuration
+	return c.opts.MaxDuration > 0 && c.tried && time.Since(c.started) >= c.opts.MaxDuration
 }
 
 func (c *collector) progress() {

@@ -100,13 +100,16 @@ const rangesOfPages = 14_00_00
 func (c *collector) choose(ctx context.Context, pages int64) (more bool, err error) {
 	c.walk(byExpiry(c.local), dawn, c.expired.UnixMilli())
 	if pages < fewPages {
-		return c.skip(ctx)
+		more, err = c.skip(ctx)
+		c.whole[0] = c.next
+		return more, err
 	}
 	dense := int(pages / sparse)
 	c.patience = lookTime
 	defer func() { c.patience = 0 }()
 	held := 0
-	if more, err = c.skip(ctx); more && err == nil {
+	more, err = c.skip(ctx)
+	if c.whole[0] = c.next; more && err == nil {
 		held, err = c.count(ctx, dense, c.along.between(c.next, c.end)...)
 	}
 	if isCanceled(err) || held == dense {

@@ -37,3 +37,14 @@ func TestAFixedPause(t *testing.T) {
 		})
 	}
 }
+
+// A run is not over before it has tried to delete something, and then is, whether that had an effect or not.
+func TestATimeThatIsOver(t *testing.T) {
+	run := &collector{opts: session.CollectOptions{MaxDuration: time.Second}, started: time.Now().Add(-time.Minute)}
+	if run.late() {
+		t.Error("it is over before it has tried")
+	}
+	if run.tried = true; !run.late() {
+		t.Error("it goes on after its time")
+	}
+}

@@ -123,6 +123,7 @@ func (c *collector) delete(ctx context.Context, found int, condition string, arg
 		text += asyncCommit
 	}
 	args = append([]any{c.store.exec}, args...)
+	c.tried, c.owes = true, c.opts.Pause > 0
 	before := c.report.Deleted
 	err := c.store.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		tag, err := conn.Exec(ctx, text, args...)

@@ -15,7 +15,9 @@ func (s *Store) SaveLocked(ctx context.Context, ref session.Ref, fn func(session
 	session.Saved, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	if err := s.settled(ctx, ref.Key); err != nil {
+	ctx, over, err := s.settled(ctx, ref.Key)
+	defer over()
+	if err != nil {
 		return session.Saved{}, failed("saving a locked session after a write of it that was given up", err)
 	}
 	at, err := s.at(ctx)

@@ -10,7 +10,9 @@ import (
 
 // Save implements session.Store.
 func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
-	if err := s.settled(ctx, ref.Key); err != nil {
+	ctx, over, err := s.settled(ctx, ref.Key)
+	defer over()
+	if err != nil {
 		return session.Saved{}, failed("saving a session after a write of it that was given up", err)
 	}
 	at, err := s.at(ctx)

@@ -75,14 +75,14 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// settled waits for the writes of key that others have left behind.
-func (s *Store) settled(ctx context.Context, key session.Handle) error {
+// settled waits for the writes of key that others have left behind. Where it may have waited, the context that it returns
+// is within the store's timeout from when it began. The CancelFunc is to be called when the call is over.
+func (s *Store) settled(ctx context.Context, key session.Handle) (context.Context, context.CancelFunc, error) {
 	if s.unsettled.count.Load() == 0 {
-		return nil
+		return ctx, func() {}, nil
 	}
 	ctx, cancel := s.bound(ctx)
-	defer cancel()
-	return s.unsettled.wait(ctx, key)
+	return ctx, cancel, s.unsettled.wait(ctx, key)
 }
 
 // write is do for writes of rows. Where a call leaves its connection with the outcome open, the server may be at work

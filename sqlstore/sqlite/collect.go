@@ -112,12 +112,29 @@ func (k *collector) delete(ctx context.Context) error {
 			k.report.Stopped = session.StopDone
 			return nil
 		}
-		if ctx.Err() == nil && k.opts.MaxDuration > 0 && time.Since(k.start)+max(0, k.opts.Pause) >= k.opts.MaxDuration {
-			k.report.Stopped = session.StopMaxDuration
-			return nil
+		if err := k.rest(ctx); err != nil || k.report.Stopped != "" {
+			return err
 		}
+	}
+}
+
+// rest is the pause between two batches, where there is another one, and time for both.
+func (k *collector) rest(ctx context.Context) error {
+	if ctx.Err() != nil || k.opts.Pause <= 0 && k.opts.MaxDuration <= 0 {
+		return nil
+	}
+	due, err := k.atMost(ctx, 1, k.opts.Keep)
+	switch {
+	case err != nil:
+		return err
+	case due == 0:
+		k.report.Stopped = session.StopDone
+	case k.opts.MaxDuration > 0 && time.Since(k.start)+max(0, k.opts.Pause) >= k.opts.MaxDuration:
+		k.report.Stopped = session.StopMaxDuration
+	default:
 		pause(ctx, k.opts.Pause)
 	}
+	return nil
 }
 
 func (k *collector) stopped(ctx context.Context) string {
@@ -178,8 +195,13 @@ func (k *collector) progress() {
 
 // count counts the expired rows, kept ones too, up to the limit. It does not end with ctx: the report tells the number.
 func (k *collector) count(ctx context.Context) (n int64, err error) {
+	return k.atMost(ctx, session.RemainingLimit, 0)
+}
+
+// atMost counts the rows that have been expired for so long, up to a limit.
+func (k *collector) atMost(ctx context.Context, limit int64, keep time.Duration) (n int64, err error) {
 	err = k.store.readers.do(context.WithoutCancel(ctx), func(c *conn) (err error) {
-		n, err = c.number(countExpired, now().UnixMilli(), int64(session.RemainingLimit))
+		n, err = c.number(countExpired, now().Add(-keep).UnixMilli(), limit)
 		return err
 	})
 	return n, err

@@ -14,7 +14,7 @@ import (
 func TestACollectorMakesWayForThoseWhoSave(t *testing.T) {
 	path := newPath(t)
 	s, other := open(t, path), open(t, path)
-	expired(t, s, 2000, 100)
+	expired(t, s, 20_000, 100) // half a second's work where it is alone
 	brief := session.CollectOptions{MaxDuration: time.Second}
 	for name, one := range map[string]*Store{"the same process": s, "another": other} {
 		stop := keepSaving(t, one)

@@ -45,7 +45,7 @@ func (c *command) confirm(ctx context.Context) (due bool, err error) {
 		return true, nil
 	}
 	now, err := c.migrate.Status(ctx)
-	if err != nil || now.Newer() {
+	if err != nil || now.Newer() || len(now.Problems) > 0 || c.to > now.Latest {
 		return true, err // which Down refuses
 	}
 	if now.Current == 0 || (c.to != -1 && c.to >= now.Current) {
