@@ -48,9 +48,9 @@ type collector struct {
 	patience time.Duration // with the statements that look for the way; 0: as with any
 
 	along     axis
-	next, end int64 // the part of it that is walked
-	rest      int64 // the part from 0 up to here comes after it
-	whole     [2]int64
+	next, end int64    // the part of it that is walked
+	rest      int64    // the part from 0 up to here comes after it
+	whole     [2]int64 // all of the way, from its first row or page on
 	width     int64
 	tied      []pgtype.UUID // rows of the narrowest range that are more than a batch
 	stuck     pgtype.UUID   // the first of them, last time

@@ -17,7 +17,6 @@ type axis struct {
 	first     int64                         // width of the first range; the next ones learn
 	widest    int64                         // what one statement may walk
 	skips     bool                          // the next row is found without walking
-	start     int64                         // the first position that there is
 }
 
 // byExpiry walks along the index on expires_at, from the oldest row on, in milliseconds of the Unix epoch. The planner is
@@ -34,7 +33,6 @@ func byExpiry(local bool) axis {
 		first:     time.Second.Milliseconds(),
 		widest:    (365 * 24 * time.Hour).Milliseconds(),
 		skips:     true,
-		start:     dawn,
 	}
 }
 
@@ -130,7 +128,7 @@ const fewPages = 1000
 
 func (c *collector) walk(along axis, next, end int64) {
 	c.along, c.next, c.end, c.width = along, next, end, along.first
-	c.whole = [2]int64{min(next, along.start), end}
+	c.whole = [2]int64{0, end}
 }
 
 // skip moves to the next row that is left.

@@ -18,7 +18,7 @@ import (
 // metricsFile is a file for Prometheus's textfile collector. Without a path it is none.
 type metricsFile struct{ path, table string }
 
-// check finds out before the work whether the file can be written.
+// check finds out before the work whether the file can be written, and where it is if a link leads to it.
 func (m *metricsFile) check() error {
 	if m.path == "" {
 		return nil
