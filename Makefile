@@ -26,7 +26,7 @@ fuzz: compiler ## every fuzz target, FUZZTIME inputs or for that time (make fuzz
 	.ci/fuzz $(FUZZTIME)
 
 bench: image ## this library beside its peers; docs/performance.md explains the figures
-	cd testing/bench && ../../.ci/with-postgres $(GO) run .
+	cd testing/internal/bench && ../../../.ci/with-postgres $(GO) run .
 
 compiler:
 	.ci/setup compiler

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // discarding is a response that costs nothing by itself.
@@ -18,11 +19,11 @@ func (w *discarding) WriteHeader(int)             {}
 
 // benchmarkMiddleware serves requests with a session of the given number of entries, on a memory store.
 func benchmarkMiddleware(b *testing.B, entries int, do func(*session.Session) error) {
-	m, err := session.New(session.NewMemoryStore(), session.Config{Logger: discard()})
+	m, err := session.New(memstore.New(), session.Config{Logger: discard()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := m.Create()
+	s := m.NewSession()
 	for i := range entries {
 		if err := s.Set(fmt.Sprintf("key-%d", i), "a value of some length"); err != nil {
 			b.Fatal(err)
@@ -68,7 +69,7 @@ func BenchmarkMiddleware(b *testing.B) {
 
 // A visitor without a cookie, whose session nobody uses.
 func BenchmarkVisitor(b *testing.B) {
-	m, err := session.New(session.NewMemoryStore(), session.Config{Logger: discard()})
+	m, err := session.New(memstore.New(), session.Config{Logger: discard()})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func BenchmarkVisitor(b *testing.B) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	s := newSite(b).m.Create()
+	s := newSite(b).m.NewSession()
 	type user struct {
 		Name string
 		Age  int
@@ -115,7 +116,7 @@ func BenchmarkSet(b *testing.B) {
 		"int": 42, "string": "a name", "strings": []string{"a", "b", "c"}, "map": map[string]any{"b": 1.5, "a": nil},
 	} {
 		b.Run(name, func(b *testing.B) {
-			s := newSite(b).m.Create()
+			s := newSite(b).m.NewSession()
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := s.Set("key", value); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/simples-go/sessions/session/store"
 	"log/slog"
 	"net/http"
 	"time"
@@ -163,9 +164,9 @@ func (c *Config) checkHeader() error {
 	return nil
 }
 
-func (c *Config) policy() Policy {
-	return Policy{
-		Timeouts: Timeouts{Idle: c.IdleTimeout, Absolute: c.AbsoluteTimeout},
+func (c *Config) policy() store.Policy {
+	return store.Policy{
+		Timeouts: store.Timeouts{Idle: c.IdleTimeout, Absolute: c.AbsoluteTimeout},
 		Step:     c.TouchStep, Grace: c.RotationGrace, MaxBytes: c.MaxBytes, Owner: c.Owner,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // badConfigs are refused when the manager is made, with a text that says what is wrong.
@@ -81,7 +82,7 @@ func cookie(c session.Cookie) session.Config { return session.Config{Cookie: c} 
 func TestBadConfigurations(t *testing.T) {
 	for _, c := range badConfigs {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := session.New(session.NewMemoryStore(), c.config)
+			m, err := session.New(memstore.New(), c.config)
 			if err == nil || !strings.Contains(err.Error(), c.want) || m != nil {
 				t.Fatalf("New: %v, want an error with %q", err, c.want)
 			}
@@ -95,7 +96,7 @@ func TestBadConfigurations(t *testing.T) {
 
 // One error says all that is wrong.
 func TestAllThatIsWrongIsSaid(t *testing.T) {
-	_, err := session.New(session.NewMemoryStore(), session.Config{
+	_, err := session.New(memstore.New(), session.Config{
 		IdleTimeout: -1, MaxBytes: -1, Cookie: session.Cookie{Name: "a b", Path: "x"},
 	})
 	for _, want := range []string{"IdleTimeout", "MaxBytes", "Cookie.Name", "Cookie.Path"} {
@@ -123,7 +124,7 @@ func TestConfigurationsThatHaveToWork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, func(c *session.Config) { logger := c.Logger; *c = config; c.Logger = logger })
-			of := s.m.Create()
+			of := s.m.NewSession()
 			s.ok(errors.Join(of.Generate(), of.Save(t.Context())))
 		})
 	}
@@ -136,7 +137,7 @@ func TestDefaultTimeouts(t *testing.T) {
 		{time.Minute, time.Minute, 24 * time.Hour},
 		{48 * time.Hour, 48 * time.Hour, 48 * time.Hour},
 	} {
-		of := newSite(t, func(config *session.Config) { config.IdleTimeout = c.idle }).m.Create()
+		of := newSite(t, func(config *session.Config) { config.IdleTimeout = c.idle }).m.NewSession()
 		if of.Timeout() != c.wantIdle || of.AbsoluteTimeout() != c.wantAbsolute {
 			t.Errorf("timeouts %v and %v, want %v and %v", of.Timeout(), of.AbsoluteTimeout(), c.wantIdle, c.wantAbsolute)
 		}
@@ -151,7 +152,7 @@ func TestManagerWithoutStore(t *testing.T) {
 
 // What a store cannot do is refused when the manager is made, not at the first login.
 func TestOwnerLimitNeedsAStoreThatHasIt(t *testing.T) {
-	_, err := session.New(plain{session.NewMemoryStore()}, session.Config{Owner: session.OwnerLimit{Max: 3}})
+	_, err := session.New(plain{memstore.New()}, session.Config{Owner: session.OwnerLimit{Max: 3}})
 	wantIs(t, "New", err, errors.ErrUnsupported)
 }
 
@@ -168,7 +169,7 @@ func TestPlainHTTPIsLogged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			c.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
-			if _, err := session.New(session.NewMemoryStore(), c.config); err != nil {
+			if _, err := session.New(memstore.New(), c.config); err != nil {
 				t.Fatal(err)
 			}
 			text := log.String()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/simples-go/sessions/session/store"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -92,7 +93,7 @@ func (s *Session) governed(m *Manager) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.m = m
-	if s.stored && s.dead == nil && !s.meta.storeNow().Before(s.record().end(m.policy.Timeouts)) {
+	if s.stored && s.dead == nil && !s.meta.storeNow().Before(s.record().End(m.policy)) {
 		s.dead = ErrExpired
 	}
 }
@@ -212,7 +213,7 @@ func (c *conn) save(last bool) error {
 	m, changed := s.m, !s.pending.empty() || !s.inflight.empty() || s.failed != nil
 	touch := !changed && !s.touching && s.touchDue()
 	s.sealed = s.sealed || last && !changed
-	var ref Ref
+	var ref store.Ref
 	if touch {
 		ref, s.touching = s.ref(), true
 	}

@@ -164,7 +164,7 @@ func TestWhenCookiesAreSent(t *testing.T) {
 			case "live":
 				b = s.browser(live)
 			case "unknown":
-				b.cookies[hostCookie] = s.m.Create().ID().Reveal()
+				b.cookies[hostCookie] = s.m.NewSession().ID().Reveal()
 			}
 			w := b.visit(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Cache-Control", "public")

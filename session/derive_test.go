@@ -114,7 +114,7 @@ func TestParentIsUntouched(t *testing.T) {
 		c.Cookie.Name = "other"
 		c.Disabled = true
 	})
-	if of := s.m.Create(); of.Timeout() != time.Hour || origins[0] != "https://a.example" {
+	if of := s.m.NewSession(); of.Timeout() != time.Hour || origins[0] != "https://a.example" {
 		t.Errorf("timeout %v, origins %q", of.Timeout(), origins)
 	}
 	b := s.browser(s.stored("a"))

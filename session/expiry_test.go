@@ -40,7 +40,7 @@ func TestIdleTimeout(t *testing.T) {
 			s := newSite(t, func(config *session.Config) {
 				config.IdleTimeout, config.TouchStep = c.config.IdleTimeout, c.config.TouchStep
 			})
-			of := s.m.Create()
+			of := s.m.NewSession()
 			s.ok(errors.Join(of.SetTimeout(c.own), of.Set("a", 1), of.Save(t.Context())))
 			if of.Timeout() != c.idle || time.Until(of.Expiration()) != c.idle {
 				t.Errorf("timeout %v, expires in %v", of.Timeout(), time.Until(of.Expiration()))
@@ -111,7 +111,7 @@ func TestAbsoluteTimeout(t *testing.T) {
 	} {
 		bubble(t, name, func(t *testing.T) {
 			s := newSite(t)
-			of := s.m.Create()
+			of := s.m.NewSession()
 			s.ok(errors.Join(of.SetAbsoluteTimeout(c.own), of.Set("a", 1), of.Save(t.Context())))
 			if of.AbsoluteTimeout() != c.absolute {
 				t.Errorf("absolute timeout %v", of.AbsoluteTimeout())
@@ -143,7 +143,7 @@ func TestRenew(t *testing.T) {
 	} {
 		bubble(t, name, func(t *testing.T) {
 			s := newSite(t)
-			of := s.m.Create()
+			of := s.m.NewSession()
 			s.ok(errors.Join(of.SetTimeout(24*time.Hour), of.Set("a", 1), of.Save(t.Context())))
 			time.Sleep(20 * time.Hour)
 			of = s.open(of)

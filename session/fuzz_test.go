@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"github.com/simples-go/sessions/session/memstore"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 
 // FuzzCookie: whatever a Cookie header holds, it gives one token in its one spelling, none, or ErrAmbiguous.
 func FuzzCookie(f *testing.F) {
-	m, err := New(NewMemoryStore(), Config{})
+	m, err := New(memstore.New(), Config{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -40,12 +41,12 @@ func FuzzKey(f *testing.F) {
 	for _, seed := range []string{"", "a", "__proto__", `a"b`, "a.b", "$", "[0]", `\`, "\x00", "\xff", "é", "\u2028", "a\nb"} {
 		f.Add(seed, seed)
 	}
-	m, err := New(NewMemoryStore(), Config{})
+	m, err := New(memstore.New(), Config{})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, key, value string) {
-		s := m.Create()
+		s := m.NewSession()
 		valid := utf8.ValidString(key) && utf8.ValidString(value) && !strings.Contains(key+value, "\x00")
 		if err := s.Set(key, value); (err == nil) != valid {
 			t.Fatalf("Set(%q, %q): %v", key, value, err)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // hostileValues are values of the cookie, made from a live token. None of them opens anything; those that are no token
@@ -84,8 +86,8 @@ func wantFresh(t *testing.T, s *site, value string, loads bool) {
 	rows := s.store.Len()
 	s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		of := session.FromContext(r.Context())
-		if of.Len() != 0 || !of.New() || of.Err() != nil {
-			t.Errorf("%d entries, new %v, %v", of.Len(), of.New(), of.Err())
+		if of.Len() != 0 || !of.IsNew() || of.Err() != nil {
+			t.Errorf("%d entries, new %v, %v", of.Len(), of.IsNew(), of.Err())
 		}
 		s.ok(of.Set("k", 1))
 	})).ServeHTTP(w, r)
@@ -109,7 +111,7 @@ func TestWhatIsStoredOpensNothing(t *testing.T) {
 	of := s.stored("a")
 	key := of.Handle()
 	records, err := s.store.Inspect(t.Context(), []session.Handle{key})
-	if err != nil || len(records) != 1 || records[0].Hash == (session.Hash{}) {
+	if err != nil || len(records) != 1 || records[0].Hash == (store.Hash{}) {
 		t.Fatalf("%d rows, %v", len(records), err)
 	}
 	hash := records[0].Hash
@@ -130,12 +132,12 @@ func TestDestroyedTokenIsUnknown(t *testing.T) {
 
 // rows has data that was not written by this package.
 type rows struct {
-	*session.MemoryStore
+	*memstore.Store
 	data string
 }
 
-func (r *rows) Load(ctx context.Context, ref session.Ref) (session.Record, error) {
-	rec, err := r.MemoryStore.Load(ctx, ref)
+func (r *rows) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
+	rec, err := r.Store.Load(ctx, ref)
 	if r.data != "" {
 		rec.Data = []byte(strings.TrimPrefix(r.data, "="))
 	}
@@ -151,12 +153,12 @@ func TestCorruptRows(t *testing.T) {
 			strings.Repeat("}", 20_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := &rows{MemoryStore: session.NewMemoryStore()}
+			store := &rows{Store: memstore.New()}
 			m, err := session.New(store, session.Config{Logger: discard()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			made := m.Create()
+			made := m.NewSession()
 			if err := errors.Join(made.Set("a", 1), made.Save(t.Context())); err != nil {
 				t.Fatal(err)
 			}
@@ -180,12 +182,12 @@ func TestCorruptRows(t *testing.T) {
 
 // A corrupt session that no request can load can be ended by its handle.
 func TestCorruptRowCanBeRevoked(t *testing.T) {
-	store := &rows{MemoryStore: session.NewMemoryStore(), data: "null"}
+	store := &rows{Store: memstore.New(), data: "null"}
 	m, err := session.New(store, session.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := m.Create()
+	made := m.NewSession()
 	if err := errors.Join(made.Set("a", 1), made.Save(t.Context())); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"github.com/simples-go/sessions/session/store"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -114,7 +115,7 @@ func (h *hub) start(interval time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.stop, h.wake, h.interval = cancel, make(chan struct{}, 1), interval
 	go h.loop(ctx, h.wake)
-	if watcher, ok := h.shared.store.(Watcher); ok {
+	if watcher, ok := h.shared.store.(store.Watcher); ok {
 		go func() { _ = watcher.Watch(ctx, h.event) }()
 	}
 }
@@ -159,13 +160,13 @@ func (h *hub) signal() {
 }
 
 // event takes what the store tells.
-func (h *hub) event(e Event) {
+func (h *hub) event(e store.Event) {
 	switch e.Kind {
-	case Destroyed:
+	case store.Destroyed:
 		h.end(e.Key, ErrDestroyed)
-	case Revoked:
+	case store.Revoked:
 		h.end(e.Key, ErrRevoked)
-	case Missed:
+	case store.Missed:
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.all = true
@@ -206,7 +207,7 @@ func (h *hub) end(key Handle, cause error) {
 
 // destroyed ends those that watch the row under the secret that it was destroyed with. Under another one nothing may have
 // been deleted: those are looked at.
-func (h *hub) destroyed(ref Ref) {
+func (h *hub) destroyed(ref store.Ref) {
 	for _, mb := range h.of(ref.Key) {
 		mb.session.mu.Lock()
 		t, m := mb.session.token, mb.session.m
@@ -235,14 +236,14 @@ func (h *hub) saved(s *Session, key Handle, version int64, rotated bool) {
 }
 
 // own returns the timeouts that are set on the session itself.
-func (s *Session) own() Timeouts {
+func (s *Session) own() store.Timeouts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.meta.timeouts
 }
 
 // hasten has a session looked at whose own timeouts, just saved, are too short for the interval.
-func (h *hub) hasten(mb *member, own Timeouts) {
+func (h *hub) hasten(mb *member, own store.Timeouts) {
 	interval := mb.session.manager().interval(own)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -302,7 +303,9 @@ func (h *hub) loop(ctx context.Context, wake <-chan struct{}) {
 			next = time.Now().Add(h.pause())
 		case <-wake:
 			h.round(ctx, false)
-			next = earlier(next, time.Now().Add(h.pause())) // the interval may have become shorter
+			if sooner := time.Now().Add(h.pause()); sooner.Before(next) { // the interval may have become shorter
+				next = sooner
+			}
 		}
 		timer.Reset(time.Until(next))
 	}
@@ -356,10 +359,10 @@ func (s *Session) interval() time.Duration {
 // interval is how often a session with these timeouts of its own has to be looked at: in each PollInterval, and where
 // it is kept alive, three times between when an access extends its life and its end. The latter is bounded by
 // minInterval: an idle timeout below about 300 ms is not kept alive, unless PollInterval is short enough.
-func (m *Manager) interval(own Timeouts) time.Duration {
+func (m *Manager) interval(own store.Timeouts) time.Duration {
 	socket := &m.config.WebSocket
-	r := Record{Timeouts: own}
-	span := own.or(m.policy.Timeouts).Idle - r.step(m.policy)
+	r := store.Record{Timeouts: own}
+	span := own.Or(m.policy.Timeouts).Idle - r.Step(m.policy)
 	if socket.NoKeepAlive || span <= 0 {
 		return socket.PollInterval
 	}
@@ -391,13 +394,13 @@ func (h *hub) checkChunk(ctx context.Context, keys []Handle, members []*member) 
 	m := members[0].session.manager()
 	ask(members)
 	records, err := h.inspect(ctx, m, keys, members)
-	var due []Ref
+	var due []store.Ref
 	for _, mb := range members {
 		if ref, touch := h.judge(mb, records[mb.key], err); touch {
 			due = append(due, ref)
 		}
 	}
-	due = slices.CompactFunc(due, func(a, b Ref) bool { return a.Key == b.Key })
+	due = slices.CompactFunc(due, func(a, b store.Ref) bool { return a.Key == b.Key })
 	for some := range slices.Chunk(due, touchSize) {
 		h.touch(ctx, m, some)
 	}
@@ -432,7 +435,7 @@ func (mb *member) rotating() bool {
 }
 
 // inspect returns the rows that there are.
-func (h *hub) inspect(ctx context.Context, m *Manager, keys []Handle, members []*member) (map[Handle]*Record, error) {
+func (h *hub) inspect(ctx context.Context, m *Manager, keys []Handle, members []*member) (map[Handle]*store.Record, error) {
 	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
 	defer cancel()
 	start := time.Now()
@@ -443,18 +446,18 @@ func (h *hub) inspect(ctx context.Context, m *Manager, keys []Handle, members []
 	if err != nil {
 		return nil, err
 	}
-	byKey := make(map[Handle]*Record, len(records))
+	byKey := make(map[Handle]*store.Record, len(records))
 	for i := range records {
 		byKey[records[i].Key] = &records[i]
 	}
 	return byKey, nil
 }
 
-func (h *hub) rows(ctx context.Context, keys []Handle, members []*member) ([]Record, error) {
-	if inspector, ok := h.shared.store.(Inspector); ok {
+func (h *hub) rows(ctx context.Context, keys []Handle, members []*member) ([]store.Record, error) {
+	if inspector, ok := h.shared.store.(store.Inspector); ok {
 		return inspector.Inspect(ctx, keys)
 	}
-	var found []Record
+	var found []store.Record
 	for _, mb := range members {
 		r, err := h.shared.store.Load(ctx, mb.session.reference())
 		if err == nil {
@@ -466,7 +469,7 @@ func (h *hub) rows(ctx context.Context, keys []Handle, members []*member) ([]Rec
 	return found, nil
 }
 
-func (s *Session) reference() Ref {
+func (s *Session) reference() store.Ref {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ref()
@@ -474,22 +477,22 @@ func (s *Session) reference() Ref {
 
 // judge acts on what a member's row says, nil where there is none, and returns what is to be touched. Where the database
 // could not tell, a session whose time is up by what was last known ends all the same.
-func (h *hub) judge(mb *member, r *Record, failure error) (ref Ref, touch bool) {
+func (h *hub) judge(mb *member, r *store.Record, failure error) (ref store.Ref, touch bool) {
 	s := mb.session
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return Ref{}, false
+		return store.Ref{}, false
 	}
 	if dead := s.dead; dead != nil {
 		s.mu.Unlock()
 		h.kill(mb, dead) // the connection itself was the first to learn of it
-		return Ref{}, false
+		return store.Ref{}, false
 	}
 	cause, version := s.verdict(r, failure), int64(0)
 	if cause != nil && mb.rotating() {
 		s.mu.Unlock()
-		return Ref{}, false
+		return store.Ref{}, false
 	}
 	if cause == nil && r != nil {
 		s.refresh(r)
@@ -499,16 +502,16 @@ func (h *hub) judge(mb *member, r *Record, failure error) (ref Ref, touch bool) 
 	s.mu.Unlock()
 	if cause != nil {
 		h.kill(mb, cause)
-		return Ref{}, false
+		return store.Ref{}, false
 	}
 	h.tell(mb, version)
 	return ref, touch
 }
 
 // verdict says how the session has ended, nil where it lives. s.mu is held.
-func (s *Session) verdict(r *Record, failure error) error {
-	known := Record{ExpiresAt: s.meta.expiresAt, CreatedAt: s.meta.createdAt, Timeouts: s.meta.timeouts}
-	over := !s.meta.storeNow().Before(known.end(s.m.policy.Timeouts))
+func (s *Session) verdict(r *store.Record, failure error) error {
+	known := store.Record{ExpiresAt: s.meta.expiresAt, CreatedAt: s.meta.createdAt, Timeouts: s.meta.timeouts}
+	over := !s.meta.storeNow().Before(known.End(s.m.policy))
 	switch {
 	case failure != nil && !over:
 		return nil
@@ -518,14 +521,14 @@ func (s *Session) verdict(r *Record, failure error) error {
 		return ErrGone
 	case !s.holds(r.Hash):
 		return ErrRotated
-	case !r.Now.Before(r.end(s.m.policy.Timeouts)):
+	case !r.Now.Before(r.End(s.m.policy)):
 		return ErrExpired
 	}
 	return nil
 }
 
 // holds reports whether the hash is of this session's token, or of one that a save has brought or may have. s.mu is held.
-func (s *Session) holds(hash Hash) bool {
+func (s *Session) holds(hash store.Hash) bool {
 	for _, t := range append([]*token{s.token, s.inflight.id}, s.maybe...) {
 		if t != nil && t.hash(s.m.realm) == hash {
 			return true
@@ -535,7 +538,7 @@ func (s *Session) holds(hash Hash) bool {
 }
 
 // refresh takes over what a look at the row has told, unless something newer is known. s.mu is held.
-func (s *Session) refresh(r *Record) {
+func (s *Session) refresh(r *store.Record) {
 	if r.Now.Before(s.meta.now) {
 		return
 	}
@@ -544,12 +547,12 @@ func (s *Session) refresh(r *Record) {
 }
 
 // touch keeps sessions alive. What fails is due again at the next look.
-func (h *hub) touch(ctx context.Context, m *Manager, refs []Ref) {
+func (h *hub) touch(ctx context.Context, m *Manager, refs []store.Ref) {
 	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
 	defer cancel()
 	start := time.Now()
 	var err error
-	if toucher, ok := h.shared.store.(Toucher); ok {
+	if toucher, ok := h.shared.store.(store.Toucher); ok {
 		err = toucher.TouchAll(bounded, refs)
 	} else {
 		for _, ref := range refs {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // middleware is Manager.Handler, or several of them.
@@ -64,14 +66,14 @@ func wantCause(t *testing.T, what string, ctx context.Context, want error) {
 
 // heldStore reads rows for looks and, while it is told so, holds the answer back.
 type heldStore struct {
-	*session.MemoryStore
+	*memstore.Store
 	hold    atomic.Bool
 	held    atomic.Int64 // looks that were
 	release chan struct{}
 }
 
-func (h *heldStore) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
-	found, err := h.MemoryStore.Inspect(ctx, keys)
+func (h *heldStore) Inspect(ctx context.Context, keys []session.Handle) ([]store.Record, error) {
+	found, err := h.Store.Inspect(ctx, keys)
 	if h.hold.Load() {
 		h.held.Add(1)
 		<-h.release
@@ -90,7 +92,7 @@ func (h *heldStore) wantHeld(t *testing.T) {
 func newHeldSite(t *testing.T) (*site, *heldStore) {
 	t.Helper()
 	s := newSite(t)
-	store := &heldStore{MemoryStore: s.store.MemoryStore, release: make(chan struct{})}
+	store := &heldStore{Store: s.store.Store, release: make(chan struct{})}
 	m, err := session.New(store, session.Config{})
 	s.ok(err)
 	s.m = m
@@ -142,10 +144,10 @@ func TestLookFromBeforeOwnRotation(t *testing.T) {
 // Nor by one that reads it while that is saved, from a store that must be asked with the token.
 func TestLookDuringOwnRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &lateSaves{Store: session.NewMemoryStore()}
+		store := &lateSaves{Store: memstore.New()}
 		m, err := session.New(store, session.Config{})
 		check(t, err)
-		of := m.Create()
+		of := m.NewSession()
 		check(t, of.Generate())
 		check(t, of.Save(t.Context()))
 		store.late = 3 * time.Second
@@ -164,7 +166,7 @@ type lateSaves struct {
 	late time.Duration
 }
 
-func (l *lateSaves) Save(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+func (l *lateSaves) Save(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 	defer time.Sleep(l.late)
 	return l.Store.Save(ctx, ref, c)
 }
@@ -172,12 +174,12 @@ func (l *lateSaves) Save(ctx context.Context, ref session.Ref, c session.Change)
 // vanishing is a store that tells of no end. It holds looks back while told so, and loses a row once it was loaded.
 type vanishing struct {
 	session.Store
-	memory  *session.MemoryStore
+	memory  *memstore.Store
 	release chan struct{}
 	lose    bool
 }
 
-func (v *vanishing) Load(ctx context.Context, ref session.Ref) (session.Record, error) {
+func (v *vanishing) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
 	defer func() {
 		if v.lose {
 			_ = v.memory.Delete(ctx, ref)
@@ -186,7 +188,7 @@ func (v *vanishing) Load(ctx context.Context, ref session.Ref) (session.Record, 
 	return v.memory.Load(ctx, ref)
 }
 
-func (v *vanishing) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
+func (v *vanishing) Inspect(ctx context.Context, keys []session.Handle) ([]store.Record, error) {
 	if v.release != nil {
 		<-v.release
 	}
@@ -198,7 +200,7 @@ func (v *vanishing) Inspect(ctx context.Context, keys []session.Handle) ([]sessi
 // round.
 func TestFirstLookAfterTheLastSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := session.NewMemoryStore()
+		memory := memstore.New()
 		store := &vanishing{Store: memory, memory: memory}
 		s := newSite(t)
 		m, err := session.New(store, session.Config{})
@@ -239,7 +241,7 @@ func TestWatchAroundAnotherSession(t *testing.T) {
 			s := newSite(t)
 			admin := derive(t, s.m, func(c *session.Config) { c.Cookie.Name = "__Host-admin" })
 			inner := derive(t, s.m, func(c *session.Config) { c.MaxBytes = 64 })
-			of, other := s.stored("a"), admin.Create()
+			of, other := s.stored("a"), admin.NewSession()
 			s.ok(other.Generate())
 			s.ok(other.Save(t.Context()))
 			b := s.browser(of)
@@ -418,24 +420,24 @@ func TestSocketOfAnOldToken(t *testing.T) {
 
 // hungStore lets calls wait for their deadline.
 type hungStore struct {
-	*session.MemoryStore
+	*memstore.Store
 	looks, touches bool
 }
 
-func (h *hungStore) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
+func (h *hungStore) Inspect(ctx context.Context, keys []session.Handle) ([]store.Record, error) {
 	if h.looks {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return h.MemoryStore.Inspect(ctx, keys)
+	return h.Store.Inspect(ctx, keys)
 }
 
-func (h *hungStore) TouchAll(ctx context.Context, refs []session.Ref) error {
+func (h *hungStore) TouchAll(ctx context.Context, refs []store.Ref) error {
 	if h.touches {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	return h.MemoryStore.TouchAll(ctx, refs)
+	return h.Store.TouchAll(ctx, refs)
 }
 
 // A database that hangs does not go unnoticed because it is only looked at in the background.
@@ -451,7 +453,7 @@ func TestHungDatabaseIsNoticed(t *testing.T) {
 			var log logBuffer
 			var timeouts atomic.Int64
 			s := newSite(t)
-			test.store.MemoryStore = s.store.MemoryStore
+			test.store.Store = s.store.Store
 			m, err := session.New(&test.store, session.Config{
 				StoreTimeout: time.Second, IdleTimeout: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 				Observe: func(_ context.Context, o session.Observation) {

@@ -5,11 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
+	"github.com/simples-go/sessions/session/store"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -19,50 +18,6 @@ const (
 	tokenBytes  = handleBytes + secretBytes
 	tokenChars  = tokenBytes / 3 * 4 // 64, with no spare bits: one token has one spelling
 )
-
-// Handle is a session's row key: 16 bytes that never change while the session lives. It opens nothing and may stand in
-// logs, lists and revocations. The zero Handle names no session.
-type Handle [handleBytes]byte
-
-// String returns the handle as a UUID, the form in which it stands in a Postgres row.
-func (h Handle) String() string {
-	b := hex.AppendEncode(make([]byte, 0, 36), h[:4])
-	for _, part := range [][]byte{h[4:6], h[6:8], h[8:10], h[10:]} {
-		b = hex.AppendEncode(append(b, '-'), part)
-	}
-	return string(b)
-}
-
-// IsZero reports whether h names no session.
-func (h Handle) IsZero() bool { return h == Handle{} }
-
-// MarshalText implements encoding.TextMarshaler with the form of String.
-func (h Handle) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
-
-// UnmarshalText implements encoding.TextUnmarshaler for the form of String.
-func (h *Handle) UnmarshalText(text []byte) error {
-	parsed, err := ParseHandle(string(text))
-	if err == nil {
-		*h = parsed
-	}
-	return err
-}
-
-// ParseHandle is the inverse of Handle.String. It accepts that one spelling only.
-func ParseHandle(s string) (Handle, error) {
-	var h Handle
-	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
-	if err != nil || len(raw) != handleBytes {
-		return h, fmt.Errorf("session: %q is not a session handle", s)
-	}
-	if copy(h[:], raw); h.String() != s {
-		return Handle{}, fmt.Errorf("session: %q is not a session handle in its one spelling", s)
-	}
-	return h, nil
-}
-
-// Hash is SHA-256 of realm, a zero byte and a token's secret: all that a store ever learns of the secret.
-type Hash [sha256.Size]byte
 
 // ID is a session's token, the value that travels in the cookie: row key and secret. Whoever has it has the session. It
 // redacts itself in every format, log and encoding; Reveal alone returns it. The zero ID is that of no session.
@@ -152,7 +107,7 @@ func (t *token) handle() Handle { return Handle(t[:handleBytes]) }
 
 func (t *token) encode() string { return base64.RawURLEncoding.EncodeToString(t[:]) }
 
-func (t *token) hash(realm string) Hash {
+func (t *token) hash(realm string) store.Hash {
 	var stack [128]byte
 	b := append(stack[:0], realm...)
 	b = append(b, 0)

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/simples-go/sessions/session/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // MaxTimeout bounds every timeout: 10 years.
@@ -19,14 +20,14 @@ func (s *Session) Timeout() time.Duration { return s.timeouts().Idle }
 // AbsoluteTimeout returns the longest life from creation: the session's own, or the manager's.
 func (s *Session) AbsoluteTimeout() time.Duration { return s.timeouts().Absolute }
 
-func (s *Session) timeouts() Timeouts {
+func (s *Session) timeouts() store.Timeouts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.effective()
 }
 
 // effective returns the timeouts with all that is pending. s.mu is held.
-func (s *Session) effective() Timeouts {
+func (s *Session) effective() store.Timeouts {
 	t := s.meta.timeouts
 	if idle := or(s.pending.idle, s.inflight.idle); idle != nil {
 		t.Idle = *idle
@@ -34,7 +35,7 @@ func (s *Session) effective() Timeouts {
 	if absolute := or(s.pending.absolute, s.inflight.absolute); absolute != nil {
 		t.Absolute = *absolute
 	}
-	return t.or(s.m.policy.Timeouts)
+	return t.Or(s.m.policy.Timeouts)
 }
 
 // SetTimeout gives this session an idle timeout of its own, in whole milliseconds; 0 takes it back. It takes effect, and

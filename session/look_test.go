@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 	"runtime"
 	"testing"
 	"time"
@@ -10,11 +12,11 @@ import (
 
 func storedSession(t *testing.T) (*Manager, *Session) {
 	t.Helper()
-	m, err := New(NewMemoryStore(), Config{})
+	m, err := New(memstore.New(), Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := m.Create()
+	s := m.NewSession()
 	if err := errors.Join(s.Generate(), s.Save(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -82,11 +84,11 @@ func TestInterval(t *testing.T) {
 		"short, not kept alive": {poll(2*time.Second, true), 0, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := New(NewMemoryStore(), c.config)
+			m, err := New(memstore.New(), c.config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := m.interval(Timeouts{Idle: c.own}); got != c.want {
+			if got := m.interval(store.Timeouts{Idle: c.own}); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/simples-go/sessions/internal/deadline"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Manager makes sessions of one configuration out of a store, as HTTP middleware or by token. Make one with New. All
@@ -15,7 +16,7 @@ type Manager struct {
 	*shared
 	config     Config
 	source     Config // as given, for Derive
-	policy     Policy
+	policy     store.Policy
 	realm      string
 	attributes string // of the cookie
 	vary       string
@@ -54,7 +55,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := s.store.(OwnerStore); !ok && config.Owner.Max > 0 {
+	if _, ok := s.store.(store.OwnerStore); !ok && config.Owner.Max > 0 {
 		return nil, fmt.Errorf("session: a limit of sessions per owner on a %T: %w", s.store, errors.ErrUnsupported)
 	}
 	m := &Manager{
@@ -102,7 +103,7 @@ func (m *Manager) Open(ctx context.Context, id string) (*Session, error) {
 }
 
 // Create returns a new, empty session, without any request. It has a row once saved; [Session.ID] is its token.
-func (m *Manager) Create() *Session { return &Session{m: m} }
+func (m *Manager) NewSession() *Session { return &Session{m: m} }
 
 // open loads the session of a request's token into s. A token that opens nothing gives an empty session, one from before a
 // rotation a session that is dead; any other failure is an error.
@@ -124,7 +125,7 @@ func (m *Manager) open(ctx context.Context, s *Session, t *token) error {
 }
 
 // touchSoon touches the row in the background, where there is room for that.
-func (m *Manager) touchSoon(ctx context.Context, s *Session, ref Ref) {
+func (m *Manager) touchSoon(ctx context.Context, s *Session, ref store.Ref) {
 	select {
 	case m.touches <- struct{}{}:
 	default:

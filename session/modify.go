@@ -8,7 +8,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/simples-go/sessions/session/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Draft is the session that a function of Modify changes. It is valid for the length of the call, for one goroutine.
@@ -91,7 +92,7 @@ func (s *Session) modifyOnce(ctx context.Context, fn func(*Draft) error) error {
 	s.mu.Lock()
 	before := s.inflight
 	s.mu.Unlock()
-	saved, err := Saved{}, errPanicked
+	saved, err := store.Saved{}, errPanicked
 	defer func() { s.settleModify(before, saved, err) }() // also where fn panics
 	if saved, err = s.modify(ctx, m, before, fn); err == errUnchanged {
 		return nil
@@ -100,7 +101,7 @@ func (s *Session) modifyOnce(ctx context.Context, fn func(*Draft) error) error {
 }
 
 // settleModify is settle for what Modify has saved, or not saved, of before and the draft.
-func (s *Session) settleModify(before patch, saved Saved, err error) {
+func (s *Session) settleModify(before patch, saved store.Saved, err error) {
 	if err != nil {
 		// What fn made of data that was not saved must not be saved later.
 		s.mu.Lock()
@@ -157,56 +158,56 @@ func (s *Session) snapshotForModify() (*Manager, error) {
 }
 
 // modify leaves in inflight what was saved. s.saving is held.
-func (s *Session) modify(ctx context.Context, m *Manager, before patch, fn func(*Draft) error) (Saved, error) {
+func (s *Session) modify(ctx context.Context, m *Manager, before patch, fn func(*Draft) error) (store.Saved, error) {
 	s.mu.Lock()
 	ref, stored := s.ref(), s.stored
 	s.mu.Unlock()
 	if !stored {
-		c, err := s.draft(Record{}, before, fn)
+		c, err := s.draft(store.Record{}, before, fn)
 		if err != nil {
-			return Saved{}, err
+			return store.Saved{}, err
 		}
 		return s.write(ctx, m, c)
 	}
 	unlock, err := m.queue.lock(ctx, ref.Key)
 	if err != nil {
-		return Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
+		return store.Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
 	}
 	defer unlock()
 	for attempt := 0; ; attempt++ {
 		saved, err := s.attempt(ctx, m, before, attempt, fn)
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, store.ErrConflict) {
 			return saved, err
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
+			return store.Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
 		}
 	}
 }
 
 // attempt does one read-modify-write: with a conditional save at first, then with the row locked where the store can.
-func (s *Session) attempt(ctx context.Context, m *Manager, before patch, attempt int, fn func(*Draft) error) (Saved, error) {
+func (s *Session) attempt(ctx context.Context, m *Manager, before patch, attempt int, fn func(*Draft) error) (store.Saved, error) {
 	ref := s.reference()
-	if locker, ok := m.store.(Locker); ok && attempt >= conflicts {
+	if locker, ok := m.store.(store.Locker); ok && attempt >= conflicts {
 		return s.modifyLocked(ctx, m, locker, ref, before, fn)
 	}
 	rec, err := s.load(ctx, m, ref)
 	if err != nil {
-		return Saved{}, err
+		return store.Saved{}, err
 	}
 	c, err := s.draft(rec, before, fn)
 	if err != nil {
-		return Saved{}, err
+		return store.Saved{}, err
 	}
 	c.IfVersion = rec.Version
 	return s.write(ctx, m, c)
 }
 
 // modifyLocked does it with the row locked. What ends in fn is no operation of the store's.
-func (s *Session) modifyLocked(ctx context.Context, m *Manager, locker Locker, ref Ref, before patch,
-	fn func(*Draft) error) (Saved, error) {
+func (s *Session) modifyLocked(ctx context.Context, m *Manager, locker store.Locker, ref store.Ref, before patch,
+	fn func(*Draft) error) (store.Saved, error) {
 	start, ended, rotates := time.Now(), false, false
-	saved, err := locker.SaveLocked(ctx, ref, func(rec Record) (Change, error) {
+	saved, err := locker.SaveLocked(ctx, ref, func(rec store.Record) (store.Change, error) {
 		c, err := s.draft(rec, before, fn)
 		ended, rotates = err != nil, c.Rotate != nil
 		return c, err
@@ -222,21 +223,21 @@ func (s *Session) modifyLocked(ctx context.Context, m *Manager, locker Locker, r
 }
 
 // draft lets fn change rec with before on top, and makes the change of both.
-func (s *Session) draft(rec Record, before patch, fn func(*Draft) error) (Change, error) {
+func (s *Session) draft(rec store.Record, before patch, fn func(*Draft) error) (store.Change, error) {
 	obj := jsonobj.Object{}
 	if rec.Data != nil {
 		var err error
 		if obj, err = scan(rec.Data); err != nil {
-			return Change{}, err
+			return store.Change{}, err
 		}
 	}
 	d := &Draft{s: s, base: before.apply(obj)}
 	if err := fn(d); err != nil {
-		return Change{}, &ofCaller{err}
+		return store.Change{}, &ofCaller{err}
 	}
 	all := d.edit.over(before)
 	if all.empty() {
-		return Change{}, errUnchanged
+		return store.Change{}, errUnchanged
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

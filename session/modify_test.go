@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // plain is a store without anything beyond the minimum.
@@ -18,12 +20,12 @@ type plain struct{ session.Store }
 // on a store that cannot lock.
 func TestModifyInParallel(t *testing.T) {
 	const connections, each = 8, 25
-	for name, wrap := range map[string]func(*session.MemoryStore) session.Store{
-		"locking store": func(m *session.MemoryStore) session.Store { return m },
-		"plain store":   func(m *session.MemoryStore) session.Store { return plain{m} },
+	for name, wrap := range map[string]func(*memstore.Store) session.Store{
+		"locking store": func(m *memstore.Store) session.Store { return m },
+		"plain store":   func(m *memstore.Store) session.Store { return plain{m} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			memory := session.NewMemoryStore()
+			memory := memstore.New()
 			// Two managers on one rows do not know of each other, like two processes.
 			var managers [2]*session.Manager
 			for i := range managers {
@@ -32,7 +34,7 @@ func TestModifyInParallel(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			made := managers[0].Create()
+			made := managers[0].NewSession()
 			if err := errors.Join(made.Generate(), made.Save(t.Context())); err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +124,7 @@ func TestModifyLocksInTheEnd(t *testing.T) {
 	s := newSite(t)
 	of := s.open(s.stored())
 	s.store.taken()
-	s.store.failBefore(session.ErrConflict, "save")
+	s.store.failBefore(store.ErrConflict, "save")
 	s.ok(increment(of))
 	wantEvents(t, s.store, "load", "save", "load", "save", "load", "save", "lock")
 	wantEntry(t, "stored", s.open(of), "n", 1)
@@ -191,7 +193,7 @@ var modifyFailures = []struct {
 		s.store.hook(func(_ context.Context, op string) error {
 			switch op {
 			case "save":
-				return session.ErrConflict
+				return store.ErrConflict
 			case "lock":
 				return errDown
 			}
@@ -247,7 +249,7 @@ func TestModifyThatPanics(t *testing.T) {
 
 func TestModifyKeyGivesTheResult(t *testing.T) {
 	s := newSite(t)
-	of := s.m.Create()
+	of := s.m.NewSession()
 	for want := 1; want <= 3; want++ {
 		n, err := session.ModifyKey(t.Context(), of, "n", func(n int) (int, error) { return n + 1, nil })
 		if err != nil || n != want {
@@ -311,7 +313,7 @@ func TestModifyAndAnErrorThatIsNotTheSessions(t *testing.T) {
 	s := newSite(t)
 	of := s.stored("a")
 	s.ok(of.Set("b", 1))
-	for _, own := range []error{session.ErrGone, session.ErrConflict, session.ErrRotated} {
+	for _, own := range []error{session.ErrGone, store.ErrConflict, session.ErrRotated} {
 		if err := of.Modify(t.Context(), func(*session.Draft) error { return own }); err != own {
 			t.Errorf("Modify: %v, want %v", err, own)
 		}

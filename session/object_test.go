@@ -11,7 +11,7 @@ import (
 )
 
 func TestMap(t *testing.T) {
-	s := newSite(t).m.Create()
+	s := newSite(t).m.NewSession()
 	if s.Changed() || s.Len() != 0 || s.Has("a") {
 		t.Error("a new session is not empty and unchanged")
 	}
@@ -196,17 +196,17 @@ func TestClosedAfterTheHandler(t *testing.T) {
 
 func TestNewSessionTellsOfItself(t *testing.T) {
 	site := newSite(t)
-	s := site.m.Create()
+	s := site.m.NewSession()
 	if s.Store() != session.Store(site.store) {
 		t.Error("another store")
 	}
-	if !s.New() || !s.Expiration().IsZero() || s.Version() != 0 || s.Err() != nil {
-		t.Errorf("new %v, expires %v, version %d, %v", s.New(), s.Expiration(), s.Version(), s.Err())
+	if !s.IsNew() || !s.Expiration().IsZero() || s.Version() != 0 || s.Err() != nil {
+		t.Errorf("new %v, expires %v, version %d, %v", s.IsNew(), s.Expiration(), s.Version(), s.Err())
 	}
 	id, handle := s.ID(), s.Handle()
 	site.ok(errors.Join(s.Set("a", 1), s.Save(t.Context())))
-	if s.New() || s.Expiration().IsZero() || s.Version() != 1 || !s.ID().Equal(id) || s.Handle() != handle {
-		t.Errorf("new %v, expires %v, version %d, same id %v", s.New(), s.Expiration(), s.Version(), s.ID().Equal(id))
+	if s.IsNew() || s.Expiration().IsZero() || s.Version() != 1 || !s.ID().Equal(id) || s.Handle() != handle {
+		t.Errorf("new %v, expires %v, version %d, same id %v", s.IsNew(), s.Expiration(), s.Version(), s.ID().Equal(id))
 	}
 }
 
@@ -232,7 +232,7 @@ func TestVersion(t *testing.T) {
 
 func TestManagerWithoutRequests(t *testing.T) {
 	site := newSite(t)
-	made := site.m.Create()
+	made := site.m.NewSession()
 	_, err := site.m.Open(t.Context(), made.ID().Reveal())
 	wantIs(t, "Open before the save", err, session.ErrGone)
 	site.ok(errors.Join(made.Set("a", 1), made.Save(t.Context())))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // watcher collects observations.
@@ -108,7 +109,7 @@ func TestObservedLockedModify(t *testing.T) {
 			s.store.hook(func(_ context.Context, op string) error {
 				if op == "save" {
 					lost++
-					return session.ErrConflict
+					return store.ErrConflict
 				}
 				return nil
 			})

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/simples-go/sessions/session/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Info is what a list of an owner's sessions tells of one. There is no token in it. Read its entries with Get or Key.
-type Info struct {
+type Summary struct {
 	Handle    Handle
 	CreatedAt time.Time // or of the last Renew
 	LastSeen  time.Time // at most Config.TouchStep before the last access, more where the absolute timeout is near
@@ -21,13 +22,13 @@ type Info struct {
 }
 
 // lookup implements Reader.
-func (i Info) lookup(key string) (json.RawMessage, error) {
+func (i Summary) lookup(key string) (json.RawMessage, error) {
 	value, _ := i.entries.Get(key)
 	return value, nil
 }
 
 // Keys returns the keys of the entries that were asked for and are there.
-func (i Info) Keys() []string {
+func (i Summary) Keys() []string {
 	var keys []string
 	for _, m := range i.entries.Members() {
 		keys = append(keys, m.Key())
@@ -36,14 +37,14 @@ func (i Info) Keys() []string {
 }
 
 // Raw returns a copy of the JSON text of an entry.
-func (i Info) Raw(key string) (json.RawMessage, bool) {
+func (i Summary) Raw(key string) (json.RawMessage, bool) {
 	value, ok := i.entries.Get(key)
 	return slices.Clone(json.RawMessage(value)), ok
 }
 
 // Sessions lists the live sessions of owner, newest first, with the given entries of each: for a page that says "Firefox,
 // yesterday". errors.ErrUnsupported where the store cannot.
-func (m *Manager) Sessions(ctx context.Context, owner string, entries ...string) ([]Info, error) {
+func (m *Manager) Sessions(ctx context.Context, owner string, entries ...string) ([]Summary, error) {
 	store, err := m.owners()
 	if err != nil {
 		return nil, err
@@ -52,25 +53,28 @@ func (m *Manager) Sessions(ctx context.Context, owner string, entries ...string)
 	if err != nil {
 		return nil, fmt.Errorf("session: list the sessions of an owner: %w", err)
 	}
-	infos := make([]Info, len(records))
+	infos := make([]Summary, len(records))
 	for i, r := range records {
 		obj, err := scan(r.Data)
 		if err != nil {
 			return nil, fmt.Errorf("session: list %s: %w", r.Key, err)
 		}
-		infos[i] = Info{r.Key, r.CreatedAt, m.lastSeen(&r), r.end(m.policy.Timeouts), obj}
+		infos[i] = Summary{r.Key, r.CreatedAt, m.lastSeen(&r), r.End(m.policy), obj}
 	}
 	return infos, nil
 }
 
 // lastSeen tells the last access from the expiry that it gave.
-func (m *Manager) lastSeen(r *Record) time.Time {
-	return later(r.CreatedAt, r.ExpiresAt.Add(-r.Timeouts.or(m.policy.Timeouts).Idle))
+func (m *Manager) lastSeen(r *store.Record) time.Time {
+	if seen := r.ExpiresAt.Add(-r.Timeouts.Or(m.policy.Timeouts).Idle); seen.After(r.CreatedAt) {
+		return seen
+	}
+	return r.CreatedAt
 }
 
 // Revoke ends a session by its handle, whoever's it is, and its sockets on every node. It reports whether there was one.
 func (m *Manager) Revoke(ctx context.Context, handle Handle) (bool, error) {
-	n, err := m.revoke(ctx, Which{Key: handle})
+	n, err := m.revoke(ctx, store.Selector{Key: handle})
 	return n > 0, err
 }
 
@@ -79,7 +83,7 @@ func (m *Manager) RevokeOwned(ctx context.Context, owner string, handle Handle) 
 	if owner == "" {
 		return false, errors.New("session: revoke: no owner")
 	}
-	n, err := m.revoke(ctx, Which{Owner: owner, Key: handle})
+	n, err := m.revoke(ctx, store.Selector{Owner: owner, Key: handle})
 	return n > 0, err
 }
 
@@ -88,10 +92,10 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, except Handle) 
 	if owner == "" {
 		return 0, errors.New("session: revoke: no owner")
 	}
-	return m.revoke(ctx, Which{Owner: owner, Except: except})
+	return m.revoke(ctx, store.Selector{Owner: owner, Except: except})
 }
 
-func (m *Manager) revoke(ctx context.Context, which Which) (int, error) {
+func (m *Manager) revoke(ctx context.Context, which store.Selector) (int, error) {
 	if which.Owner == "" && which.Key.IsZero() {
 		return 0, errors.New("session: revoke: no session named")
 	}
@@ -111,8 +115,8 @@ func (m *Manager) revoke(ctx context.Context, which Which) (int, error) {
 	return len(ended), nil
 }
 
-func (m *Manager) owners() (OwnerStore, error) {
-	if store, ok := m.store.(OwnerStore); ok {
+func (m *Manager) owners() (store.OwnerStore, error) {
+	if store, ok := m.store.(store.OwnerStore); ok {
 		return store, nil
 	}
 	return nil, fmt.Errorf("session: find sessions by owner on a %T: %w", m.store, errors.ErrUnsupported)

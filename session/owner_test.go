@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // login makes a browser with a session of an owner.
@@ -32,7 +33,7 @@ func (b *browser) handle() (handle session.Handle) {
 	return handle
 }
 
-func (s *site) list(owner string, entries ...string) []session.Info {
+func (s *site) list(owner string, entries ...string) []session.Summary {
 	s.t.Helper()
 	infos, err := s.m.Sessions(s.t.Context(), owner, entries...)
 	s.ok(err)
@@ -213,7 +214,7 @@ func TestOwnerLimitUnderParallelLogins(t *testing.T) {
 }
 
 func TestOwnersOnAStoreWithoutThem(t *testing.T) {
-	m, err := session.New(plain{session.NewMemoryStore()}, session.Config{})
+	m, err := session.New(plain{memstore.New()}, session.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,7 @@ func TestOwnersOnAStoreWithoutThem(t *testing.T) {
 	for name, err := range map[string]error{"Sessions": errList, "Revoke": errRevoke, "RevokeOwner": errOwner} {
 		wantIs(t, name, err, errors.ErrUnsupported)
 	}
-	of := m.Create()
+	of := m.NewSession()
 	if err := errors.Join(of.SetOwner("ann"), of.Save(t.Context())); err != nil {
 		t.Error(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // A handler that panics saves nothing, and its session is closed.
@@ -98,7 +99,7 @@ func TestStatusCode(t *testing.T) {
 		session.ErrAmbiguous: 400, session.ErrOrigin: 403, session.ErrGone: 409, session.ErrExpired: 409,
 		session.ErrRotated: 409, session.ErrDestroyed: 409, session.ErrRevoked: 409, session.ErrTooLarge: 413,
 		session.ErrOwnerLimit: 429, session.ErrValue: 500, session.ErrCorrupt: 500, session.ErrClosed: 500,
-		session.ErrNoCookie: 500, session.ErrShutdown: 503, session.ErrConflict: 503, errDown: 503, context.Canceled: 503,
+		session.ErrNoCookie: 500, session.ErrShutdown: 503, store.ErrConflict: 503, errDown: 503, context.Canceled: 503,
 	} {
 		if got := session.StatusCode(fmt.Errorf("wrapped: %w", err)); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)

@@ -10,24 +10,26 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // abandoned is a store whose saves fail while they go on reading their change, as those of a batch do whose caller has left.
 type abandoned struct {
-	*session.MemoryStore
+	*memstore.Store
 	entries map[string]json.RawMessage
 }
 
-func (a *abandoned) Save(_ context.Context, _ session.Ref, c session.Change) (session.Saved, error) {
+func (a *abandoned) Save(_ context.Context, _ store.Ref, c store.Change) (store.Saved, error) {
 	a.entries = c.Set
-	return session.Saved{}, context.DeadlineExceeded
+	return store.Saved{}, context.DeadlineExceeded
 }
 
 func TestAFailedSavesChangeIsNotWrittenIntoLater(t *testing.T) {
-	store := &abandoned{MemoryStore: session.NewMemoryStore()}
+	store := &abandoned{Store: memstore.New()}
 	m, err := session.New(store, session.Config{Logger: discard()})
 	check(t, err)
-	s := m.Create()
+	s := m.NewSession()
 	check(t, s.Generate())
 	check(t, s.Save(t.Context()))
 	check(t, s.Set("a", 1))

@@ -5,7 +5,8 @@ import (
 	"maps"
 	"time"
 
-	"github.com/simples-go/sessions/session/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // patch is what a connection has changed and the store does not have yet.
@@ -121,9 +122,9 @@ func (p *patch) apply(obj jsonobj.Object) jsonobj.Object {
 }
 
 // change is the patch as a store takes it.
-func (p *patch) change(realm string) Change {
+func (p *patch) change(realm string) store.Change {
 	set, del := p.split()
-	c := Change{
+	c := store.Change{
 		Clear: p.clear, Set: set, Delete: del,
 		Renew: p.renew, Idle: p.idle, Absolute: p.absolute, Owner: p.owner,
 	}

@@ -35,7 +35,7 @@ var everything = map[string]func(*session.Session, int) error{
 		for range s.All() {
 			break
 		}
-		_ = fmt.Sprint(s, s.ID(), s.Handle(), s.Keys(), s.Len(), s.Has("k1"), s.Changed(), s.New(), s.Version(), s.Err(),
+		_ = fmt.Sprint(s, s.ID(), s.Handle(), s.Keys(), s.Len(), s.Has("k1"), s.Changed(), s.IsNew(), s.Version(), s.Err(),
 			s.Expiration(), s.Timeout(), s.AbsoluteTimeout(), s.Owner(), s.Store() != nil)
 		if raw, ok := s.Raw("k1"); ok {
 			clear(raw)
@@ -112,7 +112,7 @@ func TestLogoutBesideManyRequests(t *testing.T) {
 		work.Go(func() {
 			w := s.browser(live).visit(func(_ http.ResponseWriter, r *http.Request) {
 				of := session.FromContext(r.Context())
-				if of.New() {
+				if of.IsNew() {
 					return // after the logout
 				}
 				if i == 16 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 func generate(s *session.Session) error { return s.Generate() }
@@ -170,7 +171,7 @@ func TestSaveAfterAParallelRotation(t *testing.T) {
 func TestGenerateOfANewSession(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	planted := s.m.Create().ID().Reveal()
+	planted := s.m.NewSession().ID().Reveal()
 	b.cookies[hostCookie] = planted
 	b.use(generate)
 	if b.token() == planted || b.token() == "" || s.store.Len() != 1 {
@@ -181,7 +182,7 @@ func TestGenerateOfANewSession(t *testing.T) {
 // A token that names nothing alive never becomes that of a session.
 func TestPlantedTokenIsNotTaken(t *testing.T) {
 	s := newSite(t)
-	planted := s.m.Create().ID().Reveal()
+	planted := s.m.NewSession().ID().Reveal()
 	b := s.browser()
 	b.cookies[hostCookie] = planted
 	b.set("k")
@@ -191,7 +192,7 @@ func TestPlantedTokenIsNotTaken(t *testing.T) {
 }
 
 func TestRealms(t *testing.T) {
-	store := session.NewMemoryStore()
+	store := memstore.New()
 	token := ""
 	for _, c := range []struct {
 		name   string
@@ -209,7 +210,7 @@ func TestRealms(t *testing.T) {
 			t.Fatal(err)
 		}
 		if token == "" {
-			made := m.Create()
+			made := m.NewSession()
 			if err := errors.Join(made.Set("a", 1), made.Save(t.Context())); err != nil {
 				t.Fatal(err)
 			}

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/simples-go/sessions/session/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // ref names the row as the store knows it now. s.mu is held.
-func (s *Session) ref() Ref {
-	return Ref{Key: s.token.handle(), Hash: s.token.hash(s.m.realm), Policy: s.m.policy}
+func (s *Session) ref() store.Ref {
+	return store.Ref{Key: s.token.handle(), Hash: s.token.hash(s.m.realm), Policy: s.m.policy}
 }
 
 // exchange waits until no other goroutine of the connection speaks with the store, and keeps them waiting until done is
@@ -58,10 +59,10 @@ func (s *Session) Load(ctx context.Context) error {
 }
 
 // load asks the store and takes in what it brings. s.saving is held.
-func (s *Session) load(ctx context.Context, m *Manager, ref Ref) (Record, error) {
+func (s *Session) load(ctx context.Context, m *Manager, ref store.Ref) (store.Record, error) {
 	start := time.Now()
 	rec, err := m.store.Load(ctx, ref)
-	rec, err = orElsewhere(s, ref, rec, err, func(ref Ref) (Record, error) { return m.store.Load(ctx, ref) })
+	rec, err = orElsewhere(s, ref, rec, err, func(ref store.Ref) (store.Record, error) { return m.store.Load(ctx, ref) })
 	m.observe(ctx, OpLoad, ref.Key, start, err)
 	var obj jsonobj.Object
 	if err == nil {
@@ -86,7 +87,7 @@ func scan(data []byte) (jsonobj.Object, error) {
 }
 
 // adopt takes over a loaded record. s.mu is held.
-func (s *Session) adopt(rec Record, obj jsonobj.Object) {
+func (s *Session) adopt(rec store.Record, obj jsonobj.Object) {
 	s.data, s.stored = obj, true
 	s.meta = meta{
 		version: rec.Version, owner: rec.Owner, timeouts: rec.Timeouts,
@@ -137,7 +138,7 @@ func (s *Session) save(ctx context.Context, last bool) error {
 	if m == nil {
 		return err
 	}
-	saved, err := Saved{}, errPanicked
+	saved, err := store.Saved{}, errPanicked
 	defer func() { s.settle(saved, err) }() // also where the store panics
 	saved, err = s.write(ctx, m, s.inflightChange())
 	return err
@@ -177,7 +178,7 @@ func (s *Session) needsCookie() bool {
 	return !s.stored || s.pending.id != nil || s.pending.renew || s.pending.absolute != nil
 }
 
-func (s *Session) inflightChange() Change {
+func (s *Session) inflightChange() store.Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.inflight.change(s.m.realm)
@@ -186,18 +187,18 @@ func (s *Session) inflightChange() Change {
 }
 
 // write creates or saves the row. s.saving is held.
-func (s *Session) write(ctx context.Context, m *Manager, c Change) (Saved, error) {
+func (s *Session) write(ctx context.Context, m *Manager, c store.Change) (store.Saved, error) {
 	s.mu.Lock()
 	ref, stored, unsure := s.ref(), s.stored, s.unsure
 	s.mu.Unlock()
 	start := time.Now()
-	op, saved, err := OpSave, Saved{}, error(nil)
+	op, saved, err := OpSave, store.Saved{}, error(nil)
 	if stored {
 		saved, err = s.update(ctx, m, ref, c)
 	} else {
 		op = OpCreate
 		saved, err = m.store.Create(ctx, ref, c)
-		if unsure && errors.Is(err, ErrExists) {
+		if unsure && errors.Is(err, store.ErrExists) {
 			saved, err = s.update(ctx, m, ref, c)
 		}
 	}
@@ -208,9 +209,9 @@ func (s *Session) write(ctx context.Context, m *Manager, c Change) (Saved, error
 	return saved, nil
 }
 
-func (s *Session) update(ctx context.Context, m *Manager, ref Ref, c Change) (Saved, error) {
+func (s *Session) update(ctx context.Context, m *Manager, ref store.Ref, c store.Change) (store.Saved, error) {
 	saved, err := m.store.Save(ctx, ref, c)
-	return orElsewhere(s, ref, saved, err, func(ref Ref) (Saved, error) {
+	return orElsewhere(s, ref, saved, err, func(ref store.Ref) (store.Saved, error) {
 		if c.Rotate != nil && *c.Rotate == ref.Hash {
 			c.Rotate = nil // it has taken effect
 		}
@@ -220,7 +221,7 @@ func (s *Session) update(ctx context.Context, m *Manager, ref Ref, c Change) (Sa
 
 // orElsewhere asks again under the other secrets that the row may have: where writes that carried a rotation have failed
 // without saying whether they took effect, and there is nothing under the old secret.
-func orElsewhere[T any](s *Session, ref Ref, got T, err error, again func(Ref) (T, error)) (T, error) {
+func orElsewhere[T any](s *Session, ref store.Ref, got T, err error, again func(store.Ref) (T, error)) (T, error) {
 	if !errors.Is(err, ErrGone) {
 		return got, err
 	}
@@ -249,7 +250,7 @@ func (s *Session) moved(to *token) {
 }
 
 // settle takes in a write's outcome: it removes what was in flight, or puts it back beneath what is newer.
-func (s *Session) settle(saved Saved, err error) {
+func (s *Session) settle(saved store.Saved, err error) {
 	s.mu.Lock()
 	if err != nil {
 		if !decided(err) {
@@ -273,7 +274,7 @@ func (s *Session) settle(saved Saved, err error) {
 }
 
 // commit takes over what a successful write has made of inflight. s.mu is held.
-func (s *Session) commit(saved Saved) (rotated bool) {
+func (s *Session) commit(saved store.Saved) (rotated bool) {
 	p := s.inflight
 	s.inflight, s.unsure, s.maybe = patch{}, false, nil
 	s.data = p.apply(s.data)
@@ -306,7 +307,7 @@ func decided(err error) bool {
 	if errors.As(err, new(*ofCaller)) {
 		return true
 	}
-	for _, sure := range []error{ErrGone, ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, ErrExists, ErrNoCookie} {
+	for _, sure := range []error{ErrGone, store.ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, store.ErrExists, ErrNoCookie} {
 		if errors.Is(err, sure) {
 			return true
 		}
@@ -348,11 +349,11 @@ func (s *Session) Destroy(ctx context.Context) error {
 }
 
 // names returns the names under which there may be a row, most likely the last. s.mu is held.
-func (s *Session) names() []Ref {
+func (s *Session) names() []store.Ref {
 	if s.token == nil || (!s.stored && !s.unsure) {
 		return nil
 	}
-	refs := []Ref{s.ref()}
+	refs := []store.Ref{s.ref()}
 	for _, there := range s.maybe {
 		ref := refs[0]
 		ref.Hash = there.hash(s.m.realm)
@@ -361,7 +362,7 @@ func (s *Session) names() []Ref {
 	return refs
 }
 
-func (m *Manager) delete(ctx context.Context, ref Ref) error {
+func (m *Manager) delete(ctx context.Context, ref store.Ref) error {
 	start := time.Now()
 	err := m.store.Delete(ctx, ref)
 	m.observe(ctx, OpDestroy, ref.Key, start, err)
@@ -391,7 +392,7 @@ func (s *Session) Update(ctx context.Context) error {
 	m, ref := s.m, s.ref()
 	s.mu.Unlock()
 	saved, err := m.touch(ctx, ref)
-	saved, err = orElsewhere(s, ref, saved, err, func(ref Ref) (Saved, error) { return m.touch(ctx, ref) })
+	saved, err = orElsewhere(s, ref, saved, err, func(ref store.Ref) (store.Saved, error) { return m.touch(ctx, ref) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -402,7 +403,7 @@ func (s *Session) Update(ctx context.Context) error {
 	return nil
 }
 
-func (m *Manager) touch(ctx context.Context, ref Ref) (Saved, error) {
+func (m *Manager) touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	start := time.Now()
 	saved, err := m.store.Touch(ctx, ref)
 	m.observe(ctx, OpTouch, ref.Key, start, err)
@@ -413,7 +414,7 @@ func (m *Manager) touch(ctx context.Context, ref Ref) (Saved, error) {
 }
 
 // touched takes in the outcome of a touch in the background, unless something newer is known.
-func (s *Session) touched(saved Saved, err error) {
+func (s *Session) touched(saved store.Saved, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.touching = false

@@ -101,7 +101,7 @@ func TestSaveThatTookEffectAndFailed(t *testing.T) {
 	for _, c := range doubtCases {
 		t.Run(c.name, func(t *testing.T) {
 			site := newSite(t)
-			s := site.m.Create()
+			s := site.m.NewSession()
 			if c.stored {
 				s = site.open(site.stored("a"))
 			}

@@ -11,7 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/simples-go/sessions/session/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Session is one connection's view of a session: a map from strings to JSON values with what belongs to it. A browser's
@@ -47,7 +48,7 @@ type Session struct {
 type meta struct {
 	version   int64
 	owner     string
-	timeouts  Timeouts
+	timeouts  store.Timeouts
 	createdAt time.Time
 	expiresAt time.Time
 	now       time.Time // the store's clock at
@@ -57,7 +58,7 @@ type meta struct {
 // storeNow estimates the store's clock.
 func (m *meta) storeNow() time.Time { return m.now.Add(time.Since(m.readAt)) }
 
-func (m *meta) set(saved Saved) {
+func (m *meta) set(saved store.Saved) {
 	m.createdAt, m.expiresAt = saved.CreatedAt, saved.ExpiresAt
 	m.now, m.readAt = saved.Now, time.Now()
 }
@@ -259,7 +260,7 @@ func (s *Session) Changed() bool {
 }
 
 // New reports whether the store has no row of this session yet.
-func (s *Session) New() bool {
+func (s *Session) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.stored
@@ -328,12 +329,12 @@ func (s *Session) Expiration() time.Time {
 	if !s.stored {
 		return time.Time{}
 	}
-	return s.record().end(s.m.policy.Timeouts)
+	return s.record().End(s.m.policy)
 }
 
 // record is the row without its data, as last heard of. s.mu is held.
-func (s *Session) record() *Record {
-	return &Record{CreatedAt: s.meta.createdAt, ExpiresAt: s.meta.expiresAt, Timeouts: s.meta.timeouts}
+func (s *Session) record() *store.Record {
+	return &store.Record{CreatedAt: s.meta.createdAt, ExpiresAt: s.meta.expiresAt, Timeouts: s.meta.timeouts}
 }
 
 // String names the session by its handle.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // hostCookie is the cookie's name under the zero Config.
@@ -30,7 +31,7 @@ type site struct {
 
 func newSite(t testing.TB, change ...func(*session.Config)) *site {
 	t.Helper()
-	s := &site{t: t, store: &spy{MemoryStore: session.NewMemoryStore()}, log: &logBuffer{}}
+	s := &site{t: t, store: &spy{Store: memstore.New()}, log: &logBuffer{}}
 	config := session.Config{Logger: slog.New(slog.NewTextHandler(s.log, nil))}
 	for _, change := range change {
 		change(&config)
@@ -64,7 +65,7 @@ func (l *logBuffer) String() string {
 // stored makes a session with a row, without a request.
 func (s *site) stored(entries ...string) *session.Session {
 	s.t.Helper()
-	made := s.m.Create()
+	made := s.m.NewSession()
 	for _, key := range entries {
 		s.ok(made.Set(key, key+"'s value"))
 	}

@@ -16,12 +16,14 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // socketServer is a server whose handler does what a WebSocket library does at a handshake, by hand, and then runs serve.
 type socketServer struct {
 	*httptest.Server
-	store   *session.MemoryStore
+	store   *memstore.Store
 	manager *session.Manager
 	serve   atomic.Pointer[func(*socket)]
 }
@@ -36,7 +38,7 @@ type socket struct {
 
 func newSocketServer(t *testing.T, config session.Config) *socketServer {
 	t.Helper()
-	return newSocketServerOn(t, session.NewMemoryStore(), config)
+	return newSocketServerOn(t, memstore.New(), config)
 }
 
 func newSocketServerOn(t *testing.T, store session.Store, config session.Config) *socketServer {
@@ -47,7 +49,7 @@ func newSocketServerOn(t *testing.T, store session.Store, config session.Config)
 		t.Fatal(err)
 	}
 	s := &socketServer{manager: manager}
-	s.store, _ = store.(*session.MemoryStore)
+	s.store, _ = store.(*memstore.Store)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/set", func(w http.ResponseWriter, r *http.Request) {
 		if err := session.FromContext(r.Context()).Set(r.FormValue("k"), r.FormValue("v")); err != nil {
@@ -297,37 +299,37 @@ func TestSocketPanicSavesNothing(t *testing.T) {
 func TestSocketEnds(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(t *testing.T, here, there *session.Manager, store *session.MemoryStore, token string)
+		end  func(t *testing.T, here, there *session.Manager, store *memstore.Store, token string)
 		want error
 	}{
-		{"destroyed here", func(t *testing.T, here, _ *session.Manager, _ *session.MemoryStore, token string) {
+		{"destroyed here", func(t *testing.T, here, _ *session.Manager, _ *memstore.Store, token string) {
 			check(t, open(t, here, token).Destroy(t.Context()))
 		}, session.ErrDestroyed},
-		{"destroyed on another node", func(t *testing.T, _, there *session.Manager, _ *session.MemoryStore, token string) {
+		{"destroyed on another node", func(t *testing.T, _, there *session.Manager, _ *memstore.Store, token string) {
 			check(t, open(t, there, token).Destroy(t.Context()))
 		}, session.ErrDestroyed},
-		{"rotated here", func(t *testing.T, here, _ *session.Manager, _ *session.MemoryStore, token string) {
+		{"rotated here", func(t *testing.T, here, _ *session.Manager, _ *memstore.Store, token string) {
 			rotate(t, open(t, here, token))
 		}, session.ErrRotated},
-		{"rotated on another node", func(t *testing.T, _, there *session.Manager, _ *session.MemoryStore, token string) {
+		{"rotated on another node", func(t *testing.T, _, there *session.Manager, _ *memstore.Store, token string) {
 			rotate(t, open(t, there, token))
 		}, session.ErrRotated},
-		{"revoked on another node", func(t *testing.T, _, there *session.Manager, _ *session.MemoryStore, token string) {
+		{"revoked on another node", func(t *testing.T, _, there *session.Manager, _ *memstore.Store, token string) {
 			_, err := there.Revoke(t.Context(), open(t, there, token).Handle())
 			check(t, err)
 		}, session.ErrRevoked},
-		{"expired", func(_ *testing.T, _, _ *session.Manager, store *session.MemoryStore, _ string) {
+		{"expired", func(_ *testing.T, _, _ *session.Manager, store *memstore.Store, _ string) {
 			store.Advance(25 * time.Hour)
 		}, session.ErrExpired},
-		{"expired and collected", func(t *testing.T, _, _ *session.Manager, store *session.MemoryStore, _ string) {
-			store.Advance(25 * time.Hour)
-			_, err := store.Collect(t.Context(), session.CollectOptions{})
+		{"expired and collected", func(t *testing.T, _, _ *session.Manager, st *memstore.Store, _ string) {
+			st.Advance(25 * time.Hour)
+			_, err := st.Collect(t.Context(), store.CollectOptions{})
 			check(t, err)
 		}, session.ErrGone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			store := session.NewMemoryStore()
-			watched := &watched{MemoryStore: store, begun: make(chan struct{})}
+			store := memstore.New()
+			watched := &watched{Store: store, begun: make(chan struct{})}
 			watched.blind = test.want == session.ErrDestroyed || test.want == session.ErrRevoked
 			config := session.Config{WebSocket: session.WebSocket{PollInterval: 20 * time.Millisecond}}
 			here := newSocketServerOn(t, watched, config)
@@ -355,24 +357,24 @@ func TestSocketEnds(t *testing.T) {
 
 // watched is a store that says when its events are heard. A blind one fails to look.
 type watched struct {
-	*session.MemoryStore
+	*memstore.Store
 	blind bool
 	once  sync.Once
 	begun chan struct{}
 }
 
-func (w *watched) Watch(ctx context.Context, fn func(session.Event)) error {
-	return w.MemoryStore.Watch(ctx, func(e session.Event) {
+func (w *watched) Watch(ctx context.Context, fn func(store.Event)) error {
+	return w.Store.Watch(ctx, func(e store.Event) {
 		fn(e)
 		w.once.Do(func() { close(w.begun) }) // Missed comes first, from who hears what follows
 	})
 }
 
-func (w *watched) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
+func (w *watched) Inspect(ctx context.Context, keys []session.Handle) ([]store.Record, error) {
 	if w.blind {
 		return nil, errors.New("no look")
 	}
-	return w.MemoryStore.Inspect(ctx, keys)
+	return w.Store.Inspect(ctx, keys)
 }
 
 func check(t *testing.T, err error) {
@@ -449,13 +451,13 @@ func advanceWhileAlive(t *testing.T, s *socketServer, token string, ended <-chan
 }
 
 func TestSocketChanges(t *testing.T) {
-	store := session.NewMemoryStore()
+	store := memstore.New()
 	config := session.Config{WebSocket: session.WebSocket{PollInterval: 10 * time.Millisecond}}
 	here, there := newSocketServerOn(t, store, config), newSocketServerOn(t, store, config)
 	token := here.login(t)
 	opened, seen := make(chan struct{}), make(chan string, 10)
 	here.handle(func(sock *socket) {
-		changes := sock.session.Changes()
+		changes := sock.session.RemoteChanges()
 		check(t, sock.session.Set("mine", "unsaved"))
 		close(opened)
 		for range 2 {
@@ -523,15 +525,15 @@ func TestShutdownDeadline(t *testing.T) {
 
 // failing is a store whose saves fail while it is told so.
 type failing struct {
-	*session.MemoryStore
+	*memstore.Store
 	down atomic.Int64 // saves that are still to fail
 }
 
-func (f *failing) Save(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+func (f *failing) Save(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 	if f.down.Add(-1) >= 0 {
-		return session.Saved{}, errors.New("database is down")
+		return store.Saved{}, errors.New("database is down")
 	}
-	return f.MemoryStore.Save(ctx, ref, c)
+	return f.Store.Save(ctx, ref, c)
 }
 
 func TestSocketSaveIsRetried(t *testing.T) {
@@ -541,7 +543,7 @@ func TestSocketSaveIsRetried(t *testing.T) {
 		reported bool
 	}{{"back in time", 3, false}, {"down for good", 1 << 40, true}} {
 		t.Run(test.name, func(t *testing.T) {
-			store := &failing{MemoryStore: session.NewMemoryStore()}
+			store := &failing{Store: memstore.New()}
 			reports := make(chan error, 1)
 			manager, err := session.New(store, session.Config{
 				Cookie: session.Cookie{InsecureHTTP: true},
@@ -553,11 +555,11 @@ func TestSocketSaveIsRetried(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &socketServer{store: store.MemoryStore, manager: manager}
+			s := &socketServer{store: store.Store, manager: manager}
 			s.Server = httptest.NewServer(manager.Handler(http.HandlerFunc(
 				func(w http.ResponseWriter, r *http.Request) { s.upgrade(t, w, r) })))
 			t.Cleanup(s.Close)
-			first := manager.Create()
+			first := manager.NewSession()
 			check(t, first.Set("name", "somebody"))
 			check(t, first.Save(t.Context()))
 			done := s.handle(func(sock *socket) {
@@ -579,7 +581,7 @@ func TestSocketSaveIsRetried(t *testing.T) {
 }
 
 func TestWatchServerSentEvents(t *testing.T) {
-	store := session.NewMemoryStore()
+	store := memstore.New()
 	manager, err := session.New(store, session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
 	if err != nil {
 		t.Fatal(err)
@@ -614,7 +616,7 @@ type plainStore struct{ session.Store }
 // TestSocketLearnsOfTheEnd: where the connection's own Load is the first to learn that the session has ended, its context
 // ends too.
 func TestSocketLearnsOfTheEnd(t *testing.T) {
-	manager, err := session.New(plainStore{session.NewMemoryStore()}, session.Config{
+	manager, err := session.New(plainStore{memstore.New()}, session.Config{
 		Cookie:    session.Cookie{InsecureHTTP: true},
 		WebSocket: session.WebSocket{PollInterval: 10 * time.Millisecond},
 	})
@@ -625,7 +627,7 @@ func TestSocketLearnsOfTheEnd(t *testing.T) {
 	s.Server = httptest.NewServer(manager.Handler(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { s.upgrade(t, w, r) })))
 	t.Cleanup(s.Close)
-	first := manager.Create()
+	first := manager.NewSession()
 	check(t, errors.Join(first.Set("name", "somebody"), first.Save(t.Context())))
 	other, err := session.New(manager.Store(), session.Config{Realm: "session", Cookie: session.Cookie{InsecureHTTP: true}})
 	if err != nil {

@@ -5,13 +5,14 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // spy is a memory store that writes down what it is asked for, and fails on demand: before it has done anything, or
 // after it has done it all.
 type spy struct {
-	*session.MemoryStore
+	*memstore.Store
 
 	mu     sync.Mutex
 	events []string
@@ -95,29 +96,29 @@ func spied[T any](ctx context.Context, s *spy, op string, fn func() (T, error)) 
 	return v, nil
 }
 
-func (s *spy) Load(ctx context.Context, ref session.Ref) (session.Record, error) {
-	return spied(ctx, s, "load", func() (session.Record, error) { return s.MemoryStore.Load(ctx, ref) })
+func (s *spy) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
+	return spied(ctx, s, "load", func() (store.Record, error) { return s.Store.Load(ctx, ref) })
 }
 
-func (s *spy) Create(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-	return spied(ctx, s, "create", func() (session.Saved, error) { return s.MemoryStore.Create(ctx, ref, c) })
+func (s *spy) Create(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+	return spied(ctx, s, "create", func() (store.Saved, error) { return s.Store.Create(ctx, ref, c) })
 }
 
-func (s *spy) Save(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-	return spied(ctx, s, "save", func() (session.Saved, error) { return s.MemoryStore.Save(ctx, ref, c) })
+func (s *spy) Save(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+	return spied(ctx, s, "save", func() (store.Saved, error) { return s.Store.Save(ctx, ref, c) })
 }
 
 func (s *spy) SaveLocked(
-	ctx context.Context, ref session.Ref, fn func(session.Record) (session.Change, error),
-) (session.Saved, error) {
-	return spied(ctx, s, "lock", func() (session.Saved, error) { return s.MemoryStore.SaveLocked(ctx, ref, fn) })
+	ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error),
+) (store.Saved, error) {
+	return spied(ctx, s, "lock", func() (store.Saved, error) { return s.Store.SaveLocked(ctx, ref, fn) })
 }
 
-func (s *spy) Touch(ctx context.Context, ref session.Ref) (session.Saved, error) {
-	return spied(ctx, s, "touch", func() (session.Saved, error) { return s.MemoryStore.Touch(ctx, ref) })
+func (s *spy) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
+	return spied(ctx, s, "touch", func() (store.Saved, error) { return s.Store.Touch(ctx, ref) })
 }
 
-func (s *spy) Delete(ctx context.Context, ref session.Ref) error {
-	_, err := spied(ctx, s, "delete", func() (struct{}, error) { return struct{}{}, s.MemoryStore.Delete(ctx, ref) })
+func (s *spy) Delete(ctx context.Context, ref store.Ref) error {
+	_, err := spied(ctx, s, "delete", func() (struct{}, error) { return struct{}{}, s.Store.Delete(ctx, ref) })
 	return err
 }

@@ -123,7 +123,7 @@ func (c *statementCase) run(t *testing.T) {
 	case "live":
 		b = s.browser(live)
 	case "unknown":
-		b.cookies[hostCookie] = s.m.Create().ID().Reveal()
+		b.cookies[hostCookie] = s.m.NewSession().ID().Reveal()
 	case "malformed":
 		b.cookies[hostCookie] = "nonsense"
 	}

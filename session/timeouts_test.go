@@ -12,7 +12,7 @@ import (
 func TestConfigurationHoldsForLivingSessions(t *testing.T) {
 	bubble(t, "shorter absolute timeout", func(t *testing.T) {
 		s := newSite(t)
-		of := s.m.Create()
+		of := s.m.NewSession()
 		s.ok(errors.Join(of.SetTimeout(10*time.Hour), of.Set("a", 1), of.Save(t.Context())))
 		shorter, err := s.m.Derive(func(c *session.Config) { c.AbsoluteTimeout = 2 * time.Hour })
 		s.ok(err)
@@ -57,7 +57,7 @@ func TestConfigurationHoldsForLivingSessions(t *testing.T) {
 	})
 	bubble(t, "the session's own timeouts", func(t *testing.T) {
 		s := newSite(t)
-		of := s.m.Create()
+		of := s.m.NewSession()
 		s.ok(errors.Join(of.SetAbsoluteTimeout(48*time.Hour), of.SetTimeout(30*time.Hour), of.Save(t.Context())))
 		shorter, err := s.m.Derive(func(c *session.Config) { c.IdleTimeout, c.AbsoluteTimeout = time.Minute, time.Minute })
 		s.ok(err)

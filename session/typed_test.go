@@ -15,7 +15,7 @@ import (
 // What is set is encoded then and there.
 func TestValuesDoNotChangeAfterSet(t *testing.T) {
 	site := newSite(t)
-	s := site.m.Create()
+	s := site.m.NewSession()
 	list, raw, object := []int{1, 2}, json.RawMessage(`"raw"`), map[string]int{"n": 1}
 	site.ok(errors.Join(s.Set("list", list), s.Set("raw", raw), s.Set("object", object)))
 	list[0], raw[1], object["n"] = 9, 'X', 9
@@ -48,7 +48,7 @@ func TestTypedAccess(t *testing.T) {
 		Tags []string `json:"tags,omitempty"`
 	}
 	site := newSite(t)
-	s := site.m.Create()
+	s := site.m.NewSession()
 	huge, _ := new(big.Int).SetString("1234567890123456789012345678901234567890", 10)
 	site.ok(errors.Join(s.Set("user", user{Name: "Ann", Tags: []string{"x"}}), s.Set("int", int64(math.MaxInt64)),
 		s.Set("uint", uint64(math.MaxUint64)), s.Set("huge", huge), s.Set("float", 0.1), s.Set("nil", nil),
@@ -79,7 +79,7 @@ func TestTypedAccess(t *testing.T) {
 	}
 }
 
-func wantEntry[T comparable](t *testing.T, when string, r session.Reader, key string, want T) {
+func wantEntry[T comparable](t *testing.T, when string, r session.Getter, key string, want T) {
 	t.Helper()
 	if got, err := session.Get[T](r, key); err != nil || got != want {
 		t.Errorf("%s: %s is %v, %v; want %v", when, key, got, err, want)
@@ -87,7 +87,7 @@ func wantEntry[T comparable](t *testing.T, when string, r session.Reader, key st
 }
 
 func TestEntryOfAnotherType(t *testing.T) {
-	s := newSite(t).m.Create()
+	s := newSite(t).m.NewSession()
 	if err := s.Set("name", "Ann"); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestEntryOfAnotherType(t *testing.T) {
 func TestTypedKeys(t *testing.T) {
 	site := newSite(t)
 	theme := session.NewKey("theme", "light")
-	s := site.m.Create()
+	s := site.m.NewSession()
 	for _, want := range []string{"light", "dark", "light"} {
 		if got, err := theme.Get(s); err != nil || got != want {
 			t.Errorf("theme %q, %v; want %q", got, err, want)

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/simples-go/sessions/session/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/jsonobj"
 )
 
 // Reader is what typed access reads from: a [Session] or, inside of Modify, a [Draft].
-type Reader interface {
+type Getter interface {
 	// lookup returns the JSON text of key's value, nil where there is none.
 	lookup(key string) (json.RawMessage, error)
 }
@@ -23,7 +23,7 @@ type Reader interface {
 // ErrGone, ErrRotated.
 //
 // Decode integers beyond 2^53 into int64, uint64, *big.Int or json.Number, which keep every digit.
-func Get[T any](r Reader, key string) (T, error) {
+func Get[T any](r Getter, key string) (T, error) {
 	raw, err := r.lookup(key)
 	if err != nil || raw == nil {
 		return *new(T), err
@@ -54,7 +54,7 @@ func NewKey[T any](name string, def T) Key[T] { return Key[T]{name, def} }
 func (k Key[T]) Name() string { return k.name }
 
 // Get is the function Get with the key's default.
-func (k Key[T]) Get(r Reader) (T, error) {
+func (k Key[T]) Get(r Getter) (T, error) {
 	raw, err := r.lookup(k.name)
 	if err != nil || raw == nil {
 		return k.def, err
@@ -63,13 +63,13 @@ func (k Key[T]) Get(r Reader) (T, error) {
 }
 
 // Set is Session.Set with a value of the key's type.
-func (k Key[T]) Set(s Writer, value T) error { return s.Set(k.name, value) }
+func (k Key[T]) Set(s Setter, value T) error { return s.Set(k.name, value) }
 
 // Delete removes the entry.
-func (k Key[T]) Delete(s Writer) error { return s.Delete(k.name) }
+func (k Key[T]) Delete(s Setter) error { return s.Delete(k.name) }
 
 // Writer is what typed keys write to: a [Session] or, inside of Modify, a [Draft].
-type Writer interface {
+type Setter interface {
 	Set(key string, value any) error
 	Delete(key string) error
 }

@@ -87,11 +87,11 @@ type cycle struct{ Next *cycle }
 func TestCyclicValue(t *testing.T) {
 	c := &cycle{}
 	c.Next = c
-	wantIs(t, "Set", newSite(t).m.Create().Set("k", c), session.ErrValue)
+	wantIs(t, "Set", newSite(t).m.NewSession().Set("k", c), session.ErrValue)
 }
 
 func TestRefusedKeys(t *testing.T) {
-	of := newSite(t).m.Create()
+	of := newSite(t).m.NewSession()
 	for _, key := range []string{"a\x00", "\x00", "\xff", "a\xc3", "\xed\xa0\x80"} {
 		err := of.Set(key, 1)
 		wantIs(t, fmt.Sprintf("%q", key), err, session.ErrValue)
@@ -127,7 +127,7 @@ func TestAcceptedValues(t *testing.T) {
 	for name, text := range acceptedValues {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
-			of := s.m.Create()
+			of := s.m.NewSession()
 			set := json.RawMessage(text)
 			if name == "minus zero" {
 				set = json.RawMessage("-0")
@@ -149,7 +149,7 @@ var hostileKeys = []string{
 
 func TestHostileKeys(t *testing.T) {
 	s := newSite(t)
-	of := s.m.Create()
+	of := s.m.NewSession()
 	for i, key := range hostileKeys {
 		s.ok(of.Set(key, i))
 	}
@@ -170,7 +170,7 @@ func TestHostileKeys(t *testing.T) {
 
 func TestTenThousandKeys(t *testing.T) {
 	s := newSite(t)
-	of := s.m.Create()
+	of := s.m.NewSession()
 	for i := range 10_000 {
 		s.ok(of.Set(fmt.Sprint(i), i))
 	}
@@ -219,7 +219,7 @@ func TestSizes(t *testing.T) {
 
 func TestConfiguredSize(t *testing.T) {
 	s := newSite(t, func(c *session.Config) { c.MaxBytes = 8 << 20 })
-	of := s.m.Create()
+	of := s.m.NewSession()
 	s.ok(errors.Join(of.Set("k", strings.Repeat("x", 7<<20)), of.Save(t.Context())))
 	wantKeys(t, s.open(of).Keys(), "k")
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // pipeListener hands a server one end of pipes within the process: more connections than there are file descriptors.
@@ -32,7 +33,7 @@ func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 // nothing is left running.
 func TestSocketsVanish(t *testing.T) {
 	const sockets = 10_000
-	store := session.NewMemoryStore()
+	store := memstore.New()
 	manager, err := session.New(store, session.Config{WebSocket: session.WebSocket{AllowMissingOrigin: true}})
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +44,7 @@ func TestSocketsVanish(t *testing.T) {
 	tokens, conns := make([]string, sockets), make([]net.Conn, sockets)
 	var wg sync.WaitGroup
 	for i := range sockets {
-		s := manager.Create()
+		s := manager.NewSession()
 		if err := errors.Join(s.Set("name", i), s.Save(t.Context())); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +103,7 @@ func handshake(conn net.Conn, token string) error {
 
 // TestExtendedConnect: WebSockets over HTTP/2 (RFC 8441) are sockets too, and their Origin is checked.
 func TestExtendedConnect(t *testing.T) {
-	manager, err := session.New(session.NewMemoryStore(), session.Config{})
+	manager, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

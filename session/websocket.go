@@ -156,7 +156,7 @@ func (s *Session) over() bool {
 // Changes returns a channel that receives when another connection has changed the session while this one is a WebSocket's
 // or has called Watch: at once from this process, within WebSocket.PollInterval from others. Load then brings the changes;
 // what this connection has changed and not saved stays. Several changes may come as one.
-func (s *Session) Changes() <-chan struct{} {
+func (s *Session) RemoteChanges() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == nil {

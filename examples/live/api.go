@@ -21,7 +21,7 @@ type state struct {
 
 func stateOf(s *session.Session) state {
 	st := state{
-		New:            s.New(),
+		New:            s.IsNew(),
 		Changed:        s.Changed(),
 		TimeoutSeconds: s.Timeout().Seconds(),
 		Data:           maps.Collect(s.All()),

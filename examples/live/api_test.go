@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func TestUntouchedSession(t *testing.T) {
@@ -208,25 +209,25 @@ func TestTwoCookiesAreRefused(t *testing.T) {
 }
 
 // downStore is a store whose database does not answer.
-type downStore struct{ *session.MemoryStore }
+type downStore struct{ *memstore.Store }
 
 var errDown = errors.New("connection to 10.0.0.1 refused")
 
-func (downStore) Load(context.Context, session.Ref) (session.Record, error) {
-	return session.Record{}, errDown
+func (downStore) Load(context.Context, store.Ref) (store.Record, error) {
+	return store.Record{}, errDown
 }
-func (downStore) Create(context.Context, session.Ref, session.Change) (session.Saved, error) {
-	return session.Saved{}, errDown
+func (downStore) Create(context.Context, store.Ref, store.Change) (store.Saved, error) {
+	return store.Saved{}, errDown
 }
-func (downStore) Save(context.Context, session.Ref, session.Change) (session.Saved, error) {
-	return session.Saved{}, errDown
+func (downStore) Save(context.Context, store.Ref, store.Change) (store.Saved, error) {
+	return store.Saved{}, errDown
 }
-func (downStore) Delete(context.Context, session.Ref) error { return errDown }
+func (downStore) Delete(context.Context, store.Ref) error { return errDown }
 
 func TestStoreThatIsDown(t *testing.T) {
 	up := newServer(t).client(t)
 	up.want(http.StatusNoContent, http.MethodPut, "/api/session/data/a", "1")
-	down := serve(t, downStore{session.NewMemoryStore()})
+	down := serve(t, downStore{memstore.New()})
 	c := down.client(t)
 	c.refused(http.StatusServiceUnavailable, http.MethodPut, "/api/session/data/a", "1")
 	c.refused(http.StatusServiceUnavailable, http.MethodPost, "/api/session/increment/a", "")

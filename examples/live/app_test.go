@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // patience bounds every wait in these tests.
@@ -21,15 +22,15 @@ const patience = 30 * time.Second
 type server struct {
 	*httptest.Server
 	app   *app
-	store *session.MemoryStore
+	store *memstore.Store
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	return newServerOn(t, session.NewMemoryStore())
+	return newServerOn(t, memstore.New())
 }
 
-func newServerOn(t *testing.T, store *session.MemoryStore) *server {
+func newServerOn(t *testing.T, store *memstore.Store) *server {
 	t.Helper()
 	s := serve(t, store)
 	return &server{Server: s.Server, app: s.app, store: store}

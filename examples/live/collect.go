@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 const (
@@ -14,7 +14,7 @@ const (
 )
 
 // collect deletes expired sessions now and then. Of several nodes one does it at a time: the collector has a lock.
-func collect(ctx context.Context, collector session.Collector) {
+func collect(ctx context.Context, collector store.Collector) {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
 	for {
@@ -23,7 +23,7 @@ func collect(ctx context.Context, collector session.Collector) {
 			return
 		case <-tick.C:
 		}
-		report, err := collector.Collect(ctx, session.CollectOptions{MaxDuration: collectFor})
+		report, err := collector.Collect(ctx, store.CollectOptions{MaxDuration: collectFor})
 		switch {
 		case err != nil:
 			slog.Error("live: collecting expired sessions failed", "error", err)

@@ -85,7 +85,7 @@ func (p *presence) exchange(ctx context.Context) error {
 // publish brings the node's session up to date.
 func (n *node) publish(ctx context.Context, tabs map[session.Handle][]*tab) error {
 	if n.session == nil {
-		n.session = n.manager.Create()
+		n.session = n.manager.NewSession()
 		if err := n.session.SetOwner(nodesOwner); err != nil {
 			return err
 		}

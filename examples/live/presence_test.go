@@ -8,6 +8,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // sees reads on until the tabs are these.
@@ -41,7 +42,7 @@ func TestTabsSeeEachOther(t *testing.T) {
 }
 
 func TestTabsOfOtherNodes(t *testing.T) {
-	store := session.NewMemoryStore()
+	store := memstore.New()
 	a, b := newServerOn(t, store), newServerOn(t, store)
 	c := a.client(t)
 	p := c.dial("?tab=a")

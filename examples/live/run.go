@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 type options struct{ addr, databaseURL string }
@@ -77,7 +77,7 @@ func (a *app) background() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() { a.tabs.run(ctx) })
-	if collector, ok := a.sessions.Store().(session.Collector); ok {
+	if collector, ok := a.sessions.Store().(store.Collector); ok {
 		work.Go(func() { collect(ctx, collector) })
 	}
 	return func() {

@@ -85,7 +85,7 @@ func (c *socket) serve(ctx context.Context) {
 			if !open || c.answer(ctx, m) != nil {
 				return
 			}
-		case <-c.s.Changes():
+		case <-c.s.RemoteChanges():
 			if c.answer(ctx, message{command: command{Load: true}}) != nil {
 				return
 			}

@@ -50,7 +50,7 @@ func (a *app) getUser(w http.ResponseWriter, r *http.Request, s *session.Session
 	return nil
 }
 
-func describe(info session.Info, this session.Handle) userSession {
+func describe(info session.Summary, this session.Handle) userSession {
 	name, err := browser.Get(info)
 	if err != nil {
 		name = "unknown browser" // somebody has put something else there, from the page

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"github.com/simples-go/sessions/examples/websocket"
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 	"go.uber.org/goleak"
 )
 
@@ -28,7 +29,7 @@ func each(t *testing.T, config session.WebSocket, test func(t *testing.T, m *ses
 	for name, recipe := range recipes {
 		t.Run(name, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
-			manager, err := session.New(session.NewMemoryStore(), session.Config{
+			manager, err := session.New(memstore.New(), session.Config{
 				Cookie: session.Cookie{InsecureHTTP: true}, WebSocket: config,
 			})
 			if err != nil {
@@ -73,7 +74,7 @@ func set(t *testing.T, conn *client.Conn, key string) websocket.Reply {
 
 func loggedIn(t *testing.T, m *session.Manager) *session.Session {
 	t.Helper()
-	s := m.Create()
+	s := m.NewSession()
 	if err := errors.Join(s.Set("name", "somebody"), s.Save(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func TestEndsWithItsServer(t *testing.T) {
 	for name, recipe := range recipes {
 		t.Run(name, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
-			manager, err := session.New(session.NewMemoryStore(), session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
+			manager, err := session.New(memstore.New(), session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
 			if err != nil {
 				t.Fatal(err)
 			}

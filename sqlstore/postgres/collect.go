@@ -7,27 +7,27 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // batchTime bounds one statement of the collector.
 const batchTime = time.Minute
 
-// Collect implements session.Collector. It deletes range by range, along the index on expires_at or, where much of the
+// Collect implements store.Collector. It deletes range by range, along the index on expires_at or, where much of the
 // table is expired, along its pages. The width of a range follows what the last one held, so that no batch walks over
 // what an earlier one has left behind. The expiry is part of the condition of every delete: a row that is extended
 // meanwhile stays.
-func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
+func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	opts, err := opts.WithDefaults()
 	if err != nil {
-		return session.CollectReport{}, fmt.Errorf("postgres: %w", err)
+		return store.CollectReport{}, fmt.Errorf("postgres: %w", err)
 	}
 	c := &collector{store: s, opts: opts, started: time.Now()}
 	// A batch that has begun is not torn apart when ctx ends.
 	work := context.WithoutCancel(ctx)
 	err = c.run(ctx, work)
 	c.report.Duration = time.Since(c.started)
-	if err == nil && c.report.Stopped != session.StopLocked {
+	if err == nil && c.report.Stopped != store.StopLocked {
 		c.report.Remaining, err = c.remaining(work)
 	}
 	return c.report, failed("collecting expired sessions", err)
@@ -36,9 +36,9 @@ func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (sessi
 // collector is one run.
 type collector struct {
 	store   *Store
-	opts    session.CollectOptions
+	opts    store.CollectOptions
 	started time.Time
-	report  session.CollectReport
+	report  store.CollectReport
 
 	expired time.Time // rows that expire before it are deleted
 	local   bool      // the table is not distributed
@@ -63,7 +63,7 @@ type collector struct {
 
 func (c *collector) run(ctx, work context.Context) error {
 	if c.opts.DryRun {
-		c.report.Stopped = session.StopDone
+		c.report.Stopped = store.StopDone
 		_, err := c.begin(work)
 		return err
 	}
@@ -73,7 +73,7 @@ func (c *collector) run(ctx, work context.Context) error {
 			return err
 		}
 		if lock == nil {
-			c.report.Stopped = session.StopLocked
+			c.report.Stopped = store.StopLocked
 			return nil
 		}
 		defer unlock(lock)
@@ -86,11 +86,11 @@ func (c *collector) batches(ctx, work context.Context) error {
 	more, err := c.begin(work)
 	for more && err == nil {
 		if ctx.Err() != nil {
-			c.report.Stopped = session.StopSignal
+			c.report.Stopped = store.StopSignal
 			return nil
 		}
 		if c.over || c.late() {
-			c.report.Stopped = session.StopMaxDuration
+			c.report.Stopped = store.StopMaxDuration
 			return nil
 		}
 		before, start := c.report.Deleted, time.Now()
@@ -104,7 +104,7 @@ func (c *collector) batches(ctx, work context.Context) error {
 		}
 	}
 	if err == nil {
-		c.report.Stopped = session.StopDone
+		c.report.Stopped = store.StopDone
 	}
 	return err
 }

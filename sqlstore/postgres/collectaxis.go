@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // axis is what a collector walks along, in ranges from one position to another.
@@ -143,7 +143,7 @@ func (c *collector) skip(ctx context.Context) (more bool, err error) {
 	return n > 0, err
 }
 
-// remaining counts the expired rows that are left, up to session.RemainingLimit: those of the way that was not walked,
+// remaining counts the expired rows that are left, up to store.RemainingLimit: those of the way that was not walked,
 // and those that are kept or have expired since. What was deleted is not looked at again, where a search by the index
 // would come across all of it, unless a row was found that the database did not delete.
 func (c *collector) remaining(ctx context.Context) (int64, error) {
@@ -152,9 +152,9 @@ func (c *collector) remaining(ctx context.Context) (int64, error) {
 		parts = [][2]int64{c.whole}
 	}
 	for _, part := range parts {
-		for from := part[0]; from < part[1] && left < session.RemainingLimit; from += c.along.widest {
+		for from := part[0]; from < part[1] && left < store.RemainingLimit; from += c.along.widest {
 			until := min(from+c.along.widest, part[1])
-			n, err := c.count(ctx, session.RemainingLimit-left, c.along.between(from, until)...)
+			n, err := c.count(ctx, store.RemainingLimit-left, c.along.between(from, until)...)
 			if err != nil {
 				return 0, err
 			}
@@ -162,6 +162,6 @@ func (c *collector) remaining(ctx context.Context) (int64, error) {
 		}
 	}
 	since := `s.expires_at >= $1 and s.expires_at <= now()`
-	late, err := c.countWhere(ctx, since, session.RemainingLimit-left, c.expired)
+	late, err := c.countWhere(ctx, since, store.RemainingLimit-left, c.expired)
 	return int64(left + late), err
 }

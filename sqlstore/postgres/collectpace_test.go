@@ -5,22 +5,22 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // A pause of fixed length comes once between what deletes rows, and not where it would last beyond the run's time.
 func TestAFixedPause(t *testing.T) {
 	for name, c := range map[string]struct {
-		opts  session.CollectOptions
+		opts  store.CollectOptions
 		owes  bool
 		want  time.Duration
 		on    bool
 		ended bool
 	}{
-		"after a delete": {session.CollectOptions{Pause: time.Hour}, true, time.Hour, true, false},
-		"after none":     {session.CollectOptions{Pause: time.Hour}, false, 0, true, false},
-		"in time":        {session.CollectOptions{Pause: time.Hour, MaxDuration: 2 * time.Hour}, true, time.Hour, true, false},
-		"too long":       {session.CollectOptions{Pause: time.Hour, MaxDuration: time.Hour}, true, 0, false, true},
+		"after a delete": {store.CollectOptions{Pause: time.Hour}, true, time.Hour, true, false},
+		"after none":     {store.CollectOptions{Pause: time.Hour}, false, 0, true, false},
+		"in time":        {store.CollectOptions{Pause: time.Hour, MaxDuration: 2 * time.Hour}, true, time.Hour, true, false},
+		"too long":       {store.CollectOptions{Pause: time.Hour, MaxDuration: time.Hour}, true, 0, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestAFixedPause(t *testing.T) {
 
 // A run is not over before it has tried to delete something, and then is, whether that had an effect or not.
 func TestATimeThatIsOver(t *testing.T) {
-	run := &collector{opts: session.CollectOptions{MaxDuration: time.Second}, started: time.Now().Add(-time.Minute)}
+	run := &collector{opts: store.CollectOptions{MaxDuration: time.Second}, started: time.Now().Add(-time.Minute)}
 	if run.late() {
 		t.Error("it is over before it has tried")
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 const (
@@ -78,10 +78,10 @@ func (c *collector) adapt(held int) {
 func (c *collector) findTied(ctx, work context.Context, until int64) error {
 	text := `select s.id` + c.from() + c.along.condition + limit(max(tiedRows, c.opts.Batch))
 	_, err := c.rows(work, text, func(v [][]byte) error {
-		if len(v[0]) != len(session.Handle{}) {
+		if len(v[0]) != len(store.Handle{}) {
 			return localErrorf("an id of unexpected form")
 		}
-		c.tied = append(c.tied, uuid(session.Handle(v[0])))
+		c.tied = append(c.tied, uuid(store.Handle(v[0])))
 		return nil
 	}, c.along.between(c.next, until)...)
 	if err != nil || len(c.tied) == 0 {

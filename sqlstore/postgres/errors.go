@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // localError is an error of this package's own, not of the connection.
@@ -19,8 +20,8 @@ func localErrorf(format string, args ...any) error { return &localError{fmt.Spri
 // isSession reports whether err is an answer of the contract.
 func isSession(err error) bool {
 	for _, answer := range [...]error{
-		session.ErrGone, session.ErrConflict, session.ErrTooLarge, session.ErrCorrupt, session.ErrExists,
-		session.ErrOwnerLimit, session.ErrValue,
+		store.ErrGone, store.ErrConflict, store.ErrTooLarge, store.ErrCorrupt, store.ErrExists,
+		store.ErrOwnerLimit, session.ErrValue,
 	} {
 		if errors.Is(err, answer) {
 			return true

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func server(code string) error { return fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code}) }
@@ -36,7 +37,7 @@ func TestWhatIsDoneAgain(t *testing.T) {
 		{"bad value", server("22P02"), false, false},
 		{"the caller's deadline", context.DeadlineExceeded, false, false},
 		{"the caller's end", fmt.Errorf("acquiring: %w", &unsent{context.Canceled}), false, false},
-		{"an answer of the contract", session.ErrRotated, false, false},
+		{"an answer of the contract", store.ErrRotated, false, false},
 		{"an error of our own", localErrorf("odd row"), false, false},
 		{"no table", noTable("sessions"), false, false},
 	} {
@@ -87,7 +88,7 @@ func TestErrorsSayWhatWasTried(t *testing.T) {
 	if err := failed("saving a session", io.EOF); err.Error() != "postgres: saving a session: EOF" || isSession(err) {
 		t.Errorf("a lost connection: %v", err)
 	}
-	if err := failed("saving a session", session.ErrConflict); err != session.ErrConflict {
+	if err := failed("saving a session", store.ErrConflict); err != store.ErrConflict {
 		t.Errorf("an answer of the contract: %v", err)
 	}
 	if failed("saving a session", nil) != nil {
@@ -100,11 +101,11 @@ func TestADatabaseThatIsDownIsNoMissingSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := session.Ref{Key: session.Handle{1}}
+	ref := store.Ref{Key: store.Handle{1}}
 	_, load := s.Load(t.Context(), ref)
-	_, save := s.Save(t.Context(), ref, session.Change{})
+	_, save := s.Save(t.Context(), ref, store.Change{})
 	_, touch := s.Touch(t.Context(), ref)
-	_, create := s.Create(t.Context(), ref, session.Change{})
+	_, create := s.Create(t.Context(), ref, store.Change{})
 	for name, err := range map[string]error{
 		"load": load, "save": save, "touch": touch, "create": create, "delete": s.Delete(t.Context(), ref),
 	} {

@@ -7,15 +7,15 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // inspectRows is how many rows one statement of Inspect looks at.
 const inspectRows = 1 << 14
 
-// Inspect implements session.Inspector.
-func (s *Store) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
-	found := make([]session.Record, 0, len(keys))
+// Inspect implements store.Inspector.
+func (s *Store) Inspect(ctx context.Context, keys []store.Handle) ([]store.Record, error) {
+	found := make([]store.Record, 0, len(keys))
 	for part := range slices.Chunk(keys, inspectRows) {
 		bound, cancel := s.bound(ctx)
 		records, err := s.inspect(bound, part)
@@ -28,7 +28,7 @@ func (s *Store) Inspect(ctx context.Context, keys []session.Handle) ([]session.R
 	return found, nil
 }
 
-func (s *Store) inspect(ctx context.Context, keys []session.Handle) (found []session.Record, err error) {
+func (s *Store) inspect(ctx context.Context, keys []store.Handle) (found []store.Record, err error) {
 	st := s.statement(s.sql.inspect, uuids(keys))
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		found, err = readAll(ctx, conn, st)
@@ -37,7 +37,7 @@ func (s *Store) inspect(ctx context.Context, keys []session.Handle) (found []ses
 	return found, err
 }
 
-func readAll(ctx context.Context, q querier, st statement) (found []session.Record, err error) {
+func readAll(ctx context.Context, q querier, st statement) (found []store.Record, err error) {
 	_, err = query(ctx, q, st, func(v [][]byte) error {
 		r, err := readRecord(v)
 		found = append(found, r)
@@ -46,7 +46,7 @@ func readAll(ctx context.Context, q querier, st statement) (found []session.Reco
 	return found, err
 }
 
-func uuids(keys []session.Handle) []pgtype.UUID {
+func uuids(keys []store.Handle) []pgtype.UUID {
 	ids := make([]pgtype.UUID, len(keys))
 	for i, key := range keys {
 		ids[i] = uuid(key)

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // How long listen waits before it connects again: doubling, half of it at random.
@@ -69,7 +69,7 @@ func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
 	if err := s.hearsItself(bound, conn, at); err != nil {
 		return false, err
 	}
-	s.events.Send(session.Event{Kind: session.Missed})
+	s.events.Send(store.Event{Kind: store.Missed})
 	return true, s.hear(ctx, conn)
 }
 

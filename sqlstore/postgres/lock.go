@@ -6,34 +6,34 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
-// SaveLocked implements session.Locker: the row is locked while fn runs, in a transaction of its own. An error of the
+// SaveLocked implements store.Locker: the row is locked while fn runs, in a transaction of its own. An error of the
 // database before fn's change was committed makes it run again, with the row as it is then.
-func (s *Store) SaveLocked(ctx context.Context, ref session.Ref, fn func(session.Record) (session.Change, error)) (
-	session.Saved, error) {
+func (s *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error)) (
+	store.Saved, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	ctx, over, err := s.settled(ctx, ref.Key)
 	defer over()
 	if err != nil {
-		return session.Saved{}, failed("saving a locked session after a write of it that was given up", err)
+		return store.Saved{}, failed("saving a locked session after a write of it that was given up", err)
 	}
 	at, err := s.at(ctx)
 	if err != nil {
-		return session.Saved{}, err
+		return store.Saved{}, err
 	}
 	var l locked
-	err = s.write(ctx, []session.Handle{ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.write(ctx, []store.Handle{ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
 		l = locked{}
 		return inTx(ctx, conn, func(tx pgx.Tx) error { return s.saveLocked(ctx, tx, at, ref, fn, &l) })
 	})
 	switch {
 	case l.refused != nil:
-		return session.Saved{}, l.refused
+		return store.Saved{}, l.refused
 	case err != nil:
-		return session.Saved{}, failed("saving a locked session", err)
+		return store.Saved{}, failed("saving a locked session", err)
 	}
 	s.announceRevoked(l.saved.Ended)
 	s.announce(l.event)
@@ -43,12 +43,12 @@ func (s *Store) SaveLocked(ctx context.Context, ref session.Ref, fn func(session
 // locked is what became of one attempt.
 type locked struct {
 	refused error // of the caller's function, to be returned as it is
-	saved   session.Saved
-	event   session.Event
+	saved   store.Saved
+	event   store.Event
 }
 
-func (s *Store) saveLocked(ctx context.Context, tx pgx.Tx, at *site, ref session.Ref,
-	fn func(session.Record) (session.Change, error), l *locked) error {
+func (s *Store) saveLocked(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref,
+	fn func(store.Record) (store.Change, error), l *locked) error {
 	r, err := readOne(ctx, tx, s.statement(s.sql.lock, uuid(ref.Key), ref.Hash[:]))
 	if err != nil {
 		return err

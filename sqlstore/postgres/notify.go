@@ -8,29 +8,29 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // letters begin a notification's payload: kind, handle, a colon and the node that sent it. An operator may leave the
 // colon and what follows out.
 var letters = [...]byte{
-	session.Destroyed: 'd', session.Revoked: 'v', session.Rotated: 'r', session.Changed: 'c',
+	store.Destroyed: 'd', store.Revoked: 'v', store.Rotated: 'r', store.Changed: 'c',
 }
 
-func (s *Store) payload(e session.Event) string {
+func (s *Store) payload(e store.Event) string {
 	return string(letters[e.Kind]) + e.Key.String() + ":" + s.node
 }
 
 // readPayload returns the event and who sent it; false for what is none.
-func readPayload(text string) (e session.Event, node string, ok bool) {
+func readPayload(text string) (e store.Event, node string, ok bool) {
 	text, node, _ = strings.Cut(text, ":")
 	if text == "" {
 		return e, node, false
 	}
 	for kind, letter := range letters {
 		if letter == text[0] && letter != 0 {
-			key, err := session.ParseHandle(text[1:])
-			return session.Event{Kind: session.EventKind(kind), Key: key}, node, err == nil
+			key, err := store.ParseHandle(text[1:])
+			return store.Event{Kind: store.EventKind(kind), Key: key}, node, err == nil
 		}
 	}
 	return e, node, false
@@ -38,7 +38,7 @@ func readPayload(text string) (e session.Event, node string, ok bool) {
 
 // tellingQuery runs a statement that changes one row and, where it did, sends the event to the other processes; both
 // take effect together. The zero event is none.
-func (s *Store) tellingQuery(ctx context.Context, q querier, at *site, st statement, e session.Event,
+func (s *Store) tellingQuery(ctx context.Context, q querier, at *site, st statement, e store.Event,
 	read func([][]byte) error) (n int, err error) {
 	switch {
 	case e.Key.IsZero():
@@ -61,7 +61,7 @@ func withNotify(st statement, channel, payload string) statement {
 
 // queryThenNotify does it in a statement of its own: in one with a write, a distributed database would send the
 // notification from a server where nobody listens.
-func (s *Store) queryThenNotify(ctx context.Context, q querier, at *site, st statement, e session.Event,
+func (s *Store) queryThenNotify(ctx context.Context, q querier, at *site, st statement, e store.Event,
 	read func([][]byte) error) (n int, err error) {
 	if conn, ok := q.(*pgxpool.Conn); ok {
 		err = inTx(ctx, conn, func(tx pgx.Tx) error {
@@ -83,14 +83,14 @@ func (s *Store) notify(ctx context.Context, q querier, at *site, payloads ...str
 	return err
 }
 
-func (s *Store) announceRevoked(keys []session.Handle) {
+func (s *Store) announceRevoked(keys []store.Handle) {
 	for _, key := range keys {
-		s.announce(session.Event{Kind: session.Revoked, Key: key})
+		s.announce(store.Event{Kind: store.Revoked, Key: key})
 	}
 }
 
 // announce tells those in this process who watch.
-func (s *Store) announce(events ...session.Event) {
+func (s *Store) announce(events ...store.Event) {
 	for _, e := range events {
 		if !e.Key.IsZero() {
 			s.events.Send(e)

@@ -11,12 +11,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
-// ListOwner implements session.OwnerStore.
-func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p session.Policy) (
-	[]session.Record, error) {
+// ListOwner implements store.OwnerStore.
+func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p store.Policy) (
+	[]store.Record, error) {
 	if !storable(owner) {
 		return nil, nil
 	}
@@ -25,7 +25,7 @@ func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p se
 	keys = slices.DeleteFunc(slices.Sorted(slices.Values(keys)), func(key string) bool { return !storable(key) })
 	keys = slices.Compact(keys)
 	st := s.listStatement(owner, keys, p)
-	var found []session.Record
+	var found []store.Record
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
 		found, err = readListed(ctx, conn, st, keys)
 		return err
@@ -40,7 +40,7 @@ func storable(text string) bool { return utf8.ValidString(text) && strings.Index
 // A row of a result has at most 1,664.
 const mostColumns = 100
 
-func (s *Store) listStatement(owner string, keys []string, p session.Policy) statement {
+func (s *Store) listStatement(owner string, keys []string, p store.Policy) statement {
 	args := []any{owner, absoluteMillis(p)}
 	if len(keys) > mostColumns {
 		return s.statement(s.sql.list(`, s.data`), args...)
@@ -68,7 +68,7 @@ func ownedText(table string) string {
 		` order by s.created_at desc, s.id desc`
 }
 
-func readListed(ctx context.Context, q querier, st statement, keys []string) (found []session.Record, err error) {
+func readListed(ctx context.Context, q querier, st statement, keys []string) (found []store.Record, err error) {
 	_, err = query(ctx, q, st, func(v [][]byte) error {
 		r, err := readRecord(v)
 		switch {
@@ -77,9 +77,9 @@ func readListed(ctx context.Context, q querier, st statement, keys []string) (fo
 		case len(v) != columnCount+1+len(keys) && len(v) != columnCount+2:
 			return localErrorf("a listed row of unexpected form")
 		case !isTrue(v[columnCount]):
-			return session.ErrCorrupt
+			return store.ErrCorrupt
 		}
-		r.Hash = session.Hash{}
+		r.Hash = store.Hash{}
 		r.Data, err = readEntries(keys, v[columnCount+1:])
 		found = append(found, r)
 		return err
@@ -121,8 +121,8 @@ func entriesObject(keys []string, values [][]byte) []byte {
 	return append(text, '}')
 }
 
-// Revoke implements session.OwnerStore.
-func (s *Store) Revoke(ctx context.Context, which session.Which) ([]session.Handle, error) {
+// Revoke implements store.OwnerStore.
+func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handle, error) {
 	if which.Owner == "" && which.Key.IsZero() || !storable(which.Owner) {
 		return nil, nil
 	}
@@ -148,7 +148,7 @@ func (s *Store) Revoke(ctx context.Context, which session.Which) ([]session.Hand
 	return ended.keys, nil
 }
 
-func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, at *site, which session.Which) (
+func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, at *site, which store.Selector) (
 	ended ending, err error) {
 	err = inTx(ctx, conn, func(tx pgx.Tx) error {
 		_, err := query(ctx, tx, s.revokeStatement(at, which), ended.read)
@@ -160,7 +160,7 @@ func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, at *site, which 
 	return ended, err
 }
 
-func (s *Store) revokeStatement(at *site, which session.Which) statement {
+func (s *Store) revokeStatement(at *site, which store.Selector) statement {
 	var p placeholders
 	var where []string
 	var args []any
@@ -183,15 +183,15 @@ func (s *Store) revokeStatement(at *site, which session.Which) statement {
 
 // ending are sessions that a statement has deleted.
 type ending struct {
-	keys []session.Handle
-	live []session.Handle // those among keys that were sessions still
+	keys []store.Handle
+	live []store.Handle // those among keys that were sessions still
 }
 
 func (e *ending) read(v [][]byte) error {
-	if len(v) != 2 || len(v[0]) != len(session.Handle{}) {
+	if len(v) != 2 || len(v[0]) != len(store.Handle{}) {
 		return localErrorf("a deleted row of unexpected form")
 	}
-	key := session.Handle(v[0])
+	key := store.Handle(v[0])
 	e.keys = append(e.keys, key)
 	if isTrue(v[1]) {
 		e.live = append(e.live, key)
@@ -204,7 +204,7 @@ func (e *ending) add(other ending) {
 	e.keys, e.live = union(e.keys, other.keys), union(e.live, other.live)
 }
 
-func union(some, more []session.Handle) []session.Handle {
+func union(some, more []store.Handle) []store.Handle {
 	if len(some) == 0 {
 		return more
 	}
@@ -216,10 +216,10 @@ func union(some, more []session.Handle) []session.Handle {
 	return some
 }
 
-func (s *Store) payloads(revoked []session.Handle) []string {
+func (s *Store) payloads(revoked []store.Handle) []string {
 	texts := make([]string, len(revoked))
 	for i, key := range revoked {
-		texts[i] = s.payload(session.Event{Kind: session.Revoked, Key: key})
+		texts[i] = s.payload(store.Event{Kind: store.Revoked, Key: key})
 	}
 	return texts
 }

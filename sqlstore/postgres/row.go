@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // columns are those of a record without its data, as readRecord reads them.
@@ -18,7 +18,7 @@ s.created_at, s.expires_at, now()`
 const columnCount = 10
 
 // readRecord reads the binary values of columns.
-func readRecord(v [][]byte) (r session.Record, err error) {
+func readRecord(v [][]byte) (r store.Record, err error) {
 	if len(v) < columnCount || len(v[0]) != len(r.Key) || len(v[1]) != len(r.Hash) {
 		return r, localErrorf("a row of unexpected form: %d columns", len(v))
 	}
@@ -29,7 +29,7 @@ func readRecord(v [][]byte) (r session.Record, err error) {
 	}
 	r.Version = readInt(v[3])
 	r.Owner = string(v[4])
-	r.Timeouts = session.Timeouts{Idle: readMillis(v[5]), Absolute: readMillis(v[6])}
+	r.Timeouts = store.Timeouts{Idle: readMillis(v[5]), Absolute: readMillis(v[6])}
 	r.CreatedAt, r.ExpiresAt, r.Now = readTime(v[7]), readTime(v[8]), readTime(v[9])
 	return r, nil
 }
@@ -37,8 +37,8 @@ func readRecord(v [][]byte) (r session.Record, err error) {
 // savedColumns are what a write returns before the clock, as readSaved reads both.
 const savedColumns = `s.version, s.created_at, s.expires_at`
 
-func readSaved(v [][]byte) session.Saved {
-	return session.Saved{
+func readSaved(v [][]byte) store.Saved {
+	return store.Saved{
 		Version: readInt(v[0]), CreatedAt: readTime(v[1]), ExpiresAt: readTime(v[2]), Now: readTime(v[3]),
 	}
 }
@@ -90,13 +90,13 @@ func readMillis(v []byte) time.Duration {
 
 func isTrue(v []byte) bool { return len(v) == 1 && v[0] == 1 }
 
-func uuid(h session.Handle) pgtype.UUID { return pgtype.UUID{Bytes: h, Valid: true} }
+func uuid(h store.Handle) pgtype.UUID { return pgtype.UUID{Bytes: h, Valid: true} }
 
 // noLimit stands for an absolute timeout that there is none: 10,000 years in milliseconds.
 const noLimit = int64(10_000 * 365 * 24 * 3600 * 1000)
 
 // absoluteMillis is the manager's absolute timeout as statements take it.
-func absoluteMillis(p session.Policy) int64 {
+func absoluteMillis(p store.Policy) int64 {
 	if p.Absolute <= 0 {
 		return noLimit
 	}
@@ -104,7 +104,7 @@ func absoluteMillis(p session.Policy) int64 {
 }
 
 // idleMillis is the manager's idle timeout as statements take it.
-func idleMillis(p session.Policy) int64 { return min(p.Idle.Milliseconds(), noLimit) }
+func idleMillis(p store.Policy) int64 { return min(p.Idle.Milliseconds(), noLimit) }
 
 // ownMillis is a timeout of the session's own as its column holds it.
 func ownMillis(d time.Duration) *int64 {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 type jsonText = json.RawMessage
@@ -37,7 +37,7 @@ func TestTimesAreReadInWholeMillisecondsOfUTC(t *testing.T) {
 
 func TestARecordIsRead(t *testing.T) {
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-	key, hash := session.Handle{1, 2}, session.Hash{3, 4}
+	key, hash := store.Handle{1, 2}, store.Hash{3, 4}
 	row := [][]byte{
 		key[:], hash[:], nil, bigint(7), []byte("ann"), bigint(60_000), nil,
 		timestamp(now), timestamp(now.Add(time.Hour)), timestamp(now.Add(time.Minute)), []byte("\x01{\"a\": 1}"),
@@ -47,7 +47,7 @@ func TestARecordIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Key != key || got.Hash != hash || !got.RotatedAt.IsZero() || got.Version != 7 || got.Owner != "ann" ||
-		got.Timeouts != (session.Timeouts{Idle: time.Minute}) || string(got.Data) != `{"a": 1}` ||
+		got.Timeouts != (store.Timeouts{Idle: time.Minute}) || string(got.Data) != `{"a": 1}` ||
 		!got.CreatedAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(time.Hour)) || !got.Now.Equal(now.Add(time.Minute)) {
 		t.Errorf("read %+v", got)
 	}
@@ -101,14 +101,14 @@ func TestListedEntriesAreThoseThatAreThere(t *testing.T) {
 
 func TestPayloads(t *testing.T) {
 	s := &Store{node: "here"}
-	key := session.Handle{1, 2, 3}
-	for _, kind := range []session.EventKind{session.Destroyed, session.Revoked, session.Rotated, session.Changed} {
-		e, node, ok := readPayload(s.payload(session.Event{Kind: kind, Key: key}))
+	key := store.Handle{1, 2, 3}
+	for _, kind := range []store.EventKind{store.Destroyed, store.Revoked, store.Rotated, store.Changed} {
+		e, node, ok := readPayload(s.payload(store.Event{Kind: kind, Key: key}))
 		if !ok || e.Kind != kind || e.Key != key || node != "here" {
 			t.Errorf("kind %d is read as %v from %q, %v", kind, e, node, ok)
 		}
 	}
-	if e, node, ok := readPayload("v" + key.String()); !ok || e.Kind != session.Revoked || node != "" {
+	if e, node, ok := readPayload("v" + key.String()); !ok || e.Kind != store.Revoked || node != "" {
 		t.Errorf("by hand: %v from %q, %v", e, node, ok)
 	}
 	for _, bad := range []string{"", ":", "?here", "d", "x" + key.String(), "d" + key.String()[1:], "\x00" + key.String()} {
@@ -119,17 +119,17 @@ func TestPayloads(t *testing.T) {
 }
 
 func TestTimeoutsBecomeMilliseconds(t *testing.T) {
-	if got := absoluteMillis(session.Policy{}); got != noLimit {
+	if got := absoluteMillis(store.Policy{}); got != noLimit {
 		t.Errorf("no absolute timeout is %d", got)
 	}
-	p := session.Policy{Timeouts: session.Timeouts{Idle: time.Minute, Absolute: math.MaxInt64}, Step: 6 * time.Second}
+	p := store.Policy{Timeouts: store.Timeouts{Idle: time.Minute, Absolute: math.MaxInt64}, Step: 6 * time.Second}
 	if got := absoluteMillis(p); got <= 0 || got > noLimit {
 		t.Errorf("the longest absolute timeout is %d", got)
 	}
 	if got := stepPart(p); got != 0.1 {
 		t.Errorf("the step is %v of the idle timeout", got)
 	}
-	if got := stepPart(session.Policy{Step: time.Second}); got != 0 {
+	if got := stepPart(store.Policy{Step: time.Second}); got != 0 {
 		t.Errorf("the step without an idle timeout is %v", got)
 	}
 	if ownMillis(0) != nil || *ownMillis(time.Second) != 1000 {

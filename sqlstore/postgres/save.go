@@ -5,21 +5,21 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Save implements session.Store.
-func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change) (session.Saved, error) {
+func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
 	ctx, over, err := s.settled(ctx, ref.Key)
 	defer over()
 	if err != nil {
-		return session.Saved{}, failed("saving a session after a write of it that was given up", err)
+		return store.Saved{}, failed("saving a session after a write of it that was given up", err)
 	}
 	at, err := s.at(ctx)
 	if err != nil {
-		return session.Saved{}, err
+		return store.Saved{}, err
 	}
-	var saved session.Saved
+	var saved store.Saved
 	if limited(ref, &change) {
 		ctx, cancel := s.bound(ctx)
 		defer cancel()
@@ -29,27 +29,27 @@ func (s *Store) Save(ctx context.Context, ref session.Ref, change session.Change
 		saved, err = grouped(ctx, s, at.batching && r.foldable(), s.saves, r, s.saveRequested)
 	}
 	if err != nil {
-		return session.Saved{}, failed("saving a session", err)
+		return store.Saved{}, failed("saving a session", err)
 	}
 	s.announce(eventOf(ref, &change, s.opts.changes))
 	return saved, nil
 }
 
-func (s *Store) savingOwner(at *site, ref session.Ref, c *session.Change) joining {
+func (s *Store) savingOwner(at *site, ref store.Ref, c *store.Change) joining {
 	return joining{
 		ref: ref, owner: *c.Owner,
-		write: func(ctx context.Context, q querier) (session.Saved, error) { return s.saveOn(ctx, q, at, ref, c) },
+		write: func(ctx context.Context, q querier) (store.Saved, error) { return s.saveOn(ctx, q, at, ref, c) },
 		look:  func(ctx context.Context, q querier) error { return s.whyNotSaved(ctx, q, ref, c) },
 	}
 }
 
 // saveRequested serves a request that is one caller's alone.
-func (s *Store) saveRequested(ctx context.Context, r saveRequest) (saved session.Saved, err error) {
+func (s *Store) saveRequested(ctx context.Context, r saveRequest) (saved store.Saved, err error) {
 	at, err := s.at(ctx)
 	if err != nil {
 		return saved, err
 	}
-	err = s.write(ctx, []session.Handle{r.ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.write(ctx, []store.Handle{r.ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
 		saved, err = s.saveOn(ctx, conn, at, r.ref, r.change)
 		return err
 	})
@@ -60,8 +60,8 @@ func (s *Store) saveRequested(ctx context.Context, r saveRequest) (saved session
 const looks = 3
 
 // saveOn makes the change and sends the notification that belongs to it.
-func (s *Store) saveOn(ctx context.Context, q querier, at *site, ref session.Ref, c *session.Change) (
-	saved session.Saved, err error) {
+func (s *Store) saveOn(ctx context.Context, q querier, at *site, ref store.Ref, c *store.Change) (
+	saved store.Saved, err error) {
 	x := shapeOf(c, ref.Policy)
 	st := s.statement(at.sql.save(x), saveArgs(x, ref, c)...)
 	for range looks {
@@ -80,12 +80,12 @@ func (s *Store) saveOn(ctx context.Context, q querier, at *site, ref session.Ref
 }
 
 // eventOf is the event that a change makes; the zero one for none.
-func eventOf(ref session.Ref, c *session.Change, changes bool) session.Event {
+func eventOf(ref store.Ref, c *store.Change, changes bool) store.Event {
 	switch {
 	case c.Rotate != nil:
-		return session.Event{Kind: session.Rotated, Key: ref.Key}
+		return store.Event{Kind: store.Rotated, Key: ref.Key}
 	case changes && c.HasData():
-		return session.Event{Kind: session.Changed, Key: ref.Key}
+		return store.Event{Kind: store.Changed, Key: ref.Key}
 	}
-	return session.Event{}
+	return store.Event{}
 }

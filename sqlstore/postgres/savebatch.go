@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
@@ -15,12 +15,12 @@ const foldableBytes = 64 << 10
 
 // saveRequest is one change, or several of one row folded into one.
 type saveRequest struct {
-	ref    session.Ref
-	change *session.Change
+	ref    store.Ref
+	change *store.Change
 	n      int64
 }
 
-func (r saveRequest) key() session.Handle { return r.ref.Key }
+func (r saveRequest) key() store.Handle { return r.ref.Key }
 
 // foldable reports whether the request may share a statement: it changes data and at most extends the expiry. What is
 // conditional must see the row as it is, and what is rare goes alone.
@@ -30,11 +30,11 @@ func (r saveRequest) foldable() bool {
 	return !rare && isSmall(c)
 }
 
-func isSmall(c *session.Change) bool {
+func isSmall(c *store.Change) bool {
 	return changeBytes(c) <= foldableBytes && len(c.Delete) <= manyDeletes
 }
 
-func changeBytes(c *session.Change) (n int) {
+func changeBytes(c *store.Change) (n int) {
 	for key, value := range c.Set {
 		n += len(key) + len(value)
 	}
@@ -44,8 +44,8 @@ func changeBytes(c *session.Change) (n int) {
 	return n
 }
 
-func keysIn(requests []saveRequest) []session.Handle {
-	keys := make([]session.Handle, len(requests))
+func keysIn(requests []saveRequest) []store.Handle {
+	keys := make([]store.Handle, len(requests))
 	for i, r := range requests {
 		keys[i] = r.ref.Key
 	}
@@ -63,9 +63,9 @@ func (r saveRequest) join(second saveRequest) (saveRequest, bool) {
 
 // saveMany serves a batch in one statement. What it did not save is left to the callers, each of whom then goes alone
 // and learns his own reason; only where the outcome is not known do all get the error.
-func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Result[session.Saved] {
-	results := make([]batch.Result[session.Saved], len(requests))
-	saved := make(map[session.Handle]session.Saved, len(requests))
+func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Result[store.Saved] {
+	results := make([]batch.Result[store.Saved], len(requests))
+	saved := make(map[store.Handle]store.Saved, len(requests))
 	at, err := s.at(ctx)
 	if err == nil {
 		err = s.write(ctx, keysIn(requests), func(ctx context.Context, conn *pgxpool.Conn) error {
@@ -89,7 +89,7 @@ func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Re
 }
 
 func (s *Store) saveTogether(ctx context.Context, q querier, at *site, requests []saveRequest,
-	saved map[session.Handle]session.Saved) error {
+	saved map[store.Handle]store.Saved) error {
 	text, argsOf := s.sql.saveMany, saveManyArgs
 	if setOnly(requests) {
 		text, argsOf = s.sql.setMany, setManyArgs
@@ -99,13 +99,13 @@ func (s *Store) saveTogether(ctx context.Context, q querier, at *site, requests 
 		p := placeholders{len(args)}
 		notify := `pg_notify(` + p.next() + `, ` + p.next() + ` || w.id || ` + p.next() + `)`
 		text = `with w as (` + text + `) select w.*, ` + notify + ` from w`
-		args = append(args, at.channel, string(letters[session.Changed]), ":"+s.node)
+		args = append(args, at.channel, string(letters[store.Changed]), ":"+s.node)
 	}
 	_, err := query(ctx, q, s.statement(text, args...), func(v [][]byte) error {
-		if len(v) < 5 || len(v[4]) != len(session.Handle{}) {
+		if len(v) < 5 || len(v[4]) != len(store.Handle{}) {
 			return localErrorf("a saved row of unexpected form")
 		}
-		saved[session.Handle(v[4])] = readSaved(v)
+		saved[store.Handle(v[4])] = readSaved(v)
 		return nil
 	})
 	return err

@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/internal/deadline"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
 func TestWhatGoesAlone(t *testing.T) {
-	d, owner, hash := time.Minute, "ann", session.Hash{}
+	d, owner, hash := time.Minute, "ann", store.Hash{}
 	set := map[string]jsonText{"a": jsonText(`1`)}
-	for name, c := range map[string]session.Change{
+	for name, c := range map[string]store.Change{
 		"conditional":     {Set: set, IfVersion: 3},
 		"rotation":        {Rotate: &hash},
 		"renewal":         {Renew: true},
@@ -34,7 +34,7 @@ func TestWhatGoesAlone(t *testing.T) {
 			t.Errorf("%s shares a statement", name)
 		}
 	}
-	for name, c := range map[string]session.Change{
+	for name, c := range map[string]store.Change{
 		"set": {Set: set}, "delete": {Delete: []string{"a"}}, "clear": {Clear: true}, "extend": {Extend: true}, "empty": {},
 	} {
 		if !(saveRequest{change: &c}).foldable() {
@@ -44,9 +44,9 @@ func TestWhatGoesAlone(t *testing.T) {
 }
 
 func TestChangesOfARowAreFoldedInOrder(t *testing.T) {
-	ref := session.Ref{Key: session.Handle{1}}
-	first := saveRequest{ref, &session.Change{Set: map[string]jsonText{"a": jsonText(`1`), "b": jsonText(`1`)}}, 1}
-	second := saveRequest{ref, &session.Change{Set: map[string]jsonText{"a": jsonText(`2`)}, Delete: []string{"b"}}, 2}
+	ref := store.Ref{Key: store.Handle{1}}
+	first := saveRequest{ref, &store.Change{Set: map[string]jsonText{"a": jsonText(`1`), "b": jsonText(`1`)}}, 1}
+	second := saveRequest{ref, &store.Change{Set: map[string]jsonText{"a": jsonText(`2`)}, Delete: []string{"b"}}, 2}
 	both, ok := first.join(second)
 	if !ok || both.n != 3 || string(both.change.Set["a"]) != `2` || !slices.Equal(both.change.Delete, []string{"b"}) {
 		t.Errorf("%+v, %v", both, ok)
@@ -58,7 +58,7 @@ func TestChangesOfARowAreFoldedInOrder(t *testing.T) {
 	if _, ok := first.join(second); ok {
 		t.Error("changes under different rules were folded")
 	}
-	second.ref, second.change = ref, &session.Change{}
+	second.ref, second.change = ref, &store.Change{}
 	for i := range manyDeletes + 1 {
 		second.change.Delete = append(second.change.Delete, fmt.Sprint(i))
 	}
@@ -114,9 +114,9 @@ func TestWhatABatchDidNotServeIsMadeAgainAlone(t *testing.T) {
 
 // The lean statement knows of no change that does more than set entries, and of one policy.
 func TestOnlyPlainChangesUnderOnePolicyGoTheShortWay(t *testing.T) {
-	ref := session.Ref{Policy: session.Policy{Timeouts: session.Timeouts{Idle: 1, Absolute: 2}, MaxBytes: 3}}
+	ref := store.Ref{Policy: store.Policy{Timeouts: store.Timeouts{Idle: 1, Absolute: 2}, MaxBytes: 3}}
 	set := map[string]jsonText{"a": jsonText(`1`)}
-	plain := saveRequest{ref, &session.Change{Set: set}, 1}
+	plain := saveRequest{ref, &store.Change{Set: set}, 1}
 	if !setOnly([]saveRequest{plain, plain}) {
 		t.Error("plain changes go the long way")
 	}
@@ -127,10 +127,10 @@ func TestOnlyPlainChangesUnderOnePolicyGoTheShortWay(t *testing.T) {
 	}
 	for name, r := range map[string]saveRequest{
 		"of several":       {ref, plain.change, 2},
-		"clear":            {ref, &session.Change{Set: set, Clear: true}, 1},
-		"extend":           {ref, &session.Change{Set: set, Extend: true}, 1},
-		"delete":           {ref, &session.Change{Set: set, Delete: []string{"b"}}, 1},
-		"nothing":          {ref, &session.Change{}, 1},
+		"clear":            {ref, &store.Change{Set: set, Clear: true}, 1},
+		"extend":           {ref, &store.Change{Set: set, Extend: true}, 1},
+		"delete":           {ref, &store.Change{Set: set, Delete: []string{"b"}}, 1},
+		"nothing":          {ref, &store.Change{}, 1},
 		"absolute timeout": {longer, plain.change, 1},
 		"size limit":       {larger, plain.change, 1},
 	} {

@@ -3,7 +3,7 @@ package postgres
 import (
 	"strings"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // shape says what a save's statement holds, so that one text serves all changes of a kind.
@@ -30,7 +30,7 @@ const (
 // all.
 const manyDeletes = 100
 
-func shapeOf(c *session.Change, p session.Policy) (x shape) {
+func shapeOf(c *store.Change, p store.Policy) (x shape) {
 	for _, part := range [...]struct {
 		bit shape
 		has bool
@@ -176,7 +176,7 @@ func timesText(x shape, p *placeholders, idle, absolute string) (set []string) {
 }
 
 // saveArgs are the arguments of the text for shape x, in the order in which saveText numbers them.
-func saveArgs(x shape, ref session.Ref, c *session.Change) []any {
+func saveArgs(x shape, ref store.Ref, c *store.Change) []any {
 	args := append(make([]any, 0, 8), uuid(ref.Key), ref.Hash[:], absoluteMillis(ref.Policy))
 	if x.has(shapeTimes) {
 		args = append(args, idleMillis(ref.Policy))

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/migrations"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func testTexts(t *testing.T) texts {
@@ -49,11 +49,11 @@ func upTo(n int) []int {
 }
 
 // every combination of what a change can hold
-func changes(visit func(session.Change)) {
-	hash, d, owner := session.Hash{1}, time.Minute, "ann"
+func changes(visit func(store.Change)) {
+	hash, d, owner := store.Hash{1}, time.Minute, "ann"
 	for bits := range 1 << 10 {
 		has := func(bit int) bool { return bits&(1<<bit) != 0 }
-		c := session.Change{Clear: has(0), Renew: has(1), Extend: has(2)}
+		c := store.Change{Clear: has(0), Renew: has(1), Extend: has(2)}
 		if has(3) {
 			c.Set = map[string]jsonText{"a": jsonText(`1`)}
 		}
@@ -82,8 +82,8 @@ func changes(visit func(session.Change)) {
 func TestASaveHasAnArgumentForEachParameter(t *testing.T) {
 	w := testWrites(t, false)
 	for _, limit := range []int{0, 100} {
-		ref := session.Ref{Policy: session.Policy{MaxBytes: limit}}
-		changes(func(c session.Change) {
+		ref := store.Ref{Policy: store.Policy{MaxBytes: limit}}
+		changes(func(c store.Change) {
 			shape := shapeOf(&c, ref.Policy)
 			text, args := w.save(shape), saveArgs(shape, ref, &c)
 			if !slices.Equal(parameters(text), upTo(len(args))) {
@@ -120,8 +120,8 @@ func TestStatementsNameTheQuotedTable(t *testing.T) {
 
 func TestASaveLeavesTheExpiryAloneUnlessItIsAboutIt(t *testing.T) {
 	w := testWrites(t, false)
-	changes(func(c session.Change) {
-		set, _, _ := strings.Cut(w.save(shapeOf(&c, session.Policy{})), ` where s.id`)
+	changes(func(c store.Change) {
+		set, _, _ := strings.Cut(w.save(shapeOf(&c, store.Policy{})), ` where s.id`)
 		if got, want := strings.Contains(set, `expires_at = `), c.Extend || c.Resets(); got != want {
 			t.Fatalf("expires_at is set: %v, want %v: %s", got, want, set)
 		}
@@ -133,8 +133,8 @@ func TestASaveLeavesTheExpiryAloneUnlessItIsAboutIt(t *testing.T) {
 func TestForegroundStatementsSuitDistributedTables(t *testing.T) {
 	x, w := testTexts(t), testWrites(t, true)
 	texts := []string{x.load, x.look, x.lock, x.insert, x.insertRotated, w.touch, w.destroy}
-	changes(func(c session.Change) {
-		texts = append(texts, w.save(shapeOf(&c, session.Policy{MaxBytes: 9})))
+	changes(func(c store.Change) {
+		texts = append(texts, w.save(shapeOf(&c, store.Policy{MaxBytes: 9})))
 	})
 	for _, text := range texts {
 		for _, refused := range []string{

@@ -13,7 +13,7 @@ import (
 
 	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/migrations"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
@@ -31,19 +31,19 @@ type Store struct {
 
 	unsettled unsettled
 
-	loads   *batch.Group[session.Handle, session.Ref, session.Record]
-	saves   *batch.Group[session.Handle, saveRequest, session.Saved]
-	touches *batch.Group[session.Handle, session.Ref, session.Saved]
+	loads   *batch.Group[store.Handle, store.Ref, store.Record]
+	saves   *batch.Group[store.Handle, saveRequest, store.Saved]
+	touches *batch.Group[store.Handle, store.Ref, store.Saved]
 }
 
 var (
-	_ session.Store      = (*Store)(nil)
-	_ session.Locker     = (*Store)(nil)
-	_ session.Inspector  = (*Store)(nil)
-	_ session.Toucher    = (*Store)(nil)
-	_ session.Watcher    = (*Store)(nil)
-	_ session.OwnerStore = (*Store)(nil)
-	_ session.Collector  = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Locker     = (*Store)(nil)
+	_ store.Inspector  = (*Store)(nil)
+	_ store.Toucher    = (*Store)(nil)
+	_ store.Watcher    = (*Store)(nil)
+	_ store.OwnerStore = (*Store)(nil)
+	_ store.Collector  = (*Store)(nil)
 )
 
 // New returns a store on the pool, which stays the caller's to close. It does not connect: that the table is there is
@@ -87,22 +87,22 @@ func execMode(config *pgx.ConnConfig, noPrepare bool) pgx.QueryExecMode {
 }
 
 func (s *Store) makeGroups() {
-	s.loads = batch.New(batch.Options[session.Handle, session.Ref, session.Record]{
+	s.loads = batch.New(batch.Options[store.Handle, store.Ref, store.Record]{
 		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
 		One: s.loadOne, Many: s.loadMany,
-		Key:  func(ref session.Ref) session.Handle { return ref.Key },
-		Join: func(first, second session.Ref) (session.Ref, bool) { return first, first.Hash == second.Hash },
+		Key:  func(ref store.Ref) store.Handle { return ref.Key },
+		Join: func(first, second store.Ref) (store.Ref, bool) { return first, first.Hash == second.Hash },
 	})
-	s.saves = batch.New(batch.Options[session.Handle, saveRequest, session.Saved]{
+	s.saves = batch.New(batch.Options[store.Handle, saveRequest, store.Saved]{
 		Slots: s.opts.saves, Enough: s.opts.max / enough, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
 		One: s.saveRequested, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
 		Left: func(r saveRequest, done <-chan struct{}) { s.unsettled.add(r.ref.Key, done) },
 	})
-	s.touches = batch.New(batch.Options[session.Handle, session.Ref, session.Saved]{
+	s.touches = batch.New(batch.Options[store.Handle, store.Ref, store.Saved]{
 		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
 		One: s.touchOne, Many: s.touchMany,
-		Key:  func(ref session.Ref) session.Handle { return ref.Key },
-		Join: func(first, second session.Ref) (session.Ref, bool) { return first, first == second },
+		Key:  func(ref store.Ref) store.Handle { return ref.Key },
+		Join: func(first, second store.Ref) (store.Ref, bool) { return first, first == second },
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // unsettled are the writes that may still reach a row although their callers have left with an error: a statement whose
@@ -18,17 +18,17 @@ type unsettled struct {
 	count atomic.Int64 // of rows; read without mu on the path of every save
 
 	mu   sync.Mutex
-	rows map[session.Handle][]<-chan struct{} // each closed when its write is over
+	rows map[store.Handle][]<-chan struct{} // each closed when its write is over
 }
 
 // add says that a write of key is over when done is closed.
-func (u *unsettled) add(key session.Handle, done <-chan struct{}) {
+func (u *unsettled) add(key store.Handle, done <-chan struct{}) {
 	if isClosed(done) {
 		return
 	}
 	u.mu.Lock()
 	if u.rows == nil {
-		u.rows = map[session.Handle][]<-chan struct{}{}
+		u.rows = map[store.Handle][]<-chan struct{}{}
 	}
 	u.rows[key] = append(u.rows[key], done)
 	u.count.Store(int64(len(u.rows)))
@@ -40,7 +40,7 @@ func (u *unsettled) add(key session.Handle, done <-chan struct{}) {
 }
 
 // next returns a write of key that is not over, nil where there is none, and forgets those that are.
-func (u *unsettled) next(key session.Handle) <-chan struct{} {
+func (u *unsettled) next(key store.Handle) <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for i, done := range u.rows[key] {
@@ -55,7 +55,7 @@ func (u *unsettled) next(key session.Handle) <-chan struct{} {
 }
 
 // wait returns when all writes of key are over, or with ctx's error.
-func (u *unsettled) wait(ctx context.Context, key session.Handle) error {
+func (u *unsettled) wait(ctx context.Context, key store.Handle) error {
 	for done := u.next(key); done != nil; done = u.next(key) {
 		select {
 		case <-done:
@@ -77,7 +77,7 @@ func isClosed(done <-chan struct{}) bool {
 
 // settled waits for the writes of key that others have left behind. Where it may have waited, the context that it returns
 // is within the store's timeout from when it began. The CancelFunc is to be called when the call is over.
-func (s *Store) settled(ctx context.Context, key session.Handle) (context.Context, context.CancelFunc, error) {
+func (s *Store) settled(ctx context.Context, key store.Handle) (context.Context, context.CancelFunc, error) {
 	if s.unsettled.count.Load() == 0 {
 		return ctx, func() {}, nil
 	}
@@ -87,7 +87,7 @@ func (s *Store) settled(ctx context.Context, key session.Handle) (context.Contex
 
 // write is do for writes of rows. Where a call leaves its connection with the outcome open, the server may be at work
 // still: pgx tells it to stop, and has heard the last of it when the connection is cleaned up, or after 15 s.
-func (s *Store) write(ctx context.Context, keys []session.Handle, fn func(context.Context, *pgxpool.Conn) error) error {
+func (s *Store) write(ctx context.Context, keys []store.Handle, fn func(context.Context, *pgxpool.Conn) error) error {
 	return s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
 		err := fn(ctx, conn)
 		if err != nil && conn.Conn().IsClosed() && !notSent(err) {

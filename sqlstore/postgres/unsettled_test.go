@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // A write waits for those of its row that were given up and are not over, also for one that was given up meanwhile, and
@@ -14,7 +14,7 @@ import (
 func TestAWriteWaitsForThoseLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var u unsettled
-		mine, other := session.Handle{1}, session.Handle{2}
+		mine, other := store.Handle{1}, store.Handle{2}
 		first, second, elsewhere := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		u.add(mine, first)
 		u.add(other, elsewhere)
@@ -48,10 +48,10 @@ func TestAWriteThatWaitsEndsWithItsContext(t *testing.T) {
 		var u unsettled
 		over := make(chan struct{})
 		defer close(over)
-		u.add(session.Handle{1}, over)
+		u.add(store.Handle{1}, over)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := u.wait(ctx, session.Handle{1}); err != context.DeadlineExceeded {
+		if err := u.wait(ctx, store.Handle{1}); err != context.DeadlineExceeded {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -5,12 +5,12 @@ import (
 	"sync"
 
 	"github.com/simples-go/sessions/internal/broadcast"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // hub passes events on to those who watch, and listens to the database while anybody does.
 type hub struct {
-	broadcast.Broadcast[session.Event]
+	broadcast.Broadcast[store.Event]
 	listen func(context.Context)
 
 	mu       sync.Mutex
@@ -19,12 +19,12 @@ type hub struct {
 	stopped  chan struct{}
 }
 
-// Watch implements session.Watcher. All watchers of a store share one connection, which is not one of the pool's. Ends
+// Watch implements store.Watcher. All watchers of a store share one connection, which is not one of the pool's. Ends
 // of sessions in this process are told without it, at once.
-func (s *Store) Watch(ctx context.Context, fn func(session.Event)) error {
+func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 	s.events.join()
 	defer s.events.quit()
-	return s.events.Listen(ctx, session.Event{Kind: session.Missed}, fn)
+	return s.events.Listen(ctx, store.Event{Kind: store.Missed}, fn)
 }
 
 func (h *hub) join() {

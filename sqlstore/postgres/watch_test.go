@@ -7,12 +7,12 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
-func watch(s *Store, ctx context.Context) (events chan session.Event, ended chan error) {
-	events, ended = make(chan session.Event, 10), make(chan error, 1)
-	go func() { ended <- s.Watch(ctx, func(e session.Event) { events <- e }) }()
+func watch(s *Store, ctx context.Context) (events chan store.Event, ended chan error) {
+	events, ended = make(chan store.Event, 10), make(chan error, 1)
+	go func() { ended <- s.Watch(ctx, func(e store.Event) { events <- e }) }()
 	return events, ended
 }
 
@@ -31,7 +31,7 @@ func TestWatchersShareOneConnectionWhichEndsWithTheLast(t *testing.T) {
 		first, firstEnded := watch(s, one)
 		second, secondEnded := watch(s, two)
 		synctest.Wait()
-		if <-first != (session.Event{}) || <-second != (session.Event{}) {
+		if <-first != (store.Event{}) || <-second != (store.Event{}) {
 			t.Error("a watcher does not begin with Missed")
 		}
 		if begun.Load() != 1 {
@@ -56,10 +56,10 @@ func TestOwnEventsAreToldAtOnceAndOnlyOnce(t *testing.T) {
 		events, ended := watch(s, ctx)
 		synctest.Wait()
 		<-events
-		own := session.Event{Kind: session.Destroyed, Key: session.Handle{1}}
-		s.announce(own, session.Event{})
+		own := store.Event{Kind: store.Destroyed, Key: store.Handle{1}}
+		s.announce(own, store.Event{})
 		s.pass(s.payload(own))
-		other := session.Event{Kind: session.Rotated, Key: session.Handle{2}}
+		other := store.Event{Kind: store.Rotated, Key: store.Handle{2}}
 		s.pass((&Store{node: "there"}).payload(other))
 		s.pass("?there")
 		synctest.Wait()

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // fill makes n sessions with about size bytes of data each.
-func fill(b *testing.B, s *Store, n, size int) []session.Ref {
+func fill(b *testing.B, s *Store, n, size int) []store.Ref {
 	b.Helper()
-	refs := make([]session.Ref, n)
+	refs := make([]store.Ref, n)
 	change := set("pad", `"`+strings.Repeat("a", size-30)+`"`)
 	change.Set["user"] = []byte(`"anna"`)
 	var wg sync.WaitGroup
@@ -37,7 +37,7 @@ func BenchmarkLoad(b *testing.B) {
 		refs := fill(b, s, 5000, size)
 		for _, callers := range []int{1, 16} {
 			b.Run(fmt.Sprintf("bytes=%d/callers=%d", size, callers), func(b *testing.B) {
-				each(b, callers, refs, func(ctx context.Context, ref session.Ref) error {
+				each(b, callers, refs, func(ctx context.Context, ref store.Ref) error {
 					_, err := s.Load(ctx, ref)
 					return err
 				})
@@ -57,12 +57,12 @@ func BenchmarkDatabaseSQL(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Run("bytes=400/callers=1", func(b *testing.B) {
-		each(b, 1, refs, func(ctx context.Context, ref session.Ref) error {
+		each(b, 1, refs, func(ctx context.Context, ref store.Ref) error {
 			var packed []byte
 			if err := stmt.QueryRowContext(ctx, ref.Key[:]).Scan(&packed); err != nil {
 				return err
 			}
-			return unpack(packed, new(session.Record))
+			return unpack(packed, new(store.Record))
 		})
 	})
 	if err := db.Close(); err != nil {
@@ -77,7 +77,7 @@ func BenchmarkSave(b *testing.B) {
 			refs := fill(b, s, 5000, size)
 			for _, callers := range []int{1, 16, 64} {
 				b.Run(fmt.Sprintf("batch=%d/bytes=%d/callers=%d", batch, size, callers), func(b *testing.B) {
-					each(b, callers, refs, func(ctx context.Context, ref session.Ref) error {
+					each(b, callers, refs, func(ctx context.Context, ref store.Ref) error {
 						_, err := s.Save(ctx, ref, set("user", `"berta"`))
 						return err
 					})
@@ -88,7 +88,7 @@ func BenchmarkSave(b *testing.B) {
 }
 
 // each runs op b.N times over the refs, from so many callers at once.
-func each(b *testing.B, callers int, refs []session.Ref, op func(context.Context, session.Ref) error) {
+func each(b *testing.B, callers int, refs []store.Ref, op func(context.Context, store.Ref) error) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	b.ReportAllocs()

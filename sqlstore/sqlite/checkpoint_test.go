@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // logged returns how many pages the write-ahead log holds.
@@ -58,7 +58,7 @@ func TestTheLogIsMovedBesideTheSaves(t *testing.T) {
 	holds(t, s, refs[0], fmt.Sprint(each+1))
 }
 
-func savesNumber(t *testing.T, s *Store, ref session.Ref, n int) {
+func savesNumber(t *testing.T, s *Store, ref store.Ref, n int) {
 	t.Helper()
 	if _, err := s.Save(t.Context(), ref, set("n", fmt.Sprint(n))); err != nil {
 		t.Error(err)
@@ -95,7 +95,7 @@ func TestTheLogStaysShort(t *testing.T) {
 func TestACollectorEndsWithItsStore(t *testing.T) {
 	s := open(t, newPath(t))
 	expired(t, s, 2*checkpointPages, 10)
-	_, err := s.Collect(context.WithoutCancel(t.Context()), session.CollectOptions{Batch: 10, Progress: func(r session.CollectReport) {
+	_, err := s.Collect(context.WithoutCancel(t.Context()), store.CollectOptions{Batch: 10, Progress: func(r store.CollectReport) {
 		if r.Deleted > checkpointPages {
 			if err := s.Close(); err != nil {
 				t.Error(err)

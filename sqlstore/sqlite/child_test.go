@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Some tests need another process: they start the test binary again with this variable set to what it has to do.
@@ -90,9 +90,9 @@ func (c *child) wait() {
 	}
 }
 
-func name(ref session.Ref) string { return hex.EncodeToString(append(ref.Key[:], ref.Hash[:]...)) }
+func name(ref store.Ref) string { return hex.EncodeToString(append(ref.Key[:], ref.Hash[:]...)) }
 
-func parseName(s string) session.Ref {
+func parseName(s string) store.Ref {
 	ref := newRef()
 	raw, _ := hex.DecodeString(s)
 	copy(ref.Hash[:], raw[copy(ref.Key[:], raw):])
@@ -152,7 +152,7 @@ func childCounts(args []string) error {
 	return s.Close()
 }
 
-func raise(ctx context.Context, s *Store, ref session.Ref) error {
+func raise(ctx context.Context, s *Store, ref store.Ref) error {
 	for {
 		r, err := s.Load(ctx, ref)
 		if err != nil {
@@ -164,7 +164,7 @@ func raise(ctx context.Context, s *Store, ref session.Ref) error {
 		}
 		change := set("n", fmt.Sprint(n+1))
 		change.IfVersion = r.Version
-		if _, err = s.Save(ctx, ref, change); err != session.ErrConflict {
+		if _, err = s.Save(ctx, ref, change); err != store.ErrConflict {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func childCollects(args []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Collect(context.Background(), session.CollectOptions{Batch: 1, Progress: func(session.CollectReport) {
+	_, err = s.Collect(context.Background(), store.CollectOptions{Batch: 1, Progress: func(store.CollectReport) {
 		fmt.Println(strings.Repeat("-", 10))
 		select {}
 	}})

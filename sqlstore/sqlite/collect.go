@@ -5,27 +5,27 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
-// Collect implements session.Collector.
+// Collect implements store.Collector.
 //
 // The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a
 // lock on the file <database>-collect, beside the file that symbolic links lead to. It stays behind empty; the lock
 // ends with the process that holds it.
-func (s *Store) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
+func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	opts, err := opts.WithDefaults()
 	if err != nil {
-		return session.CollectReport{}, fmt.Errorf("sqlite: %w", err)
+		return store.CollectReport{}, fmt.Errorf("sqlite: %w", err)
 	}
 	run := newCollector(s, opts)
 	if !opts.NoLock && !opts.DryRun {
 		unlock, err := s.lockRun(context.WithoutCancel(ctx)) // it hardly waits
 		if isBusy(err) {
-			return session.CollectReport{Stopped: session.StopLocked, Duration: time.Since(run.start)}, nil
+			return store.CollectReport{Stopped: store.StopLocked, Duration: time.Since(run.start)}, nil
 		}
 		if err != nil {
-			return session.CollectReport{}, fmt.Errorf("sqlite: collect: run lock: %w", err)
+			return store.CollectReport{}, fmt.Errorf("sqlite: collect: run lock: %w", err)
 		}
 		defer unlock()
 	}
@@ -56,17 +56,17 @@ func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
 // collector is one run.
 type collector struct {
 	store  *Store
-	opts   session.CollectOptions
+	opts   store.CollectOptions
 	start  time.Time
 	found  int64 // expired rows at the start, up to the limit
-	report session.CollectReport
+	report store.CollectReport
 	rows   pace
 	pages  pace
 	last   turn
 	free   time.Time // until when others could write last; at first the zero time, so that the first step is followed by a look
 }
 
-func newCollector(s *Store, opts session.CollectOptions) *collector {
+func newCollector(s *Store, opts store.CollectOptions) *collector {
 	return &collector{
 		store: s, opts: opts, start: time.Now(),
 		rows:  pace{size: 50, least: 10, most: 1000},
@@ -81,7 +81,7 @@ func (k *collector) run(ctx context.Context) (err error) {
 	}
 	k.report.Remaining = k.found
 	if k.opts.DryRun {
-		k.report.Stopped = session.StopDone
+		k.report.Stopped = store.StopDone
 		return nil
 	}
 	if err := k.delete(ctx); err != nil {
@@ -109,7 +109,7 @@ func (k *collector) delete(ctx context.Context) error {
 			k.progress()
 		}
 		if done {
-			k.report.Stopped = session.StopDone
+			k.report.Stopped = store.StopDone
 			return nil
 		}
 		if err := k.rest(ctx); err != nil || k.report.Stopped != "" {
@@ -128,21 +128,21 @@ func (k *collector) rest(ctx context.Context) error {
 	case err != nil:
 		return err
 	case due == 0:
-		k.report.Stopped = session.StopDone
+		k.report.Stopped = store.StopDone
 	case k.opts.MaxDuration > 0 && time.Since(k.start)+max(0, k.opts.Pause) >= k.opts.MaxDuration:
-		k.report.Stopped = session.StopMaxDuration
+		k.report.Stopped = store.StopMaxDuration
 	default:
 		pause(ctx, k.opts.Pause)
 	}
 	return nil
 }
 
-func (k *collector) stopped(ctx context.Context) string {
+func (k *collector) stopped(ctx context.Context) store.StopReason {
 	switch {
 	case ctx.Err() != nil:
-		return session.StopSignal
+		return store.StopSignal
 	case k.report.Batches > 0 && k.late():
-		return session.StopMaxDuration
+		return store.StopMaxDuration
 	}
 	return ""
 }
@@ -185,7 +185,7 @@ func (k *collector) step(ctx context.Context, size int64) (deleted int64, err er
 func (k *collector) progress() {
 	k.report.Batches++
 	k.report.Duration = time.Since(k.start)
-	if k.found < session.RemainingLimit {
+	if k.found < store.RemainingLimit {
 		k.report.Remaining = max(k.found-k.report.Deleted, 0)
 	}
 	if k.opts.Progress != nil {
@@ -195,7 +195,7 @@ func (k *collector) progress() {
 
 // count counts the expired rows, kept ones too, up to the limit. It does not end with ctx: the report tells the number.
 func (k *collector) count(ctx context.Context) (n int64, err error) {
-	return k.atMost(ctx, session.RemainingLimit, 0)
+	return k.atMost(ctx, store.RemainingLimit, 0)
 }
 
 // atMost counts the rows that have been expired for so long, up to a limit.

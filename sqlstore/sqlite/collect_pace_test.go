@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // While others save, in this process or another, a collector gets nowhere near the end of what it does at once where it
@@ -15,26 +15,26 @@ func TestACollectorMakesWayForThoseWhoSave(t *testing.T) {
 	path := newPath(t)
 	s, other := open(t, path), open(t, path)
 	expired(t, s, 20_000, 100) // half a second's work where it is alone
-	brief := session.CollectOptions{MaxDuration: time.Second}
+	brief := store.CollectOptions{MaxDuration: time.Second}
 	for name, one := range map[string]*Store{"the same process": s, "another": other} {
 		stop := keepSaving(t, one)
 		report := collected(t, s, brief)
 		stop()
-		if report.Stopped != session.StopMaxDuration || report.Deleted == 0 {
+		if report.Stopped != store.StopMaxDuration || report.Deleted == 0 {
 			t.Errorf("beside saves of %s: %+v", name, report)
 		}
 		if took := report.Duration; took > 10*brief.MaxDuration {
 			t.Errorf("beside saves of %s a run of %v took %v", name, brief.MaxDuration, took)
 		}
 	}
-	if report := collected(t, s, session.CollectOptions{MaxDuration: time.Minute}); report.Stopped != session.StopDone {
+	if report := collected(t, s, store.CollectOptions{MaxDuration: time.Minute}); report.Stopped != store.StopDone {
 		t.Errorf("alone: %+v", report)
 	}
 	expired(t, s, 2000, 100)
 	stop := keepSaving(t, s)
 	defer stop()
-	hurry := session.CollectOptions{MaxDuration: time.Minute, Pause: -1}
-	if report := collected(t, s, hurry); report.Stopped != session.StopDone {
+	hurry := store.CollectOptions{MaxDuration: time.Minute, Pause: -1}
+	if report := collected(t, s, hurry); report.Stopped != store.StopDone {
 		t.Errorf("without pauses: %+v", report)
 	}
 }
@@ -45,14 +45,14 @@ func TestACollectorThatRestsStopsAtOnce(t *testing.T) {
 	stop := keepSaving(t, s)
 	defer stop()
 	ctx, cancel := context.WithCancel(t.Context())
-	opts := session.CollectOptions{Batch: 10, Progress: func(session.CollectReport) { cancel() }}
+	opts := store.CollectOptions{Batch: 10, Progress: func(store.CollectReport) { cancel() }}
 	report, err := s.Collect(ctx, opts)
-	if err != nil || report.Stopped != session.StopSignal || report.Batches != 1 {
+	if err != nil || report.Stopped != store.StopSignal || report.Batches != 1 {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
 
-func collected(t *testing.T, s *Store, opts session.CollectOptions) session.CollectReport {
+func collected(t *testing.T, s *Store, opts store.CollectOptions) store.CollectReport {
 	t.Helper()
 	report, err := s.Collect(t.Context(), opts)
 	if err != nil {
@@ -65,11 +65,11 @@ func collected(t *testing.T, s *Store, opts session.CollectOptions) session.Coll
 func keepSaving(t *testing.T, s *Store) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	ref := created(t, s, session.Change{})
+	ref := created(t, s, store.Change{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			if _, err := s.Save(ctx, ref, session.Change{}); err != nil && ctx.Err() == nil {
+			if _, err := s.Save(ctx, ref, store.Change{}); err != nil && ctx.Err() == nil {
 				t.Errorf("saving beside a collector: %v", err)
 				return
 			}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // expired makes n rows, all of them dead for an hour.
@@ -42,19 +42,19 @@ func TestOneCollectorAtATime(t *testing.T) {
 	if c.line() == "" {
 		t.Fatal("the other collector has not begun")
 	}
-	report, err := s.Collect(t.Context(), session.CollectOptions{})
-	if err != nil || report.Stopped != session.StopLocked || report.Deleted != 0 {
+	report, err := s.Collect(t.Context(), store.CollectOptions{})
+	if err != nil || report.Stopped != store.StopLocked || report.Deleted != 0 {
 		t.Errorf("beside another: %+v, %v", report, err)
 	}
-	opts := session.CollectOptions{}
+	opts := store.CollectOptions{}
 	opts.NoLock, opts.Batch = true, 3
 	opts.MaxDuration = time.Nanosecond
-	if report, err = s.Collect(t.Context(), opts); err != nil || report.Stopped != session.StopMaxDuration {
+	if report, err = s.Collect(t.Context(), opts); err != nil || report.Stopped != store.StopMaxDuration {
 		t.Errorf("without the lock: %+v, %v", report, err)
 	}
 	c.kill() // -9
-	report, err = s.Collect(t.Context(), session.CollectOptions{})
-	if err != nil || report.Stopped != session.StopDone || report.Remaining != 0 || s.rows(t) != 0 {
+	report, err = s.Collect(t.Context(), store.CollectOptions{})
+	if err != nil || report.Stopped != store.StopDone || report.Remaining != 0 || s.rows(t) != 0 {
 		t.Errorf("after the other was killed: %+v, %v", report, err)
 	}
 }
@@ -63,9 +63,9 @@ func TestCollectorsInOneProcessExcludeEachOther(t *testing.T) {
 	for _, path := range []string{newPath(t), ":memory:"} {
 		s := open(t, path)
 		expired(t, s, 5, 100)
-		opts := session.CollectOptions{}
-		opts.Progress = func(session.CollectReport) {
-			if report, err := s.Collect(t.Context(), session.CollectOptions{}); err != nil || report.Stopped != session.StopLocked {
+		opts := store.CollectOptions{}
+		opts.Progress = func(store.CollectReport) {
+			if report, err := s.Collect(t.Context(), store.CollectOptions{}); err != nil || report.Stopped != store.StopLocked {
 				t.Errorf("%s: %+v, %v", path, report, err)
 			}
 		}
@@ -84,9 +84,9 @@ func TestACollectorThroughALinkFindsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := open(t, link)
-	report, err := other.Collect(t.Context(), session.CollectOptions{Progress: func(session.CollectReport) {
-		report, err := s.Collect(t.Context(), session.CollectOptions{})
-		if err != nil || report.Stopped != session.StopLocked {
+	report, err := other.Collect(t.Context(), store.CollectOptions{Progress: func(store.CollectReport) {
+		report, err := s.Collect(t.Context(), store.CollectOptions{})
+		if err != nil || report.Stopped != store.StopLocked {
 			t.Errorf("beside it: %+v, %v", report, err)
 		}
 	}})
@@ -102,13 +102,13 @@ func TestTheFileShrinks(t *testing.T) {
 	s := open(t, newPath(t))
 	expired(t, s, 3000, 2000)
 	before := pages(t, s)
-	report, err := s.Collect(t.Context(), session.CollectOptions{})
-	if err != nil || report.Deleted != 3000 || report.Stopped != session.StopDone {
+	report, err := s.Collect(t.Context(), store.CollectOptions{})
+	if err != nil || report.Deleted != 3000 || report.Stopped != store.StopDone {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	// A run has only so much time for it, the next one goes on.
 	for after := pages(t, s); after > before/10; after = pages(t, s) {
-		if _, err := s.Collect(t.Context(), session.CollectOptions{}); err != nil || pages(t, s) >= after {
+		if _, err := s.Collect(t.Context(), store.CollectOptions{}); err != nil || pages(t, s) >= after {
 			t.Fatalf("%d pages were %d, %v", after, before, err)
 		}
 	}
@@ -139,12 +139,12 @@ func TestARunThatMayNotBeginCountsWhatRemains(t *testing.T) {
 	for _, path := range []string{newPath(t), ":memory:"} {
 		s := open(t, path)
 		expired(t, s, 5, 100)
-		report, err := s.Collect(ctx, session.CollectOptions{})
-		if err != nil || report.Stopped != session.StopSignal || report.Deleted != 0 || report.Remaining != 5 {
+		report, err := s.Collect(ctx, store.CollectOptions{})
+		if err != nil || report.Stopped != store.StopSignal || report.Deleted != 0 || report.Remaining != 5 {
 			t.Errorf("%s: %+v, %v", path, report, err)
 		}
-		report, err = s.Collect(ctx, session.CollectOptions{DryRun: true})
-		if err != nil || report.Stopped != session.StopDone || report.Remaining != 5 {
+		report, err = s.Collect(ctx, store.CollectOptions{DryRun: true})
+		if err != nil || report.Stopped != store.StopDone || report.Remaining != 5 {
 			t.Errorf("%s, a dry run: %+v, %v", path, report, err)
 		}
 	}
@@ -153,9 +153,9 @@ func TestARunThatMayNotBeginCountsWhatRemains(t *testing.T) {
 func TestProgressGoesForward(t *testing.T) {
 	s := open(t, newPath(t))
 	expired(t, s, 95, 100)
-	var reports []session.CollectReport
-	opts := session.CollectOptions{}
-	opts.Batch, opts.Progress = 20, func(r session.CollectReport) { reports = append(reports, r) }
+	var reports []store.CollectReport
+	opts := store.CollectOptions{}
+	opts.Batch, opts.Progress = 20, func(r store.CollectReport) { reports = append(reports, r) }
 	if _, err := s.Collect(t.Context(), opts); err != nil {
 		t.Fatal(err)
 	}
@@ -171,10 +171,10 @@ func TestProgressGoesForward(t *testing.T) {
 
 func TestWhatRemainsIsCountedUpToALimit(t *testing.T) {
 	s := open(t, newPath(t))
-	expired(t, s, session.RemainingLimit+10, 10)
-	opts := session.CollectOptions{}
+	expired(t, s, store.RemainingLimit+10, 10)
+	opts := store.CollectOptions{}
 	opts.DryRun = true
-	if report, err := s.Collect(t.Context(), opts); err != nil || report.Remaining != session.RemainingLimit {
+	if report, err := s.Collect(t.Context(), opts); err != nil || report.Remaining != store.RemainingLimit {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
@@ -182,7 +182,7 @@ func TestWhatRemainsIsCountedUpToALimit(t *testing.T) {
 func TestCollectingWithoutTheTableIsAnError(t *testing.T) {
 	s := open(t, newPath(t))
 	edit(t, s, "drop table sessions")
-	if _, err := s.Collect(t.Context(), session.CollectOptions{}); err == nil || !strings.Contains(err.Error(), "no such table") {
+	if _, err := s.Collect(t.Context(), store.CollectOptions{}); err == nil || !strings.Contains(err.Error(), "no such table") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestSavesGoOnBesideACollector(t *testing.T) {
 			}
 		})
 	}
-	report, err := s.Collect(t.Context(), session.CollectOptions{Pause: -1})
+	report, err := s.Collect(t.Context(), store.CollectOptions{Pause: -1})
 	stop()
 	wg.Wait()
 	if err != nil || report.Deleted != 20_000 {

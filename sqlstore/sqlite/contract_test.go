@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/testing/storetest"
 )
 
@@ -39,7 +39,7 @@ func fixture(t *testing.T, s *Store) storetest.Fixture {
 			edit(t, s, `update sessions set created_at = created_at - ?1, expires_at = expires_at - ?1,
 				rotated_at = rotated_at - ?1`, ms)
 		},
-		Corrupt: func(key session.Handle, data string) {
+		Corrupt: func(key store.Handle, data string) {
 			edit(t, s, `update sessions set data = ?1 where id = ?2`, data, key[:])
 		},
 		Tie: func() { edit(t, s, `update sessions set expires_at = (select min(expires_at) from sessions)`) },

@@ -12,7 +12,7 @@ import (
 
 	lib "modernc.org/sqlite/lib"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // killRounds is how often a writer is killed; SESSIONS_KILL_ROUNDS=1000 for the long run.
@@ -73,7 +73,7 @@ func killWriter(t *testing.T, args []string, acknowledged []int64) {
 	_ = c.cmd.Wait()
 }
 
-func checkSaved(t *testing.T, path string, refs []session.Ref, acknowledged []int64) {
+func checkSaved(t *testing.T, path string, refs []store.Ref, acknowledged []int64) {
 	t.Helper()
 	s, err := Open(t.Context(), path)
 	if err != nil {
@@ -114,7 +114,7 @@ func TestAFullDiskLosesNothingAcknowledged(t *testing.T) {
 	for i, ref := range refs {
 		wg.Go(func() {
 			for n := 1; n < 60 && !full[i]; n++ {
-				_, err := s.Save(t.Context(), ref, session.Change{Set: sized(n)})
+				_, err := s.Save(t.Context(), ref, store.Change{Set: sized(n)})
 				if full[i] = err != nil; err != nil && code(err) != lib.SQLITE_FULL {
 					t.Errorf("save %d: %v", n, err)
 				} else if err == nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
@@ -21,9 +21,9 @@ type write struct {
 
 // outcome is what a write answers once it is committed.
 type outcome struct {
-	saved  session.Saved
-	ended  []session.Handle
-	events []session.Event
+	saved  store.Saved
+	ended  []store.Handle
+	events []store.Event
 }
 
 type result = batch.Result[outcome]

@@ -9,11 +9,11 @@ import (
 
 	lib "modernc.org/sqlite/lib"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // saves returns the writes of saves of one key each.
-func saves(refs []session.Ref, change func(i int) session.Change) []*write {
+func saves(refs []store.Ref, change func(i int) store.Change) []*write {
 	writes := make([]*write, len(refs))
 	for i, ref := range refs {
 		writes[i] = saving(ref, change(i))
@@ -21,9 +21,9 @@ func saves(refs []session.Ref, change func(i int) session.Change) []*write {
 	return writes
 }
 
-func createdMany(t *testing.T, s *Store, n int) []session.Ref {
+func createdMany(t *testing.T, s *Store, n int) []store.Ref {
 	t.Helper()
-	refs := make([]session.Ref, n)
+	refs := make([]store.Ref, n)
 	for i := range refs {
 		refs[i] = created(t, s, set("n", "0"))
 	}
@@ -31,7 +31,7 @@ func createdMany(t *testing.T, s *Store, n int) []session.Ref {
 }
 
 // holds checks what the store has in key "n".
-func holds(t *testing.T, s *Store, ref session.Ref, want string) {
+func holds(t *testing.T, s *Store, ref store.Ref, want string) {
 	t.Helper()
 	r, err := s.Load(t.Context(), ref)
 	if err != nil {
@@ -48,7 +48,7 @@ func TestARefusedSaveFailsAlone(t *testing.T) {
 	refs := createdMany(t, s, 6)
 	gone := newRef()
 	refs[2], refs[4] = gone, refs[0]
-	writes := saves(refs, func(i int) session.Change {
+	writes := saves(refs, func(i int) store.Change {
 		switch i {
 		case 1:
 			return set("n", `"`+strings.Repeat("x", 2<<20)+`"`)
@@ -62,7 +62,7 @@ func TestARefusedSaveFailsAlone(t *testing.T) {
 		return set("n", "1")
 	})
 	results := s.together(t.Context(), writes)
-	for i, want := range []error{nil, session.ErrTooLarge, session.ErrGone, session.ErrConflict, nil, nil} {
+	for i, want := range []error{nil, store.ErrTooLarge, store.ErrGone, store.ErrConflict, nil, nil} {
 		if !errors.Is(results[i].Err, want) || (want == nil && results[i].Err != nil) {
 			t.Errorf("save %d: got %v, want %v", i, results[i].Err, want)
 		}
@@ -82,7 +82,7 @@ func TestWhatTheDatabaseRefusesFailsAlone(t *testing.T) {
 	edit(t, s, `create trigger poison before update on sessions when new.data like '%poison%'
 		begin select raise(rollback, 'poisoned'); end`)
 	refs := createdMany(t, s, 4)
-	results := s.together(t.Context(), saves(refs, func(i int) session.Change {
+	results := s.together(t.Context(), saves(refs, func(i int) store.Change {
 		if i == 2 {
 			return set("n", `"poison"`)
 		}
@@ -111,16 +111,16 @@ func TestAFailedCommitFailsForAll(t *testing.T) {
 	edit(t, s, `create trigger orphan after update on sessions when new.data like '%orphan%'
 		begin insert into children values (1); end`)
 	refs := createdMany(t, s, 3)
-	told := make(chan session.Event, 10)
+	told := make(chan store.Event, 10)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go func() { _ = s.Watch(ctx, func(e session.Event) { told <- e }) }()
+	go func() { _ = s.Watch(ctx, func(e store.Event) { told <- e }) }()
 	<-told // Missed
-	results := s.together(t.Context(), saves(refs, func(i int) session.Change {
+	results := s.together(t.Context(), saves(refs, func(i int) store.Change {
 		change := set("n", `"orphan"`)
 		if i != 1 {
 			change = set("n", "1")
-			hash := session.Hash{1}
+			hash := store.Hash{1}
 			change.Rotate = &hash
 		}
 		return change
@@ -135,10 +135,10 @@ func TestAFailedCommitFailsForAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := <-told
-	for e.Kind == session.Missed { // the triggers were made by another connection
+	for e.Kind == store.Missed { // the triggers were made by another connection
 		e = <-told
 	}
-	if e.Kind != session.Destroyed {
+	if e.Kind != store.Destroyed {
 		t.Errorf("a rotation that was not committed was told: %+v", e)
 	}
 }
@@ -152,7 +152,7 @@ func TestAPanicLeavesTheWriterFree(t *testing.T) {
 				t.Error("the panic of fn was swallowed")
 			}
 		}()
-		_, _ = s.SaveLocked(t.Context(), ref, func(session.Record) (session.Change, error) { panic("mine") })
+		_, _ = s.SaveLocked(t.Context(), ref, func(store.Record) (store.Change, error) { panic("mine") })
 	}()
 	if _, err := s.Save(t.Context(), ref, set("n", "1")); err != nil {
 		t.Error(err)
@@ -166,7 +166,7 @@ func TestAWriteWaitsForAnotherProcessAsLongAsItMay(t *testing.T) {
 	ref := createdMany(t, s, 1)[0]
 	unlock := lockFile(t, s)
 	_, err := s.Save(t.Context(), ref, set("n", "1"))
-	if !isBusy(err) || errors.Is(err, session.ErrGone) {
+	if !isBusy(err) || errors.Is(err, store.ErrGone) {
 		t.Errorf("got %v, want the database's error", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

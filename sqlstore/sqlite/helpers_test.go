@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/migrations"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // migrated makes the table as the migrations do. It runs their SQL itself: the tests of a package that users import
@@ -87,9 +87,9 @@ func edit(t testing.TB, s *Store, query string, args ...any) {
 	}
 }
 
-func newRef() session.Ref {
-	ref := session.Ref{Policy: session.Policy{
-		Timeouts: session.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour},
+func newRef() store.Ref {
+	ref := store.Ref{Policy: store.Policy{
+		Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour},
 		Step:     time.Minute, Grace: 30 * time.Second, MaxBytes: 1 << 20,
 	}}
 	_, _ = rand.Read(ref.Key[:])
@@ -97,11 +97,11 @@ func newRef() session.Ref {
 	return ref
 }
 
-func set(key, value string) session.Change {
-	return session.Change{Set: map[string]json.RawMessage{key: json.RawMessage(value)}}
+func set(key, value string) store.Change {
+	return store.Change{Set: map[string]json.RawMessage{key: json.RawMessage(value)}}
 }
 
-func created(t testing.TB, s *Store, change session.Change) session.Ref {
+func created(t testing.TB, s *Store, change store.Change) store.Ref {
 	t.Helper()
 	ref := newRef()
 	if _, err := s.Create(t.Context(), ref, change); err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Rows that somebody else has written past the table's constraint.
@@ -17,10 +17,10 @@ func TestCorruptRowsAreErrorsAndCanBeDeleted(t *testing.T) {
 	} {
 		ref := created(t, s, set("a", "1"))
 		edit(t, s, "update sessions set data = ? where id = ?", data, ref.Key[:])
-		if _, err := s.Load(t.Context(), ref); !errors.Is(err, session.ErrCorrupt) {
+		if _, err := s.Load(t.Context(), ref); !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("load of %q: %v", data, err)
 		}
-		if _, err := s.Save(t.Context(), ref, set("a", "2")); !errors.Is(err, session.ErrCorrupt) {
+		if _, err := s.Save(t.Context(), ref, set("a", "2")); !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("save over %q: %v", data, err)
 		}
 		if _, err := s.Touch(t.Context(), ref); err != nil {
@@ -29,7 +29,7 @@ func TestCorruptRowsAreErrorsAndCanBeDeleted(t *testing.T) {
 		if err := s.Delete(t.Context(), ref); err != nil {
 			t.Errorf("delete of %q: %v", data, err)
 		}
-		if _, err := s.Load(t.Context(), ref); !errors.Is(err, session.ErrGone) {
+		if _, err := s.Load(t.Context(), ref); !errors.Is(err, store.ErrGone) {
 			t.Errorf("after the delete of %q: %v", data, err)
 		}
 	}
@@ -41,7 +41,7 @@ func TestWhatIsWrongWithinAnObjectIsFoundByASave(t *testing.T) {
 	for _, data := range []string{`{"a":}`, `{a:1}`, `{"a":1,}`, `{"a":tru}`, `{"a" 1}`, `{"a":1e}`} {
 		ref := created(t, s, set("a", "1"))
 		edit(t, s, "update sessions set data = ? where id = ?", data, ref.Key[:])
-		if _, err := s.Save(t.Context(), ref, set("b", "2")); !errors.Is(err, session.ErrCorrupt) {
+		if _, err := s.Save(t.Context(), ref, set("b", "2")); !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("save over %q: %v", data, err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestARowOfAnotherMakeIsAnError(t *testing.T) {
 	s := open(t, newPath(t))
 	ref := created(t, s, set("a", "1"))
 	edit(t, s, "update sessions set secret_hash = x'00'")
-	if _, err := s.Load(t.Context(), ref); err == nil || errors.Is(err, session.ErrGone) {
+	if _, err := s.Load(t.Context(), ref); err == nil || errors.Is(err, store.ErrGone) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -5,12 +5,12 @@ import (
 	"database/sql/driver"
 	"slices"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
-// Inspect implements session.Inspector. It asks for up to 500 keys in one statement.
-func (s *Store) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
-	found := make([]session.Record, 0, len(keys))
+// Inspect implements store.Inspector. It asks for up to 500 keys in one statement.
+func (s *Store) Inspect(ctx context.Context, keys []store.Handle) ([]store.Record, error) {
+	found := make([]store.Record, 0, len(keys))
 	for chunk := range slices.Chunk(keys, many) {
 		var err error
 		if found, err = s.inspect(ctx, chunk, found); err != nil {
@@ -20,13 +20,13 @@ func (s *Store) Inspect(ctx context.Context, keys []session.Handle) ([]session.R
 	return found, ctx.Err()
 }
 
-func (s *Store) inspect(ctx context.Context, keys []session.Handle, found []session.Record) ([]session.Record, error) {
+func (s *Store) inspect(ctx context.Context, keys []store.Handle, found []store.Record) ([]store.Record, error) {
 	before := len(found)
 	id, args := inspectArgs(keys)
 	err := s.readers.do(ctx, func(c *conn) error {
 		found = found[:before]
 		return c.each(ctx, id, func(row []driver.Value) error {
-			r := session.Record{Key: handle(row[1])}
+			r := store.Record{Key: handle(row[1])}
 			err := unpack(row[0], &r)
 			found = append(found, r)
 			return err
@@ -36,7 +36,7 @@ func (s *Store) inspect(ctx context.Context, keys []session.Handle, found []sess
 }
 
 // inspectArgs fills the places of a statement; the last key stands in those that are left.
-func inspectArgs(keys []session.Handle) (statement, []driver.Value) {
+func inspectArgs(keys []store.Handle) (statement, []driver.Value) {
 	id, places := selectMany, many
 	if len(keys) <= few {
 		id, places = selectFew, few

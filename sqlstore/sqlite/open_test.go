@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func pragma(t *testing.T, c *conn, name string) string {
@@ -417,7 +417,7 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 	_, err = s.Load(t.Context(), ref)
 	for what, err := range map[string]error{
 		"load": err, "delete": s.Delete(t.Context(), ref), "touch": second(s.Touch(t.Context(), ref)),
-		"save": second(s.Save(t.Context(), ref, set("a", "2"))), "collect": second(s.Collect(t.Context(), session.CollectOptions{})),
+		"save": second(s.Save(t.Context(), ref, set("a", "2"))), "collect": second(s.Collect(t.Context(), store.CollectOptions{})),
 	} {
 		if !errors.Is(err, errClosed) {
 			t.Errorf("%s: got %v", what, err)

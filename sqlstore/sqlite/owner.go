@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
-// ListOwner implements session.OwnerStore.
+// ListOwner implements store.OwnerStore.
 func (s *Store) ListOwner(
-	ctx context.Context, owner string, keys []string, p session.Policy,
-) ([]session.Record, error) {
-	var found []session.Record
+	ctx context.Context, owner string, keys []string, p store.Policy,
+) ([]store.Record, error) {
+	var found []store.Record
 	err := s.readers.do(ctx, func(c *conn) (err error) {
 		found, err = c.owned(ctx, owner, p)
 		return err
@@ -27,20 +27,20 @@ func (s *Store) ListOwner(
 		if found[i].Data, err = only(found[i].Data, keys); err != nil {
 			return nil, err
 		}
-		found[i].Hash = session.Hash{}
+		found[i].Hash = store.Hash{}
 	}
 	return found, nil
 }
 
 // owned returns the owner's live rows, newest first.
-func (c *conn) owned(ctx context.Context, owner string, p session.Policy) ([]session.Record, error) {
-	var found []session.Record
+func (c *conn) owned(ctx context.Context, owner string, p store.Policy) ([]store.Record, error) {
+	var found []store.Record
 	err := c.each(ctx, selectOwner, func(row []driver.Value) error {
-		r := session.Record{Key: handle(row[1])}
+		r := store.Record{Key: handle(row[1])}
 		if err := unpack(row[0], &r); err != nil {
 			return err
 		}
-		if r.Open(session.Ref{Key: r.Key, Hash: r.Hash, Policy: p}, r.Now) == nil {
+		if r.Open(store.Ref{Key: r.Key, Hash: r.Hash, Policy: p}, r.Now) == nil {
 			found = append(found, r)
 		}
 		return nil
@@ -55,7 +55,7 @@ func only(data []byte, keys []string) ([]byte, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, fmt.Errorf("%w: %w", session.ErrCorrupt, err)
+		return nil, fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
 	for _, key := range keys {
 		if value, ok := all[key]; ok {
@@ -70,7 +70,7 @@ func only(data []byte, keys []string) ([]byte, error) {
 }
 
 // makeRoom applies the owner's limit where r joins the owner's sessions. It decides before it deletes.
-func (c *conn) makeRoom(before string, r *session.Record, p session.Policy) (outcome, error) {
+func (c *conn) makeRoom(before string, r *store.Record, p store.Policy) (outcome, error) {
 	out := outcome{saved: r.Saved(r.Now)}
 	limit := p.Owner
 	if r.Owner == before || r.Owner == "" || limit.Max <= 0 {
@@ -82,10 +82,10 @@ func (c *conn) makeRoom(before string, r *session.Record, p session.Policy) (out
 	}
 	excess := len(others) + 1 - limit.Max
 	if excess > 0 && !limit.EndOldest {
-		return outcome{}, fmt.Errorf("%w: %d of %d", session.ErrOwnerLimit, len(others), limit.Max)
+		return outcome{}, fmt.Errorf("%w: %d of %d", store.ErrOwnerLimit, len(others), limit.Max)
 	}
 	for i := range max(excess, 0) {
-		removed, err := c.remove(&others[len(others)-max(excess, 0)+i], session.Revoked)
+		removed, err := c.remove(&others[len(others)-max(excess, 0)+i], store.Revoked)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -95,23 +95,23 @@ func (c *conn) makeRoom(before string, r *session.Record, p session.Policy) (out
 	return out, nil
 }
 
-// Revoke implements session.OwnerStore.
-func (s *Store) Revoke(ctx context.Context, which session.Which) ([]session.Handle, error) {
+// Revoke implements store.OwnerStore.
+func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handle, error) {
 	out, err := s.write(ctx, &write{what: "revoke", apply: func(c *conn) (outcome, error) { return c.revoke(which) }})
 	return out.ended, err
 }
 
-func (c *conn) revoke(which session.Which) (outcome, error) {
+func (c *conn) revoke(which store.Selector) (outcome, error) {
 	if !which.Key.IsZero() {
 		return c.revokeOne(which)
 	}
 	return c.revokeOwner(which)
 }
 
-func (c *conn) revokeOne(which session.Which) (outcome, error) {
-	var r session.Record
+func (c *conn) revokeOne(which store.Selector) (outcome, error) {
+	var r store.Record
 	switch err := c.find(selectMeta, which.Key, &r); {
-	case err == session.ErrGone:
+	case err == store.ErrGone:
 		return outcome{}, nil
 	case err != nil:
 		return outcome{}, err
@@ -119,10 +119,10 @@ func (c *conn) revokeOne(which session.Which) (outcome, error) {
 	if which.Owner != "" && r.Owner != which.Owner || which.Key == which.Except {
 		return outcome{}, nil
 	}
-	return c.remove(&r, session.Revoked)
+	return c.remove(&r, store.Revoked)
 }
 
-func (c *conn) revokeOwner(which session.Which) (out outcome, err error) {
+func (c *conn) revokeOwner(which store.Selector) (out outcome, err error) {
 	if which.Owner == "" {
 		return outcome{}, nil
 	}
@@ -130,7 +130,7 @@ func (c *conn) revokeOwner(which session.Which) (out outcome, err error) {
 		key := handle(row[0])
 		out.ended = append(out.ended, key)
 		if now().Before(time.UnixMilli(integer(row[1]))) {
-			out.events = append(out.events, session.Event{Kind: session.Revoked, Key: key})
+			out.events = append(out.events, store.Event{Kind: store.Revoked, Key: key})
 		}
 		return nil
 	}, which.Owner, which.Except[:])

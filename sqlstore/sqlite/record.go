@@ -7,19 +7,19 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // unpack fills r from packedMeta or packedRow.
-func unpack(v driver.Value, r *session.Record) error {
+func unpack(v driver.Value, r *store.Record) error {
 	packed, _ := v.([]byte)
 	if len(packed) < len(r.Hash) {
 		return fmt.Errorf("sqlite: a row of unexpected form: it begins with no hash")
 	}
-	r.Hash = session.Hash(packed)
+	r.Hash = store.Hash(packed)
 	f := fields{rest: packed[len(r.Hash):]}
 	r.Version, r.CreatedAt, r.ExpiresAt, r.RotatedAt = f.number(), f.instant(), f.instant(), f.instant()
-	r.Timeouts = session.Timeouts{Idle: f.milliseconds(), Absolute: f.milliseconds()}
+	r.Timeouts = store.Timeouts{Idle: f.milliseconds(), Absolute: f.milliseconds()}
 	r.Owner = string(f.bytes(f.number()))
 	if f.bad {
 		return fmt.Errorf("sqlite: a row of unexpected form: a number is missing")
@@ -85,7 +85,7 @@ func integer(v driver.Value) int64 { n, _ := v.(int64); return n }
 // before the transaction ends that acts on it. SQL's unixepoch reads the same clock; a fifth of a load went into that.
 func now() time.Time { return time.UnixMilli(time.Now().UnixMilli()).UTC() }
 
-func handle(v driver.Value) (h session.Handle) {
+func handle(v driver.Value) (h store.Handle) {
 	b, _ := v.([]byte)
 	copy(h[:], b)
 	return h
@@ -118,11 +118,11 @@ func nullText(s string) driver.Value {
 func checkObject(data []byte) error {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	if len(data) == 0 || data[0] != '{' {
-		return fmt.Errorf("%w: the row holds no object", session.ErrCorrupt)
+		return fmt.Errorf("%w: the row holds no object", store.ErrCorrupt)
 	}
 	end := objectEnd(data)
 	if end < 0 || len(bytes.TrimRight(data[end:], " \t\r\n")) > 0 {
-		return fmt.Errorf("%w: the object has no end, or something follows it", session.ErrCorrupt)
+		return fmt.Errorf("%w: the object has no end, or something follows it", store.ErrCorrupt)
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // A row is read as one value in which what is unset takes no room. Whatever is set comes back, and only that.
@@ -23,12 +23,12 @@ func TestRowsAreReadAsTheyWereWritten(t *testing.T) {
 	}
 }
 
-func checkRow(t *testing.T, s *Store, change session.Change, rotate bool) {
+func checkRow(t *testing.T, s *Store, change store.Change, rotate bool) {
 	t.Helper()
 	ref := created(t, s, change)
 	if rotate {
 		next := newRef().Hash
-		if _, err := s.Save(t.Context(), ref, session.Change{Rotate: &next}); err != nil {
+		if _, err := s.Save(t.Context(), ref, store.Change{Rotate: &next}); err != nil {
 			t.Fatal(err)
 		}
 		ref.Hash = next
@@ -42,7 +42,7 @@ func checkRow(t *testing.T, s *Store, change session.Change, rotate bool) {
 	}
 	checkMeta(t, r, ref, change, rotate)
 
-	found, err := s.Inspect(t.Context(), []session.Handle{ref.Key})
+	found, err := s.Inspect(t.Context(), []store.Handle{ref.Key})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d found, %v", len(found), err)
 	}
@@ -52,9 +52,9 @@ func checkRow(t *testing.T, s *Store, change session.Change, rotate bool) {
 	checkMeta(t, found[0], ref, change, rotate)
 }
 
-func checkMeta(t *testing.T, r session.Record, ref session.Ref, change session.Change, rotated bool) {
+func checkMeta(t *testing.T, r store.Record, ref store.Ref, change store.Change, rotated bool) {
 	t.Helper()
-	var want session.Timeouts
+	var want store.Timeouts
 	if change.Idle != nil {
 		want.Idle = *change.Idle
 	}
@@ -70,15 +70,15 @@ func checkMeta(t *testing.T, r session.Record, ref session.Ref, change session.C
 }
 
 func TestARowOfAnotherFormIsNoSession(t *testing.T) {
-	hash := strings.Repeat("h", len(session.Hash{}))
+	hash := strings.Repeat("h", len(store.Hash{}))
 	for _, packed := range []string{"", "short", hash, hash + "1", hash + "1,2,3,,,", hash + "1,x,3,,,,0,{}",
 		hash + "1,2,3,,,,9,{}", hash + "1,2,3,,,,-1,{}", hash + "1,2,3,,,,99999999999999999999,{}"} {
-		var r session.Record
+		var r store.Record
 		if err := unpack([]byte(packed), &r); err == nil {
 			t.Errorf("%q was read as %+v", packed, r)
 		}
 	}
-	if err := unpack(nil, new(session.Record)); err == nil {
+	if err := unpack(nil, new(store.Record)); err == nil {
 		t.Error("nothing was read as a row")
 	}
 }

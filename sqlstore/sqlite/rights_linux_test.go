@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // asNobody runs fn with no right that the mode of the file at path does not give, also where the tests run as root.
@@ -75,7 +75,7 @@ func TestTheFilesAreForTheirOwnerAlone(t *testing.T) {
 	path := newPath(t)
 	s := open(t, path)
 	created(t, s, set("a", "1"))
-	if _, err := s.Collect(t.Context(), session.CollectOptions{}); err != nil {
+	if _, err := s.Collect(t.Context(), store.CollectOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm", "-collect"} {

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // BenchmarkRowid compares a table with a rowid against one WITHOUT ROWID. docs/decisions/sqlite-without-rowid.md has
@@ -58,7 +58,7 @@ func rowidRound(b *testing.B, rows, size int, without bool) (took [4]time.Durati
 		b.Fatal(err)
 	}
 	change := set("pad", `"`+strings.Repeat("a", size-30)+`"`)
-	refs := make([]session.Ref, rows)
+	refs := make([]store.Ref, rows)
 	for i := range refs {
 		refs[i] = newRef()
 		binary.BigEndian.PutUint64(refs[i].Key[:], uint64(time.Now().UnixMilli()+int64(i/20))<<16)
@@ -75,7 +75,7 @@ func rowidRound(b *testing.B, rows, size int, without bool) (took [4]time.Durati
 	}
 	edit(b, s, "update sessions set expires_at = expires_at - 100000000")
 	took[3] = together(1, func(int) error {
-		_, err := s.Collect(b.Context(), session.CollectOptions{})
+		_, err := s.Collect(b.Context(), store.CollectOptions{})
 		return err
 	})
 	if err := s.Close(); err != nil {

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/simples-go/sessions/internal/broadcast"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
@@ -16,7 +16,7 @@ type Store struct {
 	readers *readers
 	writer  *writer
 	group   *batch.Group[*write, *write, outcome]
-	ended   broadcast.Broadcast[session.Event]
+	ended   broadcast.Broadcast[store.Event]
 	poll    poller
 
 	closing sync.Once
@@ -24,30 +24,30 @@ type Store struct {
 }
 
 var (
-	_ session.Store      = (*Store)(nil)
-	_ session.Locker     = (*Store)(nil)
-	_ session.Inspector  = (*Store)(nil)
-	_ session.Toucher    = (*Store)(nil)
-	_ session.Watcher    = (*Store)(nil)
-	_ session.OwnerStore = (*Store)(nil)
-	_ session.Collector  = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Locker     = (*Store)(nil)
+	_ store.Inspector  = (*Store)(nil)
+	_ store.Toucher    = (*Store)(nil)
+	_ store.Watcher    = (*Store)(nil)
+	_ store.OwnerStore = (*Store)(nil)
+	_ store.Collector  = (*Store)(nil)
 )
 
 // find reads the row of a key, with its data where id is selectRow. ErrGone where there is none.
-func (c *conn) find(id statement, key session.Handle, r *session.Record) error {
+func (c *conn) find(id statement, key store.Handle, r *store.Record) error {
 	row, err := c.first(id, key[:])
 	switch {
 	case err != nil:
 		return err
 	case row == nil:
-		return session.ErrGone
+		return store.ErrGone
 	}
 	r.Key = key
 	return unpack(row[0], r)
 }
 
 // live reads the live row that ref names, with its data.
-func (c *conn) live(ref session.Ref, r *session.Record) error {
+func (c *conn) live(ref store.Ref, r *store.Record) error {
 	if err := c.find(selectRow, ref.Key, r); err != nil {
 		return err
 	}
@@ -58,11 +58,11 @@ func (c *conn) live(ref session.Ref, r *session.Record) error {
 }
 
 // Load implements session.Store with one SELECT. A row whose data has the shape of an object is taken for one.
-func (s *Store) Load(ctx context.Context, ref session.Ref) (session.Record, error) {
-	var r session.Record
+func (s *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
+	var r store.Record
 	err := s.readers.do(ctx, func(c *conn) error { return c.live(ref, &r) })
 	if err != nil {
-		return session.Record{}, explain("load", err)
+		return store.Record{}, explain("load", err)
 	}
 	return r, nil
 }

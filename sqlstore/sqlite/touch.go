@@ -6,12 +6,12 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Touch implements session.Store. It writes nothing where the gain is below the step. What it writes, a power cut may
 // undo.
-func (s *Store) Touch(ctx context.Context, ref session.Ref) (session.Saved, error) {
+func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	saved, due, err := s.peek(ctx, ref)
 	if err != nil || !due {
 		return saved, err
@@ -23,8 +23,8 @@ func (s *Store) Touch(ctx context.Context, ref session.Ref) (session.Saved, erro
 }
 
 // peek reads whether a touch would gain enough to be written.
-func (s *Store) peek(ctx context.Context, ref session.Ref) (saved session.Saved, due bool, err error) {
-	var r session.Record
+func (s *Store) peek(ctx context.Context, ref store.Ref) (saved store.Saved, due bool, err error) {
+	var r store.Record
 	err = s.readers.do(ctx, func(c *conn) error {
 		if err := c.find(selectMeta, ref.Key, &r); err != nil {
 			return err
@@ -32,13 +32,13 @@ func (s *Store) peek(ctx context.Context, ref session.Ref) (saved session.Saved,
 		return r.Open(ref, r.Now)
 	})
 	if err != nil {
-		return session.Saved{}, false, explain("touch", err)
+		return store.Saved{}, false, explain("touch", err)
 	}
 	return r.Saved(r.Now), r.TouchDue(ref.Policy, r.Now), nil
 }
 
-func (c *conn) touch(ref session.Ref) (outcome, error) {
-	var r session.Record
+func (c *conn) touch(ref store.Ref) (outcome, error) {
+	var r store.Record
 	if err := c.find(selectMeta, ref.Key, &r); err != nil {
 		return outcome{}, err
 	}
@@ -57,10 +57,10 @@ func (c *conn) touch(ref session.Ref) (outcome, error) {
 // touchChunk is how many rows TouchAll writes before it lets others write.
 const touchChunk = 256
 
-// TouchAll implements session.Toucher, with transactions of bounded size. What they write, a power cut may undo.
-func (s *Store) TouchAll(ctx context.Context, refs []session.Ref) error {
+// TouchAll implements store.Toucher, with transactions of bounded size. What they write, a power cut may undo.
+func (s *Store) TouchAll(ctx context.Context, refs []store.Ref) error {
 	refs = slices.Clone(refs)
-	slices.SortFunc(refs, func(a, b session.Ref) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	slices.SortFunc(refs, func(a, b store.Ref) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	for chunk := range slices.Chunk(refs, touchChunk) {
 		err := s.writer.transact(ctx, true, func(c *conn) error { return c.touchEach(chunk) })
 		if err != nil {
@@ -70,9 +70,9 @@ func (s *Store) TouchAll(ctx context.Context, refs []session.Ref) error {
 	return ctx.Err()
 }
 
-func (c *conn) touchEach(refs []session.Ref) error {
+func (c *conn) touchEach(refs []store.Ref) error {
 	for _, ref := range refs {
-		if _, err := c.touch(ref); err != nil && !errors.Is(err, session.ErrGone) {
+		if _, err := c.touch(ref); err != nil && !errors.Is(err, store.ErrGone) {
 			return err
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // older makes every row d older.
@@ -58,23 +58,23 @@ func TestTheEndOfAnExpiredSessionIsNoEvent(t *testing.T) {
 	anna := set("a", "1")
 	owner := "anna"
 	anna.Owner = &owner
-	refs := []session.Ref{created(t, s, anna), created(t, s, anna), created(t, s, anna)}
+	refs := []store.Ref{created(t, s, anna), created(t, s, anna), created(t, s, anna)}
 	older(t, s, 2*time.Hour)
 	last := created(t, s, anna)
 	told := watching(t, s)
 	if err := s.Delete(t.Context(), refs[0]); err != nil {
 		t.Fatal(err)
 	}
-	for _, which := range []session.Which{{Key: refs[1].Key}, {Owner: owner}} {
+	for _, which := range []store.Selector{{Key: refs[1].Key}, {Owner: owner}} {
 		if ended, err := s.Revoke(t.Context(), which); err != nil || len(ended) == 0 {
 			t.Errorf("%+v: %v, %v", which, ended, err)
 		}
 	}
 	e := next(t, told)
-	for e.Kind == session.Missed {
+	for e.Kind == store.Missed {
 		e = next(t, told)
 	}
-	if e != (session.Event{Kind: session.Revoked, Key: last.Key}) {
+	if e != (store.Event{Kind: store.Revoked, Key: last.Key}) {
 		t.Errorf("told was %+v", e)
 	}
 }

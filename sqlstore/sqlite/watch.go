@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // poller looks for the work of other processes, while somebody watches.
@@ -16,12 +16,12 @@ type poller struct {
 	stopped  chan struct{}
 }
 
-// Watch implements session.Watcher. What ends sessions through this store is told at once, with its key. What others do
+// Watch implements store.Watcher. What ends sessions through this store is told at once, with its key. What others do
 // with the file is told as Missed, within the poll interval.
-func (s *Store) Watch(ctx context.Context, fn func(session.Event)) error {
+func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 	s.poll.join(s.pollFile)
 	defer s.poll.leave()
-	return s.ended.Listen(ctx, session.Event{Kind: session.Missed}, fn)
+	return s.ended.Listen(ctx, store.Event{Kind: store.Missed}, fn)
 }
 
 // join starts the poll for the first watcher.
@@ -60,7 +60,7 @@ func (s *Store) pollFile(ctx context.Context) {
 		case <-tick.C:
 		}
 		if s.movedByOthers(ctx) {
-			s.ended.Send(session.Event{Kind: session.Missed})
+			s.ended.Send(store.Event{Kind: store.Missed})
 		}
 	}
 }

@@ -8,33 +8,33 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // watching starts a Watch and returns what it tells, after the first Missed.
-func watching(t *testing.T, s *Store) chan session.Event {
+func watching(t *testing.T, s *Store) chan store.Event {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	told, done := make(chan session.Event, 1000), make(chan error)
-	go func() { done <- s.Watch(ctx, func(e session.Event) { told <- e }) }()
+	told, done := make(chan store.Event, 1000), make(chan error)
+	go func() { done <- s.Watch(ctx, func(e store.Event) { told <- e }) }()
 	t.Cleanup(func() {
 		stop()
 		<-done
 	})
-	if e := next(t, told); e.Kind != session.Missed {
+	if e := next(t, told); e.Kind != store.Missed {
 		t.Errorf("the first event is %+v", e)
 	}
 	return told
 }
 
-func next(t *testing.T, told chan session.Event) session.Event {
+func next(t *testing.T, told chan store.Event) store.Event {
 	t.Helper()
 	select {
 	case e := <-told:
 		return e
 	case <-time.After(20 * time.Second):
 		t.Fatal("nothing was told")
-		return session.Event{}
+		return store.Event{}
 	}
 }
 
@@ -46,11 +46,11 @@ func TestAnotherProcessIsNoticed(t *testing.T) {
 	for s.movedByOthers(t.Context()) { // what came before
 	}
 	c := startChild(t, "delete", path, name(ref))
-	if e := next(t, told); e != (session.Event{Kind: session.Missed}) {
+	if e := next(t, told); e != (store.Event{Kind: store.Missed}) {
 		t.Errorf("told was %+v", e)
 	}
 	c.wait()
-	if found, err := s.Inspect(t.Context(), []session.Handle{ref.Key}); err != nil || len(found) != 0 {
+	if found, err := s.Inspect(t.Context(), []store.Handle{ref.Key}); err != nil || len(found) != 0 {
 		t.Errorf("found %+v, %v", found, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestAWatchLeavesNoGoroutine(t *testing.T) {
 	s := open(t, newPath(t), WithPollInterval(time.Millisecond))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- s.Watch(ctx, func(session.Event) { stop() }) }()
+	go func() { done <- s.Watch(ctx, func(store.Event) { stop() }) }()
 	if err := <-done; err != context.Canceled {
 		t.Errorf("got %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 	"github.com/simples-go/sessions/testing/sessiontest"
 )
 
@@ -65,7 +66,7 @@ func ExampleNew() {
 
 // A manager of one's own: other settings, another store, a clock that can be moved.
 func ExampleNewWith() {
-	store := session.NewMemoryStore()
+	store := memstore.New()
 	manager, err := session.New(store, session.Config{IdleTimeout: 10 * time.Minute, Header: "X-Session"})
 	if err != nil {
 		panic(err)
@@ -100,7 +101,7 @@ func ExampleClient_Lookup() {
 
 // A real server, as a WebSocket needs one.
 func ExampleClient_Add() {
-	manager, err := session.New(session.NewMemoryStore(), session.Config{})
+	manager, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
 		panic(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // TB is what this package needs of a [testing.TB].
@@ -37,7 +38,7 @@ type Client struct {
 // given entries; without one where they are nil.
 func New(tb TB, entries map[string]any) *Client {
 	tb.Helper()
-	manager, err := session.New(session.NewMemoryStore(), session.Config{})
+	manager, err := session.New(memstore.New(), session.Config{})
 	if err != nil {
 		tb.Fatalf("sessiontest: %v", err)
 	}

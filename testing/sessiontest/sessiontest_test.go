@@ -10,14 +10,15 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 	"github.com/simples-go/sessions/testing/sessiontest"
 )
 
 func get() *http.Request { return httptest.NewRequest(http.MethodGet, "/", nil) }
 
-func newManager(t *testing.T, config session.Config) (*session.Manager, *session.MemoryStore) {
+func newManager(t *testing.T, config session.Config) (*session.Manager, *memstore.Store) {
 	t.Helper()
-	store := session.NewMemoryStore()
+	store := memstore.New()
 	m, err := session.New(store, config)
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +108,8 @@ func TestApplicationWithItsOwnMiddleware(t *testing.T) {
 
 func TestSessionWithoutEntries(t *testing.T) {
 	c := sessiontest.New(t, map[string]any{})
-	if s := c.Session(); s.Len() != 0 || s.New() {
-		t.Errorf("%d entries, new %v", s.Len(), s.New())
+	if s := c.Session(); s.Len() != 0 || s.IsNew() {
+		t.Errorf("%d entries, new %v", s.Len(), s.IsNew())
 	}
 	if c.Manager() == nil {
 		t.Error("no manager")

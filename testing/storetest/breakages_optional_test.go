@@ -8,13 +8,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
-func inspecting(keys func([]session.Handle) []session.Handle, keep func(*session.Record) bool) breakage {
+func inspecting(keys func([]store.Handle) []store.Handle, keep func(*store.Record) bool) breakage {
 	return func(b *broken) {
-		b.onInspect = func(ctx context.Context, all []session.Handle) ([]session.Record, error) {
-			rows, err := b.MemoryStore.Inspect(ctx, keys(all))
-			var kept []session.Record
+		b.onInspect = func(ctx context.Context, all []store.Handle) ([]store.Record, error) {
+			rows, err := b.Store.Inspect(ctx, keys(all))
+			var kept []store.Record
 			for _, r := range rows {
 				if keep(&r) {
 					kept = append(kept, r)
@@ -26,31 +27,31 @@ func inspecting(keys func([]session.Handle) []session.Handle, keep func(*session
 }
 
 func brokenInspections() map[string]breakage {
-	same := func(keys []session.Handle) []session.Handle { return keys }
+	same := func(keys []store.Handle) []store.Handle { return keys }
 	return map[string]breakage{
-		"inspector: an inspection shows the rows that exist": inspecting(same, func(r *session.Record) bool {
-			r.Hash = session.Hash{}
+		"inspector: an inspection shows the rows that exist": inspecting(same, func(r *store.Record) bool {
+			r.Hash = store.Hash{}
 			return true
 		}),
-		"inspector: an inspection shows the dead too": inspecting(same, func(r *session.Record) bool { return r.Now.Before(r.ExpiresAt) }),
-		"inspector: many rows are inspected at once": inspecting(func(keys []session.Handle) []session.Handle {
+		"inspector: an inspection shows the dead too": inspecting(same, func(r *store.Record) bool { return r.Now.Before(r.ExpiresAt) }),
+		"inspector: many rows are inspected at once": inspecting(func(keys []store.Handle) []store.Handle {
 			return keys[:min(len(keys), 1000)]
-		}, func(*session.Record) bool { return true }),
+		}, func(*store.Record) bool { return true }),
 	}
 }
 
 // watching replaces Watch by one that passes each event to tell.
-func watching(tell func(event session.Event, fn func(session.Event))) breakage {
+func watching(tell func(event store.Event, fn func(store.Event))) breakage {
 	return func(b *broken) {
-		b.onWatch = func(ctx context.Context, fn func(session.Event)) error {
-			return b.MemoryStore.Watch(ctx, func(event session.Event) { tell(event, fn) })
+		b.onWatch = func(ctx context.Context, fn func(store.Event)) error {
+			return b.Store.Watch(ctx, func(event store.Event) { tell(event, fn) })
 		}
 	}
 }
 
 func brokenWatches() map[string]breakage {
-	as := func(kind, other session.EventKind) breakage {
-		return watching(func(event session.Event, fn func(session.Event)) {
+	as := func(kind, other store.EventKind) breakage {
+		return watching(func(event store.Event, fn func(store.Event)) {
 			if event.Kind == kind {
 				event.Kind = other
 			}
@@ -58,24 +59,24 @@ func brokenWatches() map[string]breakage {
 		})
 	}
 	return map[string]breakage{
-		"watcher: a watch begins with a look": watching(func(event session.Event, fn func(session.Event)) {
-			fn(session.Event{Kind: session.Changed})
+		"watcher: a watch begins with a look": watching(func(event store.Event, fn func(store.Event)) {
+			fn(store.Event{Kind: store.Changed})
 			fn(event)
 		}),
 		"watcher: a watch ends with its context": func(b *broken) {
-			b.onWatch = func(ctx context.Context, fn func(session.Event)) error {
-				_ = b.MemoryStore.Watch(ctx, fn)
+			b.onWatch = func(ctx context.Context, fn func(store.Event)) error {
+				_ = b.Store.Watch(ctx, fn)
 				return nil
 			}
 		},
-		"watcher: what ends a session is told": as(session.Rotated, session.Changed),
-		"watcher: a revocation is told":        as(session.Revoked, session.Destroyed),
-		"watcher: what ends nothing is not told": watching(func(event session.Event, fn func(session.Event)) {
-			if fn(event); event.Kind == session.Rotated {
+		"watcher: what ends a session is told": as(store.Rotated, store.Changed),
+		"watcher: a revocation is told":        as(store.Revoked, store.Destroyed),
+		"watcher: what ends nothing is not told": watching(func(event store.Event, fn func(store.Event)) {
+			if fn(event); event.Kind == store.Rotated {
 				fn(event)
 			}
 		}),
-		"watcher: one call at a time": watching(func(event session.Event, fn func(session.Event)) {
+		"watcher: one call at a time": watching(func(event store.Event, fn func(store.Event)) {
 			var wg sync.WaitGroup
 			for range 50 {
 				wg.Go(func() { fn(event) })
@@ -85,9 +86,9 @@ func brokenWatches() map[string]breakage {
 	}
 }
 
-func listing(list func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error)) breakage {
+func listing(list func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error)) breakage {
 	return func(b *broken) {
-		b.onList = func(_ context.Context, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+		b.onList = func(_ context.Context, owner string, keys []string, p store.Policy) ([]store.Record, error) {
 			return list(b, owner, keys, p)
 		}
 	}
@@ -96,50 +97,50 @@ func listing(list func(b *broken, owner string, keys []string, p session.Policy)
 func brokenOwners() map[string]breakage {
 	return map[string]breakage{
 		"owner: an owner's sessions are listed newest first": listing(
-			func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error) {
-				rows, err := b.MemoryStore.ListOwner(bg, owner, keys, p)
+			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
+				rows, err := b.Store.ListOwner(bg, owner, keys, p)
 				slices.Reverse(rows)
 				return rows, err
 			}),
 		"owner: a list shows the chosen entries and no secret": listing(
-			func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error) {
-				rows, err := b.MemoryStore.ListOwner(bg, owner, append(keys, "secret"), p)
+			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
+				rows, err := b.Store.ListOwner(bg, owner, append(keys, "secret"), p)
 				return rows, err
 			}),
 		"owner: a list shows the living": listing(
-			func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
 				p.Absolute = 0
-				return b.MemoryStore.ListOwner(bg, owner, keys, p)
+				return b.Store.ListOwner(bg, owner, keys, p)
 			}),
 		"owner: a list shows any number of entries": listing(
-			func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error) {
-				return b.MemoryStore.ListOwner(bg, owner, keys[:min(len(keys), 1664)], p)
+			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
+				return b.Store.ListOwner(bg, owner, keys[:min(len(keys), 1664)], p)
 			}),
 		"owner: who cannot be has nothing": listing(
-			func(b *broken, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
 				if !utf8.ValidString(owner) {
 					return nil, session.ErrValue
 				}
-				return b.MemoryStore.ListOwner(bg, owner, keys, p)
+				return b.Store.ListOwner(bg, owner, keys, p)
 			}),
-		"owner: a list follows the owner": saving(func(_ *session.Ref, c *session.Change) { c.Owner = nil }),
+		"owner: a list follows the owner": saving(func(_ *store.Ref, c *store.Change) { c.Owner = nil }),
 	}
 }
 
 func brokenRevocations() map[string]breakage {
-	revoking := func(change func(*session.Which)) breakage {
+	revoking := func(change func(*store.Selector)) breakage {
 		return func(b *broken) {
-			b.onRevoke = func(ctx context.Context, which session.Which) ([]session.Handle, error) {
+			b.onRevoke = func(ctx context.Context, which store.Selector) ([]store.Handle, error) {
 				change(&which)
-				return b.MemoryStore.Revoke(ctx, which)
+				return b.Store.Revoke(ctx, which)
 			}
 		}
 	}
 	return map[string]breakage{
-		"owner: a revocation ends what it names": revoking(func(w *session.Which) { w.Except = session.Handle{} }),
-		"owner: a revocation that names nothing ends nothing": revoking(func(w *session.Which) {
+		"owner: a revocation ends what it names": revoking(func(w *store.Selector) { w.Except = store.Handle{} }),
+		"owner: a revocation that names nothing ends nothing": revoking(func(w *store.Selector) {
 			if w.Owner == "" && w.Key.IsZero() {
-				w.Owner, w.Except = "anna", session.Handle{}
+				w.Owner, w.Except = "anna", store.Handle{}
 			}
 		}),
 		"owner: revoked is final": saved(revive),
@@ -147,74 +148,74 @@ func brokenRevocations() map[string]breakage {
 }
 
 func brokenLimits() map[string]breakage {
-	limits := func(change func(*session.OwnerLimit)) breakage {
+	limits := func(change func(*store.OwnerLimit)) breakage {
 		return func(b *broken) {
-			creating(func(ref *session.Ref, _ *session.Change) { change(&ref.Policy.Owner) })(b)
-			saving(func(ref *session.Ref, _ *session.Change) { change(&ref.Policy.Owner) })(b)
+			creating(func(ref *store.Ref, _ *store.Change) { change(&ref.Policy.Owner) })(b)
+			saving(func(ref *store.Ref, _ *store.Change) { change(&ref.Policy.Owner) })(b)
 		}
 	}
 	return map[string]breakage{
-		"owner: a full owner is refused":               limits(func(l *session.OwnerLimit) { l.Max = 0 }),
-		"owner: the limit holds under parallel logins": limits(func(l *session.OwnerLimit) { l.Max++ }),
+		"owner: a full owner is refused":               limits(func(l *store.OwnerLimit) { l.Max = 0 }),
+		"owner: the limit holds under parallel logins": limits(func(l *store.OwnerLimit) { l.Max++ }),
 		"owner: the oldest make room": saved(
-			func(_ *broken, _ session.Ref, _ session.Change, s session.Saved, err error) (session.Saved, error) {
+			func(_ *broken, _ store.Ref, _ store.Change, s store.Saved, err error) (store.Saved, error) {
 				s.Ended = nil
 				return s, err
 			}),
 		"owner: the limit counts the living": func(b *broken) {
-			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (s session.Saved, err error) {
-				b.at(-idle, func() { s, err = b.MemoryStore.Create(ctx, ref, c) })
+			b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (s store.Saved, err error) {
+				b.at(-idle, func() { s, err = b.Store.Create(ctx, ref, c) })
 				return s, err
 			}
 		},
 		"owner: the limit is looked at last": func(b *broken) {
-			b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				if others, _ := b.MemoryStore.ListOwner(ctx, *c.Owner, nil, ref.Policy); len(others) >= ref.Policy.Owner.Max {
-					return session.Saved{}, session.ErrOwnerLimit
+			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				if others, _ := b.Store.ListOwner(ctx, *c.Owner, nil, ref.Policy); len(others) >= ref.Policy.Owner.Max {
+					return store.Saved{}, store.ErrOwnerLimit
 				}
-				return b.MemoryStore.Save(ctx, ref, c)
+				return b.Store.Save(ctx, ref, c)
 			}
 		},
 		"owner: the limit binds new owners alone": func(b *broken) {
-			b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 				if c.Owner != nil && ref.Policy.Owner.Max > 0 {
-					return session.Saved{}, session.ErrOwnerLimit
+					return store.Saved{}, store.ErrOwnerLimit
 				}
-				return b.MemoryStore.Save(ctx, ref, c)
+				return b.Store.Save(ctx, ref, c)
 			}
 		},
 	}
 }
 
 func brokenCollectors() map[string]breakage {
-	collecting := func(change func(*session.CollectOptions)) breakage {
+	collecting := func(change func(*store.CollectOptions)) breakage {
 		return func(b *broken) {
-			b.onCollect = func(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
+			b.onCollect = func(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 				change(&opts)
-				return b.MemoryStore.Collect(ctx, opts)
+				return b.Store.Collect(ctx, opts)
 			}
 		}
 	}
-	large := collecting(func(opts *session.CollectOptions) { opts.Batch *= 2 })
+	large := collecting(func(opts *store.CollectOptions) { opts.Batch *= 2 })
 	return map[string]breakage{
-		"collector: a collector deletes what has expired":            collecting(func(opts *session.CollectOptions) { opts.Keep = idle }),
+		"collector: a collector deletes what has expired":            collecting(func(opts *store.CollectOptions) { opts.Keep = idle }),
 		"collector: a batch is no larger than it may be":             large,
 		"collector: rows of one expiry are collected in batches too": large,
-		"collector: expired rows are kept for a while":               collecting(func(opts *session.CollectOptions) { opts.Keep = 0 }),
-		"collector: a dry run deletes nothing":                       collecting(func(opts *session.CollectOptions) { opts.DryRun = false }),
-		"collector: a collector keeps to its time":                   collecting(func(opts *session.CollectOptions) { opts.MaxDuration = 0 }),
-		"collector: a collector pauses between batches":              collecting(func(opts *session.CollectOptions) { opts.Pause = -1 }),
-		"collector: options that make no sense are refused": collecting(func(opts *session.CollectOptions) {
+		"collector: expired rows are kept for a while":               collecting(func(opts *store.CollectOptions) { opts.Keep = 0 }),
+		"collector: a dry run deletes nothing":                       collecting(func(opts *store.CollectOptions) { opts.DryRun = false }),
+		"collector: a collector keeps to its time":                   collecting(func(opts *store.CollectOptions) { opts.MaxDuration = 0 }),
+		"collector: a collector pauses between batches":              collecting(func(opts *store.CollectOptions) { opts.Pause = -1 }),
+		"collector: options that make no sense are refused": collecting(func(opts *store.CollectOptions) {
 			opts.Batch, opts.Keep, opts.MaxDuration = max(0, min(opts.Batch, 1000)), max(0, opts.Keep), max(0, opts.MaxDuration)
 		}),
 		"collector: a collector stops between batches": func(b *broken) {
-			b.onCollect = func(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
-				return b.MemoryStore.Collect(context.WithoutCancel(ctx), opts)
+			b.onCollect = func(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
+				return b.Store.Collect(context.WithoutCancel(ctx), opts)
 			}
 		},
 		"collector: collectors side by side": func(b *broken) {
-			b.onCollect = func(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
-				report, err := b.MemoryStore.Collect(ctx, opts)
+			b.onCollect = func(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
+				report, err := b.Store.Collect(ctx, opts)
 				report.Deleted *= 2
 				return report, err
 			}
@@ -226,25 +227,25 @@ func brokenCollectors() map[string]breakage {
 // collectLate has a collector choose rows that are about to expire and delete them some time later without a second look.
 func collectLate(b *broken) {
 	var mu sync.Mutex
-	created, chosen := []session.Handle{}, map[session.Handle]time.Time{}
-	b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+	created, chosen := []store.Handle{}, map[store.Handle]time.Time{}
+	b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		created = append(created, ref.Key)
-		return b.MemoryStore.Create(ctx, ref, c)
+		return b.Store.Create(ctx, ref, c)
 	}
-	b.onCollect = func(ctx context.Context, _ session.CollectOptions) (session.CollectReport, error) {
+	b.onCollect = func(ctx context.Context, _ store.CollectOptions) (store.CollectReport, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		rows, err := b.MemoryStore.Inspect(ctx, created)
+		rows, err := b.Store.Inspect(ctx, created)
 		for _, r := range rows {
 			since, ok := chosen[r.Key]
 			if !ok && r.ExpiresAt.Sub(r.Now) < 100*time.Millisecond {
 				chosen[r.Key] = r.Now
 			} else if ok && r.Now.Sub(since) > 100*time.Millisecond {
-				_ = b.MemoryStore.Delete(ctx, session.Ref{Key: r.Key, Hash: r.Hash})
+				_ = b.Store.Delete(ctx, store.Ref{Key: r.Key, Hash: r.Hash})
 			}
 		}
-		return session.CollectReport{}, err
+		return store.CollectReport{}, err
 	}
 }

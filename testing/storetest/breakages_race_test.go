@@ -7,11 +7,11 @@ import (
 	"maps"
 	"sync/atomic"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // float64s makes values what they are to a store that decodes numbers as float64.
-func float64s(_ *session.Ref, c *session.Change) {
+func float64s(_ *store.Ref, c *store.Change) {
 	c.Set = maps.Clone(c.Set)
 	for key, value := range c.Set {
 		var v any
@@ -25,12 +25,12 @@ func float64s(_ *session.Ref, c *session.Change) {
 func every(n int32) breakage {
 	return func(b *broken) {
 		var calls atomic.Int32
-		b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+		b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 			if calls.Add(1)%n == 0 {
-				r, err := b.MemoryStore.Load(ctx, ref)
-				return session.Saved{Version: r.Version + 1}, err
+				r, err := b.Store.Load(ctx, ref)
+				return store.Saved{Version: r.Version + 1}, err
 			}
-			return b.MemoryStore.Save(ctx, ref, c)
+			return b.Store.Save(ctx, ref, c)
 		}
 	}
 }
@@ -42,35 +42,35 @@ func brokenRaces() map[string]breakage {
 		"races: parallel saves of different keys lose nothing": every(10),
 		"races: parallel increments count them all":            every(5),
 		"races: a save beside a destroy brings nothing back":   saved(revive),
-		"races: a rotation beside saves and loads": saving(func(_ *session.Ref, c *session.Change) {
+		"races: a rotation beside saves and loads": saving(func(_ *store.Ref, c *store.Change) {
 			if c.Rotate != nil {
 				c.Set = nil
 			}
 		}),
 		"races: of two rotations one wins": func(b *broken) {
-			b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				return b.MemoryStore.Save(ctx, b.anyHash(ref), c)
+			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				return b.Store.Save(ctx, b.anyHash(ref), c)
 			}
 		},
-		"races: a clear beside a set": saving(func(_ *session.Ref, c *session.Change) { c.Clear = false }),
-		"races: parallel touches and saves keep both": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			r, err := b.MemoryStore.Load(bg, ref)
+		"races: a clear beside a set": saving(func(_ *store.Ref, c *store.Change) { c.Clear = false }),
+		"races: parallel touches and saves keep both": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			r, err := b.Store.Load(bg, ref)
 			return r.Saved(r.Now), err
 		}),
 		"failure: an ended context is an error and writes nothing": func(b *broken) {
-			b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				_, _ = b.MemoryStore.Save(context.WithoutCancel(ctx), ref, c)
-				return session.Saved{}, ctx.Err()
+			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				_, _ = b.Store.Save(context.WithoutCancel(ctx), ref, c)
+				return store.Saved{}, ctx.Err()
 			}
 		},
 	}
 }
 
-type lockedFunc = func(session.Record) (session.Change, error)
+type lockedFunc = func(store.Record) (store.Change, error)
 
-func locking(lock func(b *broken, ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error)) breakage {
+func locking(lock func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error)) breakage {
 	return func(b *broken) {
-		b.onLocked = func(ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error) {
+		b.onLocked = func(ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
 			return lock(b, ctx, ref, fn)
 		}
 	}
@@ -79,47 +79,47 @@ func locking(lock func(b *broken, ctx context.Context, ref session.Ref, fn locke
 func brokenLocks() map[string]breakage {
 	return map[string]breakage{
 		"locker: a locked save reads, decides and writes in one step": locking(
-			func(b *broken, ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error) {
-				return b.MemoryStore.SaveLocked(ctx, ref, func(r session.Record) (session.Change, error) {
+			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
+				return b.Store.SaveLocked(ctx, ref, func(r store.Record) (store.Change, error) {
 					r.Version = 0
 					return fn(r)
 				})
 			}),
 		"locker: an error of the function is returned and nothing written": locking(
-			func(b *broken, ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error) {
-				s, err := b.MemoryStore.SaveLocked(ctx, ref, fn)
+			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
+				s, err := b.Store.SaveLocked(ctx, ref, fn)
 				if err != nil {
 					err = fmt.Errorf("saving: %w", err)
 				}
 				return s, err
 			}),
 		"locker: a locked save of a dead session is gone": locking(
-			func(b *broken, ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error) {
-				change, _ := fn(session.Record{})
-				return b.MemoryStore.Save(ctx, ref, change)
+			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
+				change, _ := fn(store.Record{})
+				return b.Store.Save(ctx, ref, change)
 			}),
 		"locker: what a save refuses, a locked save refuses": locking(
-			func(b *broken, ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error) {
+			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
 				ref.Policy.MaxBytes = 0
-				return b.MemoryStore.SaveLocked(ctx, ref, fn)
+				return b.Store.SaveLocked(ctx, ref, fn)
 			}),
 		"locker: locked increments count them all": func(b *broken) {
 			var calls atomic.Int32
-			b.onLocked = func(ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error) {
+			b.onLocked = func(ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
 				if calls.Add(1)%5 == 0 {
-					return session.Saved{}, nil
+					return store.Saved{}, nil
 				}
-				return b.MemoryStore.SaveLocked(ctx, ref, fn)
+				return b.Store.SaveLocked(ctx, ref, fn)
 			}
 		},
 		"locker: a function that panics leaves no lock behind": locking(
-			func(b *broken, ctx context.Context, ref session.Ref, fn lockedFunc) (s session.Saved, err error) {
+			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (s store.Saved, err error) {
 				defer func() { _ = recover() }()
-				return b.MemoryStore.SaveLocked(ctx, ref, fn)
+				return b.Store.SaveLocked(ctx, ref, fn)
 			}),
 		"locker: a locked save with an ended context writes nothing": locking(
-			func(b *broken, ctx context.Context, ref session.Ref, fn lockedFunc) (session.Saved, error) {
-				return b.MemoryStore.SaveLocked(context.WithoutCancel(ctx), ref, fn)
+			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
+				return b.Store.SaveLocked(context.WithoutCancel(ctx), ref, fn)
 			}),
 	}
 }

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func brokenSaves() map[string]breakage {
 	return map[string]breakage{
-		"save: a save merges by top-level key": saving(func(_ *session.Ref, c *session.Change) { c.Clear = true }),
-		"save: null is a value": saving(func(_ *session.Ref, c *session.Change) {
+		"save: a save merges by top-level key": saving(func(_ *store.Ref, c *store.Change) { c.Clear = true }),
+		"save: null is a value": saving(func(_ *store.Ref, c *store.Change) {
 			c.Set = maps.Clone(c.Set)
 			for key, value := range c.Set {
 				if string(value) == "null" {
@@ -22,45 +22,45 @@ func brokenSaves() map[string]breakage {
 				}
 			}
 		}),
-		"save: a clear removes every key": saving(func(_ *session.Ref, c *session.Change) { c.Clear = false }),
-		"save: any key goes": saving(func(_ *session.Ref, c *session.Change) {
+		"save: a clear removes every key": saving(func(_ *store.Ref, c *store.Change) { c.Clear = false }),
+		"save: any key goes": saving(func(_ *store.Ref, c *store.Change) {
 			c.Delete = slices.DeleteFunc(slices.Clone(c.Delete), func(key string) bool { return strings.Contains(key, `"`) })
 		}),
-		"save: ten thousand keys go": saving(func(_ *session.Ref, c *session.Change) { c.Delete = c.Delete[:min(len(c.Delete), 999)] }),
+		"save: ten thousand keys go": saving(func(_ *store.Ref, c *store.Change) { c.Delete = c.Delete[:min(len(c.Delete), 999)] }),
 		"save: a save only updates":  saved(revive),
 		"save: a save says what the row has become": saved(
-			func(_ *broken, _ session.Ref, _ session.Change, s session.Saved, err error) (session.Saved, error) {
+			func(_ *broken, _ store.Ref, _ store.Change, s store.Saved, err error) (store.Saved, error) {
 				s.Version--
 				return s, err
 			}),
-		"save: an owner is set and taken away": saving(func(_ *session.Ref, c *session.Change) {
+		"save: an owner is set and taken away": saving(func(_ *store.Ref, c *store.Change) {
 			if c.Owner != nil && *c.Owner == "" {
 				c.Owner = nil
 			}
 		}),
-		"save: all of a change takes effect at once": saving(func(_ *session.Ref, c *session.Change) { c.Renew = false }),
+		"save: all of a change takes effect at once": saving(func(_ *store.Ref, c *store.Change) { c.Renew = false }),
 	}
 }
 
 func brokenVersions() map[string]breakage {
 	return map[string]breakage{
 		"version: each save raises the version by one": func(b *broken) {
-			b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				if r, err := b.MemoryStore.Load(ctx, ref); err == nil && !c.HasData() {
+			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				if r, err := b.Store.Load(ctx, ref); err == nil && !c.HasData() {
 					return r.Saved(r.Now), nil
 				}
-				return b.MemoryStore.Save(ctx, ref, c)
+				return b.Store.Save(ctx, ref, c)
 			}
 		},
-		"version: a touch never raises the version": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			return b.MemoryStore.Save(bg, ref, session.Change{Extend: true})
+		"version: a touch never raises the version": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			return b.Store.Save(bg, ref, store.Change{Extend: true})
 		}),
 		"version: a conditional save finds its version or writes nothing": saving(
-			func(_ *session.Ref, c *session.Change) { c.IfVersion = 0 }),
+			func(_ *store.Ref, c *store.Change) { c.IfVersion = 0 }),
 		"version: a dead session is gone, not in conflict": saved(
-			func(_ *broken, _ session.Ref, c session.Change, s session.Saved, err error) (session.Saved, error) {
+			func(_ *broken, _ store.Ref, c store.Change, s store.Saved, err error) (store.Saved, error) {
 				if err != nil && c.IfVersion != 0 {
-					err = session.ErrConflict
+					err = store.ErrConflict
 				}
 				return s, err
 			}),
@@ -69,25 +69,25 @@ func brokenVersions() map[string]breakage {
 
 func brokenSizes() map[string]breakage {
 	return map[string]breakage{
-		"size: the size limit holds to the byte": saving(func(ref *session.Ref, _ *session.Change) { ref.Policy.MaxBytes++ }),
-		"size: the merged data is what counts":   saving(func(ref *session.Ref, _ *session.Change) { ref.Policy.MaxBytes *= 2 }),
+		"size: the size limit holds to the byte": saving(func(ref *store.Ref, _ *store.Change) { ref.Policy.MaxBytes++ }),
+		"size: the merged data is what counts":   saving(func(ref *store.Ref, _ *store.Change) { ref.Policy.MaxBytes *= 2 }),
 		"size: a save that is too large writes nothing": saved(
-			func(b *broken, ref session.Ref, c session.Change, s session.Saved, err error) (session.Saved, error) {
-				if errors.Is(err, session.ErrTooLarge) {
-					_, _ = b.MemoryStore.Save(bg, ref, session.Change{Owner: c.Owner})
+			func(b *broken, ref store.Ref, c store.Change, s store.Saved, err error) (store.Saved, error) {
+				if errors.Is(err, store.ErrTooLarge) {
+					_, _ = b.Store.Save(bg, ref, store.Change{Owner: c.Owner})
 				}
 				return s, err
 			}),
 		"size: a lowered limit binds data alone": func(b *broken) {
-			b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				r, _ := b.MemoryStore.Load(ctx, ref)
-				if n, _ := session.Size(r.Data); n > ref.Policy.MaxBytes {
-					return session.Saved{}, session.ErrTooLarge
+			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				r, _ := b.Store.Load(ctx, ref)
+				if n, _ := store.Size(r.Data); n > ref.Policy.MaxBytes {
+					return store.Saved{}, store.ErrTooLarge
 				}
-				return b.MemoryStore.Save(ctx, ref, c)
+				return b.Store.Save(ctx, ref, c)
 			}
 		},
-		"size: no limit is no limit": saving(func(ref *session.Ref, _ *session.Change) {
+		"size: no limit is no limit": saving(func(ref *store.Ref, _ *store.Change) {
 			if ref.Policy.MaxBytes == 0 {
 				ref.Policy.MaxBytes = 1 << 20
 			}

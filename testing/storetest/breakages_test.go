@@ -7,7 +7,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 type breakage = func(*broken)
@@ -26,57 +26,57 @@ func breakages() map[string]breakage {
 }
 
 // saving replaces Save by one that changes what is asked for, then what is answered.
-func saving(before func(*session.Ref, *session.Change)) breakage {
+func saving(before func(*store.Ref, *store.Change)) breakage {
 	return func(b *broken) {
-		b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+		b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 			before(&ref, &c)
-			return b.MemoryStore.Save(ctx, ref, c)
+			return b.Store.Save(ctx, ref, c)
 		}
 	}
 }
 
 // saved replaces Save by one that does more after it.
-func saved(after func(b *broken, ref session.Ref, c session.Change, s session.Saved, err error) (session.Saved, error)) breakage {
+func saved(after func(b *broken, ref store.Ref, c store.Change, s store.Saved, err error) (store.Saved, error)) breakage {
 	return func(b *broken) {
-		b.onSave = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-			s, err := b.MemoryStore.Save(ctx, ref, c)
+		b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+			s, err := b.Store.Save(ctx, ref, c)
 			return after(b, ref, c, s, err)
 		}
 	}
 }
 
-func creating(before func(*session.Ref, *session.Change)) breakage {
+func creating(before func(*store.Ref, *store.Change)) breakage {
 	return func(b *broken) {
-		b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+		b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 			before(&ref, &c)
-			return b.MemoryStore.Create(ctx, ref, c)
+			return b.Store.Create(ctx, ref, c)
 		}
 	}
 }
 
-func loading(load func(b *broken, ref session.Ref) (session.Record, error)) breakage {
+func loading(load func(b *broken, ref store.Ref) (store.Record, error)) breakage {
 	return func(b *broken) {
-		b.onLoad = func(_ context.Context, ref session.Ref) (session.Record, error) { return load(b, ref) }
+		b.onLoad = func(_ context.Context, ref store.Ref) (store.Record, error) { return load(b, ref) }
 	}
 }
 
-func touching(touch func(b *broken, ref session.Ref) (session.Saved, error)) breakage {
+func touching(touch func(b *broken, ref store.Ref) (store.Saved, error)) breakage {
 	return func(b *broken) {
-		b.onTouch = func(_ context.Context, ref session.Ref) (session.Saved, error) { return touch(b, ref) }
+		b.onTouch = func(_ context.Context, ref store.Ref) (store.Saved, error) { return touch(b, ref) }
 	}
 }
 
-func deleting(del func(b *broken, ref session.Ref) error) breakage {
-	return func(b *broken) { b.onDelete = func(_ context.Context, ref session.Ref) error { return del(b, ref) } }
+func deleting(del func(b *broken, ref store.Ref) error) breakage {
+	return func(b *broken) { b.onDelete = func(_ context.Context, ref store.Ref) error { return del(b, ref) } }
 }
 
 var bg = context.Background()
 
 // revive creates the row where a save has not found it.
-func revive(b *broken, ref session.Ref, c session.Change, s session.Saved, err error) (session.Saved, error) {
-	if errors.Is(err, session.ErrGone) && !errors.Is(err, session.ErrRotated) {
+func revive(b *broken, ref store.Ref, c store.Change, s store.Saved, err error) (store.Saved, error) {
+	if errors.Is(err, store.ErrGone) && !errors.Is(err, store.ErrRotated) {
 		c.IfVersion, c.Rotate = 0, nil
-		if _, created := b.MemoryStore.Create(bg, ref, c); created == nil {
+		if _, created := b.Store.Create(bg, ref, c); created == nil {
 			return s, nil
 		}
 	}
@@ -85,33 +85,33 @@ func revive(b *broken, ref session.Ref, c session.Change, s session.Saved, err e
 
 func brokenLoads() map[string]breakage {
 	return map[string]breakage{
-		"load: a load returns what was stored": loading(func(b *broken, ref session.Ref) (session.Record, error) {
-			r, err := b.MemoryStore.Load(bg, ref)
+		"load: a load returns what was stored": loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			r, err := b.Store.Load(bg, ref)
 			r.Owner = ""
 			return r, err
 		}),
-		"load: what is unknown is gone": loading(func(b *broken, ref session.Ref) (session.Record, error) {
-			r, err := b.MemoryStore.Load(bg, ref)
-			if err == session.ErrGone {
+		"load: what is unknown is gone": loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			r, err := b.Store.Load(bg, ref)
+			if err == store.ErrGone {
 				err = nil
 			}
 			return r, err
 		}),
-		"load: a row answers only to its own secret": loading(func(b *broken, ref session.Ref) (session.Record, error) {
-			return b.MemoryStore.Load(bg, b.anyHash(ref))
+		"load: a row answers only to its own secret": loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			return b.Store.Load(bg, b.anyHash(ref))
 		}),
-		"load: a load changes nothing": loading(func(b *broken, ref session.Ref) (session.Record, error) {
-			_, _ = b.MemoryStore.Save(bg, ref, session.Change{})
-			return b.MemoryStore.Load(bg, ref)
+		"load: a load changes nothing": loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			_, _ = b.Store.Save(bg, ref, store.Change{})
+			return b.Store.Load(bg, ref)
 		}),
 		"load: a store keeps its own copy": func(b *broken) {
 			kept := map[string]json.RawMessage{}
-			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+			b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 				kept = c.Set
-				return b.MemoryStore.Create(ctx, ref, c)
+				return b.Store.Create(ctx, ref, c)
 			}
-			b.onLoad = func(ctx context.Context, ref session.Ref) (session.Record, error) {
-				r, err := b.MemoryStore.Load(ctx, ref)
+			b.onLoad = func(ctx context.Context, ref store.Ref) (store.Record, error) {
+				r, err := b.Store.Load(ctx, ref)
 				r.Data, _ = json.Marshal(kept)
 				return r, err
 			}
@@ -123,11 +123,11 @@ func brokenLoads() map[string]breakage {
 func brokenCreates() map[string]breakage {
 	over := func(only error) breakage {
 		return func(b *broken) {
-			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				s, err := b.MemoryStore.Create(ctx, ref, c)
-				if _, dead := b.MemoryStore.Load(ctx, b.anyHash(ref)); err != nil && dead == only {
-					_ = b.MemoryStore.Delete(ctx, b.anyHash(ref))
-					return b.MemoryStore.Create(ctx, ref, c)
+			b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				s, err := b.Store.Create(ctx, ref, c)
+				if _, dead := b.Store.Load(ctx, b.anyHash(ref)); err != nil && dead == only {
+					_ = b.Store.Delete(ctx, b.anyHash(ref))
+					return b.Store.Create(ctx, ref, c)
 				}
 				return s, err
 			}
@@ -135,28 +135,28 @@ func brokenCreates() map[string]breakage {
 	}
 	return map[string]breakage{
 		"create: a creation only inserts":            over(nil),
-		"create: an expired row is not created over": over(session.ErrExpired),
+		"create: an expired row is not created over": over(store.ErrExpired),
 		"create: a key is taken before data is too large": func(b *broken) {
-			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				if _, err := session.NewRecord(ref, c, time.Now()); err != nil {
-					return session.Saved{}, err
+			b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				if _, err := store.NewRecord(ref, c, time.Now()); err != nil {
+					return store.Saved{}, err
 				}
-				return b.MemoryStore.Create(ctx, ref, c)
+				return b.Store.Create(ctx, ref, c)
 			}
 		},
 		"create: one of many parallel creations wins": func(b *broken) {
-			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				s, _ := b.MemoryStore.Create(ctx, ref, c)
+			b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				s, _ := b.Store.Create(ctx, ref, c)
 				return s, nil
 			}
 		},
 		"create: a creation says what it made": func(b *broken) {
-			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
-				s, err := b.MemoryStore.Create(ctx, ref, c)
+			b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				s, err := b.Store.Create(ctx, ref, c)
 				s.ExpiresAt = s.CreatedAt
 				return s, err
 			}
 		},
-		"create: an empty session is an empty object": creating(func(_ *session.Ref, c *session.Change) { *c = set("a", `1`) }),
+		"create: an empty session is an empty object": creating(func(_ *store.Ref, c *store.Change) { *c = set("a", `1`) }),
 	}
 }

@@ -5,46 +5,46 @@ import (
 	"errors"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func brokenTouches() map[string]breakage {
 	return map[string]breakage{
-		"touch: a touch extends by the idle timeout": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			r, err := b.MemoryStore.Load(bg, ref)
+		"touch: a touch extends by the idle timeout": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			r, err := b.Store.Load(bg, ref)
 			return r.Saved(r.Now), err
 		}),
-		"touch: a touch below the step may wait": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			s, err := b.MemoryStore.Touch(bg, ref)
+		"touch: a touch below the step may wait": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			s, err := b.Store.Touch(bg, ref)
 			s.ExpiresAt = s.ExpiresAt.Add(time.Millisecond)
 			return s, err
 		}),
-		"touch: a touch follows the row's own timeout": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			r, err := b.MemoryStore.Load(bg, ref)
+		"touch: a touch follows the row's own timeout": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			r, err := b.Store.Load(bg, ref)
 			if err != nil || r.Extended(ref.Policy, r.Now).Sub(r.ExpiresAt) < ref.Policy.Step {
 				return r.Saved(r.Now), err
 			}
-			return b.MemoryStore.Touch(bg, ref)
+			return b.Store.Touch(bg, ref)
 		}),
-		"touch: a touch never shortens": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			return b.MemoryStore.Save(bg, ref, session.Change{Idle: ptr(time.Duration(0))})
+		"touch: a touch never shortens": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			return b.Store.Save(bg, ref, store.Change{Idle: ptr(time.Duration(0))})
 		}),
-		"touch: a touch never passes the absolute end": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
+		"touch: a touch never passes the absolute end": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
 			ref.Policy.Absolute = 0
-			return b.MemoryStore.Touch(bg, ref)
+			return b.Store.Touch(bg, ref)
 		}),
-		"touch: a touch changes the expiry alone": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			_, _ = b.MemoryStore.Save(bg, ref, session.Change{Owner: ptr("")})
-			return b.MemoryStore.Touch(bg, ref)
+		"touch: a touch changes the expiry alone": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			_, _ = b.Store.Save(bg, ref, store.Change{Owner: ptr("")})
+			return b.Store.Touch(bg, ref)
 		}),
-		"touch: only a save that extends moves the expiry": saving(func(_ *session.Ref, c *session.Change) { c.Extend = true }),
+		"touch: only a save that extends moves the expiry": saving(func(_ *store.Ref, c *store.Change) { c.Extend = true }),
 		"toucher: many are touched as one is": func(b *broken) {
-			b.onTouches = func(context.Context, []session.Ref) error { return nil }
+			b.onTouches = func(context.Context, []store.Ref) error { return nil }
 		},
 		"toucher: the dead are passed over": func(b *broken) {
-			b.onTouches = func(ctx context.Context, refs []session.Ref) error {
+			b.onTouches = func(ctx context.Context, refs []store.Ref) error {
 				for _, ref := range refs {
-					if _, err := b.MemoryStore.Touch(ctx, ref); err != nil {
+					if _, err := b.Store.Touch(ctx, ref); err != nil {
 						return err
 					}
 				}
@@ -52,9 +52,9 @@ func brokenTouches() map[string]breakage {
 			}
 		},
 		"toucher: parallel touches in any order get by": func(b *broken) {
-			b.onTouches = func(ctx context.Context, refs []session.Ref) error {
-				_, _ = b.MemoryStore.Save(ctx, refs[0], session.Change{Clear: true})
-				return b.MemoryStore.TouchAll(ctx, refs)
+			b.onTouches = func(ctx context.Context, refs []store.Ref) error {
+				_, _ = b.Store.Save(ctx, refs[0], store.Change{Clear: true})
+				return b.Store.TouchAll(ctx, refs)
 			}
 		},
 	}
@@ -63,27 +63,27 @@ func brokenTouches() map[string]breakage {
 func brokenDeletes() map[string]breakage {
 	return map[string]breakage{
 		"delete: destroyed is final": saved(revive),
-		"delete: a delete may be repeated": deleting(func(b *broken, ref session.Ref) error {
-			if _, err := b.MemoryStore.Load(bg, ref); err != nil {
+		"delete: a delete may be repeated": deleting(func(b *broken, ref store.Ref) error {
+			if _, err := b.Store.Load(bg, ref); err != nil {
 				return err
 			}
-			return b.MemoryStore.Delete(bg, ref)
+			return b.Store.Delete(bg, ref)
 		}),
-		"delete: a delete removes expired rows": deleting(func(b *broken, ref session.Ref) error {
-			if _, err := b.MemoryStore.Load(bg, ref); err != nil {
+		"delete: a delete removes expired rows": deleting(func(b *broken, ref store.Ref) error {
+			if _, err := b.Store.Load(bg, ref); err != nil {
 				return nil
 			}
-			return b.MemoryStore.Delete(bg, ref)
+			return b.Store.Delete(bg, ref)
 		}),
 		"delete: a delete removes one row": func(b *broken) {
-			var all []session.Ref
-			b.onCreate = func(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+			var all []store.Ref
+			b.onCreate = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 				all = append(all, ref)
-				return b.MemoryStore.Create(ctx, ref, c)
+				return b.Store.Create(ctx, ref, c)
 			}
-			b.onDelete = func(ctx context.Context, _ session.Ref) error {
+			b.onDelete = func(ctx context.Context, _ store.Ref) error {
 				for _, ref := range all {
-					_ = b.MemoryStore.Delete(ctx, ref)
+					_ = b.Store.Delete(ctx, ref)
 				}
 				return nil
 			}
@@ -93,8 +93,8 @@ func brokenDeletes() map[string]breakage {
 
 // loadingAt replaces Load by one whose clock is wrong by d.
 func loadingAt(d time.Duration) breakage {
-	return loading(func(b *broken, ref session.Ref) (r session.Record, err error) {
-		b.at(d, func() { r, err = b.MemoryStore.Load(bg, ref) })
+	return loading(func(b *broken, ref store.Ref) (r store.Record, err error) {
+		b.at(d, func() { r, err = b.Store.Load(bg, ref) })
 		return r, err
 	})
 }
@@ -103,70 +103,70 @@ func brokenExpiries() map[string]breakage {
 	return map[string]breakage{
 		"expiry: an idle session dies":          loadingAt(-time.Minute),
 		"expiry: alive a moment before the end": loadingAt(2 * time.Minute),
-		"expiry: dead at the very instant of the expiry": loading(func(b *broken, ref session.Ref) (r session.Record, err error) {
-			if r, err = b.MemoryStore.Load(bg, ref); errors.Is(err, session.ErrExpired) {
-				b.at(-3*time.Millisecond, func() { r, err = b.MemoryStore.Load(bg, ref) })
+		"expiry: dead at the very instant of the expiry": loading(func(b *broken, ref store.Ref) (r store.Record, err error) {
+			if r, err = b.Store.Load(bg, ref); errors.Is(err, store.ErrExpired) {
+				b.at(-3*time.Millisecond, func() { r, err = b.Store.Load(bg, ref) })
 			}
 			return r, err
 		}),
 		"expiry: what is dead stays dead": saved(
-			func(b *broken, ref session.Ref, c session.Change, s session.Saved, err error) (session.Saved, error) {
-				if errors.Is(err, session.ErrExpired) && c.Renew {
-					b.at(-idle, func() { s, err = b.MemoryStore.Save(bg, ref, c) })
+			func(b *broken, ref store.Ref, c store.Change, s store.Saved, err error) (store.Saved, error) {
+				if errors.Is(err, store.ErrExpired) && c.Renew {
+					b.at(-idle, func() { s, err = b.Store.Save(bg, ref, c) })
 				}
 				return s, err
 			}),
-		"expiry: a shorter absolute lifetime holds at once": loading(func(b *broken, ref session.Ref) (session.Record, error) {
+		"expiry: a shorter absolute lifetime holds at once": loading(func(b *broken, ref store.Ref) (store.Record, error) {
 			ref.Policy.Absolute = 0
-			return b.MemoryStore.Load(bg, ref)
+			return b.Store.Load(bg, ref)
 		}),
 	}
 }
 
 func brokenTimeouts() map[string]breakage {
 	return map[string]breakage{
-		"timeouts: a row's own timeouts go before the policy's": creating(func(_ *session.Ref, c *session.Change) { c.Idle = nil }),
-		"timeouts: setting a timeout computes the expiry anew":  saving(func(_ *session.Ref, c *session.Change) { c.Absolute = nil }),
-		"timeouts: a timeout of zero is the manager's again": saving(func(_ *session.Ref, c *session.Change) {
+		"timeouts: a row's own timeouts go before the policy's": creating(func(_ *store.Ref, c *store.Change) { c.Idle = nil }),
+		"timeouts: setting a timeout computes the expiry anew":  saving(func(_ *store.Ref, c *store.Change) { c.Absolute = nil }),
+		"timeouts: a timeout of zero is the manager's again": saving(func(_ *store.Ref, c *store.Change) {
 			if c.Idle != nil && *c.Idle == 0 {
 				c.Idle = nil
 			}
 		}),
-		"timeouts: a changed configuration holds for living sessions": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
-			ref.Policy.Timeouts = session.Timeouts{Idle: idle, Absolute: 2 * idle}
-			return b.MemoryStore.Touch(bg, ref)
+		"timeouts: a changed configuration holds for living sessions": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			ref.Policy.Timeouts = store.Timeouts{Idle: idle, Absolute: 2 * idle}
+			return b.Store.Touch(bg, ref)
 		}),
-		"timeouts: no absolute timeout is no end": touching(func(b *broken, ref session.Ref) (session.Saved, error) {
+		"timeouts: no absolute timeout is no end": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
 			if ref.Policy.Absolute == 0 {
 				ref.Policy.Absolute = absolute
 			}
-			return b.MemoryStore.Touch(bg, ref)
+			return b.Store.Touch(bg, ref)
 		}),
-		"timeouts: a renewal starts the lifetime again": saving(func(_ *session.Ref, c *session.Change) { c.Renew = c.Rotate != nil }),
+		"timeouts: a renewal starts the lifetime again": saving(func(_ *store.Ref, c *store.Change) { c.Renew = c.Rotate != nil }),
 	}
 }
 
 func brokenRotations() map[string]breakage {
 	graceOf := func(grace func(time.Duration) time.Duration) breakage {
-		return loading(func(b *broken, ref session.Ref) (session.Record, error) {
+		return loading(func(b *broken, ref store.Ref) (store.Record, error) {
 			ref.Policy.Grace = grace(ref.Policy.Grace)
-			return b.MemoryStore.Load(bg, ref)
+			return b.Store.Load(bg, ref)
 		})
 	}
 	return map[string]breakage{
-		"rotation: a rotation closes the old secret and opens the new one": loading(func(b *broken, ref session.Ref) (session.Record, error) {
-			return b.MemoryStore.Load(bg, b.anyHash(ref))
+		"rotation: a rotation closes the old secret and opens the new one": loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			return b.Store.Load(bg, b.anyHash(ref))
 		}),
-		"rotation: the old secret deletes nothing": deleting(func(b *broken, ref session.Ref) error {
-			return b.MemoryStore.Delete(bg, b.anyHash(ref))
+		"rotation: the old secret deletes nothing": deleting(func(b *broken, ref store.Ref) error {
+			return b.Store.Delete(bg, b.anyHash(ref))
 		}),
 		"rotation: after the grace the old secret is unknown": graceOf(func(d time.Duration) time.Duration { return d + 3*time.Millisecond }),
 		"rotation: no grace is none":                          graceOf(func(time.Duration) time.Duration { return grace }),
 		"rotation: rotations follow one another":              graceOf(func(d time.Duration) time.Duration { return d * 9 / 10 }),
-		"rotation: an expired session is expired for every secret": loading(func(b *broken, ref session.Ref) (session.Record, error) {
-			r, err := b.MemoryStore.Load(bg, ref)
-			if errors.Is(err, session.ErrExpired) && b.anyHash(ref).Hash != ref.Hash {
-				err = session.ErrRotated
+		"rotation: an expired session is expired for every secret": loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			r, err := b.Store.Load(bg, ref)
+			if errors.Is(err, store.ErrExpired) && b.anyHash(ref).Hash != ref.Hash {
+				err = store.ErrRotated
 			}
 			return r, err
 		}),

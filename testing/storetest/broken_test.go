@@ -8,84 +8,85 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // broken is a memory store of which single methods can be replaced by wrong ones.
 type broken struct {
-	*session.MemoryStore
-	onLoad    func(context.Context, session.Ref) (session.Record, error)
-	onCreate  func(context.Context, session.Ref, session.Change) (session.Saved, error)
-	onSave    func(context.Context, session.Ref, session.Change) (session.Saved, error)
-	onTouch   func(context.Context, session.Ref) (session.Saved, error)
-	onDelete  func(context.Context, session.Ref) error
-	onLocked  func(context.Context, session.Ref, func(session.Record) (session.Change, error)) (session.Saved, error)
-	onInspect func(context.Context, []session.Handle) ([]session.Record, error)
-	onTouches func(context.Context, []session.Ref) error
-	onWatch   func(context.Context, func(session.Event)) error
-	onList    func(context.Context, string, []string, session.Policy) ([]session.Record, error)
-	onRevoke  func(context.Context, session.Which) ([]session.Handle, error)
-	onCollect func(context.Context, session.CollectOptions) (session.CollectReport, error)
+	*memstore.Store
+	onLoad    func(context.Context, store.Ref) (store.Record, error)
+	onCreate  func(context.Context, store.Ref, store.Change) (store.Saved, error)
+	onSave    func(context.Context, store.Ref, store.Change) (store.Saved, error)
+	onTouch   func(context.Context, store.Ref) (store.Saved, error)
+	onDelete  func(context.Context, store.Ref) error
+	onLocked  func(context.Context, store.Ref, func(store.Record) (store.Change, error)) (store.Saved, error)
+	onInspect func(context.Context, []store.Handle) ([]store.Record, error)
+	onTouches func(context.Context, []store.Ref) error
+	onWatch   func(context.Context, func(store.Event)) error
+	onList    func(context.Context, string, []string, store.Policy) ([]store.Record, error)
+	onRevoke  func(context.Context, store.Selector) ([]store.Handle, error)
+	onCollect func(context.Context, store.CollectOptions) (store.CollectReport, error)
 }
 
 // newBroken returns a store with nothing replaced yet.
 func newBroken() *broken {
-	m := session.NewMemoryStore()
+	m := memstore.New()
 	return &broken{
-		MemoryStore: m, onLoad: m.Load, onCreate: m.Create, onSave: m.Save, onTouch: m.Touch, onDelete: m.Delete, onLocked: m.SaveLocked,
+		Store: m, onLoad: m.Load, onCreate: m.Create, onSave: m.Save, onTouch: m.Touch, onDelete: m.Delete, onLocked: m.SaveLocked,
 		onInspect: m.Inspect, onTouches: m.TouchAll, onWatch: m.Watch, onList: m.ListOwner, onRevoke: m.Revoke, onCollect: m.Collect,
 	}
 }
 
-func (b *broken) Load(ctx context.Context, ref session.Ref) (session.Record, error) {
+func (b *broken) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
 	return b.onLoad(ctx, ref)
 }
 
-func (b *broken) Create(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+func (b *broken) Create(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 	return b.onCreate(ctx, ref, c)
 }
 
-func (b *broken) Save(ctx context.Context, ref session.Ref, c session.Change) (session.Saved, error) {
+func (b *broken) Save(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
 	return b.onSave(ctx, ref, c)
 }
 
-func (b *broken) Touch(ctx context.Context, ref session.Ref) (session.Saved, error) {
+func (b *broken) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	return b.onTouch(ctx, ref)
 }
 
-func (b *broken) Delete(ctx context.Context, ref session.Ref) error { return b.onDelete(ctx, ref) }
+func (b *broken) Delete(ctx context.Context, ref store.Ref) error { return b.onDelete(ctx, ref) }
 
 func (b *broken) SaveLocked(
-	ctx context.Context, ref session.Ref, fn func(session.Record) (session.Change, error),
-) (session.Saved, error) {
+	ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error),
+) (store.Saved, error) {
 	return b.onLocked(ctx, ref, fn)
 }
 
-func (b *broken) Inspect(ctx context.Context, keys []session.Handle) ([]session.Record, error) {
+func (b *broken) Inspect(ctx context.Context, keys []store.Handle) ([]store.Record, error) {
 	return b.onInspect(ctx, keys)
 }
 
-func (b *broken) TouchAll(ctx context.Context, refs []session.Ref) error {
+func (b *broken) TouchAll(ctx context.Context, refs []store.Ref) error {
 	return b.onTouches(ctx, refs)
 }
 
-func (b *broken) Watch(ctx context.Context, fn func(session.Event)) error { return b.onWatch(ctx, fn) }
+func (b *broken) Watch(ctx context.Context, fn func(store.Event)) error { return b.onWatch(ctx, fn) }
 
-func (b *broken) ListOwner(ctx context.Context, owner string, keys []string, p session.Policy) ([]session.Record, error) {
+func (b *broken) ListOwner(ctx context.Context, owner string, keys []string, p store.Policy) ([]store.Record, error) {
 	return b.onList(ctx, owner, keys, p)
 }
 
-func (b *broken) Revoke(ctx context.Context, which session.Which) ([]session.Handle, error) {
+func (b *broken) Revoke(ctx context.Context, which store.Selector) ([]store.Handle, error) {
 	return b.onRevoke(ctx, which)
 }
 
-func (b *broken) Collect(ctx context.Context, opts session.CollectOptions) (session.CollectReport, error) {
+func (b *broken) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	return b.onCollect(ctx, opts)
 }
 
 // anyHash returns ref with the hash that the row has, so that every secret opens it.
-func (b *broken) anyHash(ref session.Ref) session.Ref {
-	rows, _ := b.MemoryStore.Inspect(context.Background(), []session.Handle{ref.Key})
+func (b *broken) anyHash(ref store.Ref) store.Ref {
+	rows, _ := b.Store.Inspect(context.Background(), []store.Handle{ref.Key})
 	if len(rows) == 1 {
 		ref.Hash = rows[0].Hash
 	}
@@ -165,7 +166,7 @@ func TestEachRuleFindsWhatBreaksIt(t *testing.T) {
 				t.Parallel()
 				b := newBroken()
 				break_(b)
-				found := r.try(t, Fixture{Store: b, Advance: b.Advance, Corrupt: func(session.Handle, string) {}})
+				found := r.try(t, Fixture{Store: b, Advance: b.Advance, Corrupt: func(store.Handle, string) {}})
 				if len(found) == 0 {
 					t.Error("a store that breaks the rule passes")
 				}
@@ -178,16 +179,16 @@ func TestEachRuleFindsWhatBreaksIt(t *testing.T) {
 }
 
 func TestRequiredInterfaces(t *testing.T) {
-	type minimal struct{ session.Store }
+	type minimal struct{ store.Store }
 	for _, o := range All() {
-		if !o.Has(session.NewMemoryStore()) {
+		if !o.Has(memstore.New()) {
 			t.Errorf("the memory store is no %s", o)
 		}
-		if o.Has(minimal{session.NewMemoryStore()}) {
+		if o.Has(minimal{memstore.New()}) {
 			t.Errorf("a store of five methods is a %s", o)
 		}
 	}
-	if Optional("Flyer").Has(session.NewMemoryStore()) {
+	if Optional("Flyer").Has(memstore.New()) {
 		t.Error("the memory store has an interface that there is not")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func collectorRules() []rule {
@@ -58,18 +58,18 @@ func collectorRules() []rule {
 	}
 }
 
-func (e *env) collect(opts session.CollectOptions) session.CollectReport {
+func (e *env) collect(opts store.CollectOptions) store.CollectReport {
 	e.Helper()
-	store, ok := e.Store.(session.Collector)
+	st, ok := e.Store.(store.Collector)
 	if !ok {
-		return session.CollectReport{}
+		return store.CollectReport{}
 	}
-	report, err := store.Collect(e.ctx, opts)
+	report, err := st.Collect(e.ctx, opts)
 	e.must(err, "Collect")
 	return report
 }
 
-func (e *env) collected(report session.CollectReport, deleted, remaining int64, stopped string) {
+func (e *env) collected(report store.CollectReport, deleted, remaining int64, stopped store.StopReason) {
 	e.Helper()
 	if report.Deleted != deleted || report.Remaining != remaining || report.Stopped != stopped {
 		e.Errorf("got %+v, want %d deleted, %d remaining, stopped: %s", report, deleted, remaining, stopped)
@@ -77,9 +77,9 @@ func (e *env) collected(report session.CollectReport, deleted, remaining int64, 
 }
 
 // fill creates n sessions, several at a time, so that some are of the same millisecond.
-func (e *env) fill(n int, change session.Change) []session.Ref {
+func (e *env) fill(n int, change store.Change) []store.Ref {
 	e.Helper()
-	refs := make([]session.Ref, n)
+	refs := make([]store.Ref, n)
 	e.parallel(8, func(w int) {
 		for i := w; i < n; i += 8 {
 			refs[i] = e.ref()
@@ -92,12 +92,12 @@ func (e *env) fill(n int, change session.Change) []session.Ref {
 }
 
 // left returns how many of the sessions still have a row: those that cannot be created.
-func (e *env) left(refs []session.Ref) int {
+func (e *env) left(refs []store.Ref) int {
 	e.Helper()
 	n := 0
 	for _, ref := range refs {
-		if _, err := e.Store.Create(e.ctx, ref, session.Change{}); err != nil {
-			e.failed(err, session.ErrExists, ref, "Create")
+		if _, err := e.Store.Create(e.ctx, ref, store.Change{}); err != nil {
+			e.failed(err, store.ErrExists, ref, "Create")
 			n++
 		}
 	}
@@ -105,17 +105,17 @@ func (e *env) left(refs []session.Ref) int {
 }
 
 func collects(e *env) {
-	e.collected(e.collect(session.CollectOptions{}), 0, 0, session.StopDone)
-	expired := e.fill(40, session.Change{})
+	e.collected(e.collect(store.CollectOptions{}), 0, 0, store.StopDone)
+	expired := e.fill(40, store.Change{})
 	e.Advance(idle / 2)
 	alive := e.fill(20, set("a", `1`))
-	touched := e.fill(20, session.Change{})
-	e.collected(e.collect(session.CollectOptions{}), 0, 0, session.StopDone)
+	touched := e.fill(20, store.Change{})
+	e.collected(e.collect(store.CollectOptions{}), 0, 0, store.StopDone)
 	for _, ref := range touched[:10] {
 		e.touch(ref)
 	}
 	e.Advance(idle / 2)
-	e.collected(e.collect(session.CollectOptions{}), 40, 0, session.StopDone)
+	e.collected(e.collect(store.CollectOptions{}), 40, 0, store.StopDone)
 	for _, ref := range alive {
 		e.holds(ref, `{"a":1}`)
 	}
@@ -129,9 +129,9 @@ func collects(e *env) {
 
 func collectsInBatches(e *env) {
 	const n, batch = 95, 10
-	e.fill(n, session.Change{})
+	e.fill(n, store.Change{})
 	e.Advance(idle)
-	alive := e.fill(5, session.Change{})
+	alive := e.fill(5, store.Change{})
 	e.inBatches(n, batch)
 	for _, ref := range alive {
 		e.load(ref)
@@ -141,16 +141,16 @@ func collectsInBatches(e *env) {
 // inBatches collects n expired rows and checks each step.
 func (e *env) inBatches(n, batch int64) {
 	e.Helper()
-	var last session.CollectReport
+	var last store.CollectReport
 	calls := 0
-	report := e.collect(session.CollectOptions{Batch: int(batch), Progress: func(r session.CollectReport) {
+	report := e.collect(store.CollectOptions{Batch: int(batch), Progress: func(r store.CollectReport) {
 		calls++
 		if step := r.Deleted - last.Deleted; step < 0 || step > batch {
 			e.Errorf("batch %d has deleted %d rows, allowed are %d", calls, step, batch)
 		}
 		last = r
 	}})
-	e.collected(report, n, 0, session.StopDone)
+	e.collected(report, n, 0, store.StopDone)
 	if calls != report.Batches || int64(calls) < (n+batch-1)/batch || last.Deleted != n {
 		e.Errorf("%d calls of Progress, the last with %d deleted; the report says %+v", calls, last.Deleted, report)
 	}
@@ -158,7 +158,7 @@ func (e *env) inBatches(n, batch int64) {
 
 func collectsTies(e *env) {
 	const n, batch = 64, 5
-	refs := e.fill(n, session.Change{})
+	refs := e.fill(n, store.Change{})
 	if e.Tie != nil {
 		e.Tie()
 	}
@@ -170,17 +170,17 @@ func collectsTies(e *env) {
 }
 
 func collectsAfterKeep(e *env) {
-	old := e.fill(10, session.Change{})
+	old := e.fill(10, store.Change{})
 	e.Advance(idle)
-	young := e.fill(7, session.Change{})
+	young := e.fill(7, store.Change{})
 	e.Advance(idle)
-	keep := session.CollectOptions{Keep: idle / 2}
+	keep := store.CollectOptions{Keep: idle / 2}
 	report := e.collect(keep)
-	if report.Deleted != 10 || report.Stopped != session.StopDone {
+	if report.Deleted != 10 || report.Stopped != store.StopDone {
 		e.Errorf("got %+v, want 10 deleted", report)
 	}
 	for _, ref := range young {
-		e.refuses(ref, session.ErrGone)
+		e.refuses(ref, store.ErrGone)
 	}
 	e.Advance(idle / 2)
 	if report = e.collect(keep); report.Deleted != 7 {
@@ -192,10 +192,10 @@ func collectsAfterKeep(e *env) {
 }
 
 func collectsDry(e *env) {
-	refs := e.fill(12, session.Change{})
+	refs := e.fill(12, store.Change{})
 	e.Advance(idle)
-	e.fill(5, session.Change{})
-	e.collected(e.collect(session.CollectOptions{DryRun: true}), 0, 12, session.StopDone)
+	e.fill(5, store.Change{})
+	e.collected(e.collect(store.CollectOptions{DryRun: true}), 0, 12, store.StopDone)
 	if n := e.left(refs); n != len(refs) {
 		e.Errorf("a dry run has left %d of %d rows", n, len(refs))
 	}
@@ -204,32 +204,32 @@ func collectsDry(e *env) {
 func collectsWithPauses(e *env) {
 	ctx, cancel := context.WithTimeout(e.ctx, 20*time.Second) // which a pause would not
 	defer cancel()
-	collect := func(opts session.CollectOptions) session.CollectReport {
+	collect := func(opts store.CollectOptions) store.CollectReport {
 		opts.Pause = time.Hour
-		report, err := e.Store.(session.Collector).Collect(ctx, opts)
+		report, err := e.Store.(store.Collector).Collect(ctx, opts)
 		e.must(err, "Collect")
 		return report
 	}
-	e.fill(4, session.Change{})
+	e.fill(4, store.Change{})
 	e.Advance(idle)
-	e.collected(collect(session.CollectOptions{Batch: 10}), 4, 0, session.StopDone)
-	e.fill(10, session.Change{})
+	e.collected(collect(store.CollectOptions{Batch: 10}), 4, 0, store.StopDone)
+	e.fill(10, store.Change{})
 	e.Advance(idle)
-	e.collected(collect(session.CollectOptions{Batch: 10}), 10, 0, session.StopDone)
-	e.fill(40, session.Change{})
+	e.collected(collect(store.CollectOptions{Batch: 10}), 10, 0, store.StopDone)
+	e.fill(40, store.Change{})
 	e.Advance(idle)
-	report := collect(session.CollectOptions{Batch: 10, MaxDuration: time.Hour / 2})
-	if report.Batches != 1 || report.Deleted == 0 || report.Deleted > 10 || report.Stopped != session.StopMaxDuration {
+	report := collect(store.CollectOptions{Batch: 10, MaxDuration: time.Hour / 2})
+	if report.Batches != 1 || report.Deleted == 0 || report.Deleted > 10 || report.Stopped != store.StopMaxDuration {
 		e.Errorf("one batch of ten in time, got %+v", report)
 	}
 }
 
 func refusesOptions(e *env) {
-	alive := e.fill(3, session.Change{})
-	for _, opts := range []session.CollectOptions{
+	alive := e.fill(3, store.Change{})
+	for _, opts := range []store.CollectOptions{
 		{Batch: -1}, {Batch: 100_001}, {Batch: math.MaxInt}, {Keep: -2 * idle}, {Keep: math.MinInt64}, {MaxDuration: -1},
 	} {
-		if report, err := e.Store.(session.Collector).Collect(e.ctx, opts); err == nil || report.Deleted != 0 {
+		if report, err := e.Store.(store.Collector).Collect(e.ctx, opts); err == nil || report.Deleted != 0 {
 			e.Errorf("Collect with %+v: %+v, %v", opts, report, err)
 		}
 	}
@@ -240,38 +240,38 @@ func refusesOptions(e *env) {
 
 func collectsUntilSignal(e *env) {
 	const n, batch = 60, 5
-	e.fill(n, session.Change{})
+	e.fill(n, store.Change{})
 	e.Advance(idle)
 	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
 	calls := 0
-	report, err := e.Store.(session.Collector).Collect(ctx, session.CollectOptions{
+	report, err := e.Store.(store.Collector).Collect(ctx, store.CollectOptions{
 		Batch: batch, Pause: time.Millisecond,
-		Progress: func(session.CollectReport) {
+		Progress: func(store.CollectReport) {
 			if calls++; calls == 2 {
 				cancel()
 			}
 		},
 	})
 	e.must(err, "Collect")
-	if report.Stopped != session.StopSignal || report.Batches != 2 || report.Deleted > 2*batch {
+	if report.Stopped != store.StopSignal || report.Batches != 2 || report.Deleted > 2*batch {
 		e.Errorf("stopped after two batches of %d: %+v", batch, report)
 	}
-	e.collected(e.collect(session.CollectOptions{}), n-report.Deleted, 0, session.StopDone)
+	e.collected(e.collect(store.CollectOptions{}), n-report.Deleted, 0, store.StopDone)
 
-	e.fill(3, session.Change{})
+	e.fill(3, store.Change{})
 	e.Advance(idle)
-	if report, _ := e.Store.(session.Collector).Collect(ctx, session.CollectOptions{}); report.Deleted != 0 {
+	if report, _ := e.Store.(store.Collector).Collect(ctx, store.CollectOptions{}); report.Deleted != 0 {
 		e.Errorf("with an ended context %d rows were deleted", report.Deleted)
 	}
 }
 
 func collectsForDuration(e *env) {
 	const n, batch = 60, 5
-	e.fill(n, session.Change{})
+	e.fill(n, store.Change{})
 	e.Advance(idle)
-	report := e.collect(session.CollectOptions{Batch: batch, MaxDuration: time.Nanosecond})
-	if report.Stopped != session.StopMaxDuration || report.Deleted < 1 || report.Deleted > 2*batch {
+	report := e.collect(store.CollectOptions{Batch: batch, MaxDuration: time.Nanosecond})
+	if report.Stopped != store.StopMaxDuration || report.Deleted < 1 || report.Deleted > 2*batch {
 		e.Errorf("with no time at all: %+v", report)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func collectorRaceRules() []rule {
@@ -26,13 +26,13 @@ func collectorRaceRules() []rule {
 func collectorsSideBySide(e *env) {
 	const n = 200
 	for _, noLock := range []bool{false, true} {
-		refs := e.fill(n, session.Change{})
+		refs := e.fill(n, store.Change{})
 		e.Advance(idle)
 		var mu sync.Mutex
 		var deleted int64
 		done := false
 		e.parallel(4, func(int) {
-			report, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 20, NoLock: noLock})
+			report, err := e.Store.(store.Collector).Collect(e.ctx, store.CollectOptions{Batch: 20, NoLock: noLock})
 			if err != nil {
 				e.Errorf("Collect: %v", err)
 			}
@@ -40,18 +40,18 @@ func collectorsSideBySide(e *env) {
 			defer mu.Unlock()
 			deleted += report.Deleted
 			switch {
-			case report.Stopped == session.StopDone:
+			case report.Stopped == store.StopDone:
 				done = true
-			case noLock || report.Stopped != session.StopLocked || report.Deleted != 0:
+			case noLock || report.Stopped != store.StopLocked || report.Deleted != 0:
 				e.Errorf("got %+v", report)
 			}
 		})
-		deleted += e.collect(session.CollectOptions{}).Deleted
+		deleted += e.collect(store.CollectOptions{}).Deleted
 		if !done || deleted != n || e.left(refs) != 0 {
 			e.Errorf("%d of %d rows were deleted, a collector finished: %v", deleted, n, done)
 		}
 		e.Advance(idle)
-		e.collect(session.CollectOptions{})
+		e.collect(store.CollectOptions{})
 	}
 }
 
@@ -60,11 +60,11 @@ func collectorsSideBySide(e *env) {
 func collectBesideTouch(e *env) {
 	const n, workers = 400, 4
 	early := []time.Duration{0, margin, 5 * margin} // how long before a session's end its turn is, by and by
-	refs := make([]session.Ref, n)
+	refs := make([]store.Ref, n)
 	e.parallel(workers, func(w int) {
 		for i := w; i < n; i += workers {
 			refs[i] = e.ref()
-			change := session.Change{Idle: ptr(idle + time.Duration(i)*time.Millisecond + early[i%len(early)])}
+			change := store.Change{Idle: ptr(idle + time.Duration(i)*time.Millisecond + early[i%len(early)])}
 			if _, err := e.Store.Create(e.ctx, refs[i], change); err != nil {
 				e.Errorf("Create: %v", err)
 			}
@@ -94,20 +94,20 @@ func collectBesideTouch(e *env) {
 	}
 }
 
-func (e *env) untilEnd(ref session.Ref) time.Duration {
+func (e *env) untilEnd(ref store.Ref) time.Duration {
 	r := e.load(ref)
 	return r.ExpiresAt.Sub(r.Now)
 }
 
 // keep touches or saves the session and reports whether it lives.
-func (e *env) keep(ref session.Ref, touch bool) bool {
+func (e *env) keep(ref store.Ref, touch bool) bool {
 	var err error
 	if touch {
 		_, err = e.Store.Touch(e.ctx, ref)
 	} else {
-		_, err = e.Store.Save(e.ctx, ref, session.Change{Extend: true})
+		_, err = e.Store.Save(e.ctx, ref, store.Change{Extend: true})
 	}
-	if err != nil && !errors.Is(err, session.ErrGone) {
+	if err != nil && !errors.Is(err, store.ErrGone) {
 		e.Errorf("keeping a session alive: %v", err)
 	}
 	return err == nil
@@ -122,7 +122,7 @@ func (e *env) collectUntil(stop <-chan struct{}) {
 			return
 		case <-turn.C:
 		}
-		_, err := e.Store.(session.Collector).Collect(e.ctx, session.CollectOptions{Batch: 7, NoLock: true})
+		_, err := e.Store.(store.Collector).Collect(e.ctx, store.CollectOptions{Batch: 7, NoLock: true})
 		if err != nil {
 			e.Errorf("Collect: %v", err)
 			return

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func createRules() []rule {
@@ -46,28 +46,28 @@ func createOnlyInserts(e *env) {
 	ref := e.created(set("a", `1`))
 	before := e.load(ref)
 	_, err := e.Store.Create(e.ctx, ref, set("b", `2`))
-	e.failed(err, session.ErrExists, ref, "Create with the same secret")
+	e.failed(err, store.ErrExists, ref, "Create with the same secret")
 	other := ref
 	other.Hash = newHash()
 	_, err = e.Store.Create(e.ctx, other, set("b", `2`))
-	e.failed(err, session.ErrExists, other, "Create with another secret")
+	e.failed(err, store.ErrExists, other, "Create with another secret")
 	e.unchanged(ref, before)
-	e.refuses(other, session.ErrGone)
+	e.refuses(other, store.ErrGone)
 }
 
 func createOverExpired(e *env) {
 	ref := e.created(set("a", `1`))
 	e.Advance(idle)
 	_, err := e.Store.Create(e.ctx, ref, set("b", `2`))
-	e.failed(err, session.ErrExists, ref, "Create")
-	e.refuses(ref, session.ErrGone)
+	e.failed(err, store.ErrExists, ref, "Create")
+	e.refuses(ref, store.ErrGone)
 }
 
 func createTooLargeOver(e *env) {
 	ref := e.created(set("a", `1`))
 	ref.Policy.MaxBytes = 8
 	_, err := e.Store.Create(e.ctx, ref, set("a", `"0123456789"`))
-	e.failed(err, session.ErrExists, ref, "Create")
+	e.failed(err, store.ErrExists, ref, "Create")
 	e.holds(ref, `{"a":1}`)
 }
 
@@ -78,7 +78,7 @@ func parallelCreate(e *env) {
 		_, err := e.Store.Create(e.ctx, ref, set("a", `1`))
 		if err == nil {
 			won.Add(1)
-		} else if !errors.Is(err, session.ErrExists) {
+		} else if !errors.Is(err, store.ErrExists) {
 			e.Errorf("Create: %v", err)
 		}
 	})
@@ -98,4 +98,4 @@ func createSaved(e *env) {
 	}
 }
 
-func createEmpty(e *env) { e.holds(e.created(session.Change{}), `{}`) }
+func createEmpty(e *env) { e.holds(e.created(store.Change{}), `{}`) }

@@ -1,7 +1,7 @@
 package storetest
 
 import (
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func deleteRules() []rule {
@@ -32,15 +32,15 @@ func deleteRules() []rule {
 func destroyedIsFinal(e *env) {
 	ref := e.created(set("a", `1`))
 	e.delete(ref)
-	changes := []session.Change{
+	changes := []store.Change{
 		{}, set("a", `2`), {Clear: true}, {Extend: true}, {Renew: true}, {Idle: ptr(2 * idle)}, {Rotate: ptr(ref.Hash)},
 		{Owner: ptr("anna")}, {IfVersion: 1}, {IfVersion: 2},
 	}
 	for _, change := range changes {
 		_, err := e.Store.Save(e.ctx, ref, change)
-		e.failed(err, session.ErrGone, ref, "Save")
+		e.failed(err, store.ErrGone, ref, "Save")
 	}
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 }
 
 func deleteIdempotent(e *env) {
@@ -62,6 +62,6 @@ func deleteExpired(e *env) {
 func deleteOne(e *env) {
 	ref, other := e.created(set("a", `1`)), e.created(set("b", `2`))
 	e.delete(ref)
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 	e.holds(other, `{"b":2}`)
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // env is what one case works with: a fresh store and the policy under which it asks. Its helpers fail the test where a
@@ -22,7 +22,7 @@ type env struct {
 	testing.TB
 	Fixture
 	ctx      context.Context
-	policy   session.Policy
+	policy   store.Policy
 	patience time.Duration // how long an event may take
 }
 
@@ -32,9 +32,9 @@ const (
 	grace    = 30 * time.Second
 )
 
-func defaultPolicy() session.Policy {
-	return session.Policy{
-		Timeouts: session.Timeouts{Idle: idle, Absolute: absolute},
+func defaultPolicy() store.Policy {
+	return store.Policy{
+		Timeouts: store.Timeouts{Idle: idle, Absolute: absolute},
 		Step:     time.Minute,
 		Grace:    grace,
 		MaxBytes: 1 << 20,
@@ -42,26 +42,26 @@ func defaultPolicy() session.Policy {
 }
 
 // ref names a session that does not exist yet.
-func (e *env) ref() session.Ref {
-	ref := session.Ref{Hash: newHash(), Policy: e.policy}
+func (e *env) ref() store.Ref {
+	ref := store.Ref{Hash: newHash(), Policy: e.policy}
 	_, _ = rand.Read(ref.Key[:])
 	return ref
 }
 
-func newHash() (h session.Hash) {
+func newHash() (h store.Hash) {
 	_, _ = rand.Read(h[:])
 	return h
 }
 
 // created returns the name of a new session.
-func (e *env) created(change session.Change) session.Ref {
+func (e *env) created(change store.Change) store.Ref {
 	e.Helper()
 	ref := e.ref()
 	e.create(ref, change)
 	return ref
 }
 
-func (e *env) create(ref session.Ref, change session.Change) session.Saved {
+func (e *env) create(ref store.Ref, change store.Change) store.Saved {
 	e.Helper()
 	saved, err := e.Store.Create(e.ctx, ref, change)
 	e.must(err, "Create")
@@ -69,7 +69,7 @@ func (e *env) create(ref session.Ref, change session.Change) session.Saved {
 	return saved
 }
 
-func (e *env) load(ref session.Ref) session.Record {
+func (e *env) load(ref store.Ref) store.Record {
 	e.Helper()
 	r, err := e.Store.Load(e.ctx, ref)
 	e.must(err, "Load")
@@ -77,7 +77,7 @@ func (e *env) load(ref session.Ref) session.Record {
 	return r
 }
 
-func (e *env) save(ref session.Ref, change session.Change) session.Saved {
+func (e *env) save(ref store.Ref, change store.Change) store.Saved {
 	e.Helper()
 	saved, err := e.Store.Save(e.ctx, ref, change)
 	e.must(err, "Save")
@@ -85,7 +85,7 @@ func (e *env) save(ref session.Ref, change session.Change) session.Saved {
 	return saved
 }
 
-func (e *env) touch(ref session.Ref) session.Saved {
+func (e *env) touch(ref store.Ref) store.Saved {
 	e.Helper()
 	saved, err := e.Store.Touch(e.ctx, ref)
 	e.must(err, "Touch")
@@ -93,7 +93,7 @@ func (e *env) touch(ref session.Ref) session.Saved {
 	return saved
 }
 
-func (e *env) delete(ref session.Ref) {
+func (e *env) delete(ref store.Ref) {
 	e.Helper()
 	e.must(e.Store.Delete(e.ctx, ref), "Delete")
 }
@@ -115,16 +115,16 @@ func (e *env) wholeMilliseconds(times ...time.Time) {
 }
 
 // failed checks that err is the wanted one and gives nothing away. ErrGone may be ErrExpired, and nothing more exact.
-func (e *env) failed(err, want error, ref session.Ref, what string) {
+func (e *env) failed(err, want error, ref store.Ref, what string) {
 	e.Helper()
-	if !errors.Is(err, want) || (want == session.ErrGone && errors.Is(err, session.ErrRotated)) {
+	if !errors.Is(err, want) || (want == store.ErrGone && errors.Is(err, store.ErrRotated)) {
 		e.Errorf("%s: got error %v, want %v", what, err, want)
 	}
 	e.discreet(err, ref)
 }
 
 // discreet checks that the error does not contain the secret's hash.
-func (e *env) discreet(err error, ref session.Ref) {
+func (e *env) discreet(err error, ref store.Ref) {
 	e.Helper()
 	if err == nil {
 		return
@@ -137,7 +137,7 @@ func (e *env) discreet(err error, ref session.Ref) {
 }
 
 // refuses checks that Load, Save and Touch all answer with the wanted error.
-func (e *env) refuses(ref session.Ref, want error) {
+func (e *env) refuses(ref store.Ref, want error) {
 	e.Helper()
 	_, err := e.Store.Load(e.ctx, ref)
 	e.failed(err, want, ref, "Load")
@@ -148,7 +148,7 @@ func (e *env) refuses(ref session.Ref, want error) {
 }
 
 // unchanged checks that the row is what it was when before was loaded.
-func (e *env) unchanged(ref session.Ref, before session.Record) {
+func (e *env) unchanged(ref store.Ref, before store.Record) {
 	e.Helper()
 	after := e.load(ref)
 	if after.Version != before.Version || after.Owner != before.Owner || after.Timeouts != before.Timeouts ||
@@ -163,7 +163,7 @@ func (e *env) unchanged(ref session.Ref, before session.Record) {
 }
 
 // holds checks the session's data.
-func (e *env) holds(ref session.Ref, want string) {
+func (e *env) holds(ref store.Ref, want string) {
 	e.Helper()
 	e.sameData(e.load(ref).Data, want)
 }
@@ -215,8 +215,8 @@ func rounds(n int) int {
 }
 
 // set returns a change of the given keys and canonical JSON values, in turn.
-func set(pairs ...string) session.Change {
-	c := session.Change{Set: map[string]json.RawMessage{}}
+func set(pairs ...string) store.Change {
+	c := store.Change{Set: map[string]json.RawMessage{}}
 	for i := 0; i < len(pairs); i += 2 {
 		c.Set[pairs[i]] = json.RawMessage(pairs[i+1])
 	}

@@ -3,7 +3,7 @@ package storetest
 import (
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func expiryRules() []rule {
@@ -39,7 +39,7 @@ func expiryRules() []rule {
 func idleDies(e *env) {
 	ref := e.created(set("a", `1`))
 	e.Advance(idle)
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 }
 
 func aliveBefore(e *env) {
@@ -55,13 +55,13 @@ func aliveBefore(e *env) {
 func expiredStaysDead(e *env) {
 	ref := e.created(set("a", `1`))
 	e.Advance(idle)
-	for _, change := range []session.Change{
+	for _, change := range []store.Change{
 		{Extend: true}, {Renew: true}, {Idle: ptr(10 * idle)}, {Absolute: ptr(10 * absolute)}, {Rotate: ptr(ref.Hash)}, {IfVersion: 1},
 	} {
 		_, err := e.Store.Save(e.ctx, ref, change)
-		e.failed(err, session.ErrGone, ref, "Save")
+		e.failed(err, store.ErrGone, ref, "Save")
 	}
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 }
 
 func shorterAbsolute(e *env) {
@@ -71,30 +71,30 @@ func shorterAbsolute(e *env) {
 	e.Advance(2 * idle)
 	e.load(ref)
 	ref.Policy.Absolute = 2 * idle
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 	ref.Policy.Absolute = 3 * idle
 	e.load(ref)
 }
 
 func instantOfExpiry(e *env) {
-	load := func(ref session.Ref) error { _, err := e.Store.Load(e.ctx, ref); return err }
-	save := func(ref session.Ref) error { _, err := e.Store.Save(e.ctx, ref, session.Change{}); return err }
-	touch := func(ref session.Ref) error { _, err := e.Store.Touch(e.ctx, ref); return err }
+	load := func(ref store.Ref) error { _, err := e.Store.Load(e.ctx, ref); return err }
+	save := func(ref store.Ref) error { _, err := e.Store.Save(e.ctx, ref, store.Change{}); return err }
+	touch := func(ref store.Ref) error { _, err := e.Store.Touch(e.ctx, ref); return err }
 	for _, c := range []struct {
 		what     string
-		call     func(session.Ref) error
-		timeouts session.Timeouts
+		call     func(store.Ref) error
+		timeouts store.Timeouts
 	}{
-		{"Load at the end of the idle timeout", load, session.Timeouts{Idle: time.Minute, Absolute: time.Hour}},
-		{"Save at the end of the idle timeout", save, session.Timeouts{Idle: time.Minute, Absolute: time.Hour}},
-		{"Load at the absolute end", load, session.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
-		{"Save at the absolute end", save, session.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
-		{"Touch at the absolute end", touch, session.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
+		{"Load at the end of the idle timeout", load, store.Timeouts{Idle: time.Minute, Absolute: time.Hour}},
+		{"Save at the end of the idle timeout", save, store.Timeouts{Idle: time.Minute, Absolute: time.Hour}},
+		{"Load at the absolute end", load, store.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
+		{"Save at the absolute end", save, store.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
+		{"Touch at the absolute end", touch, store.Timeouts{Idle: time.Hour, Absolute: time.Minute}},
 	} {
 		e.atInstant(c.what, func() (time.Time, func() error) {
 			ref := e.ref()
 			ref.Policy.Timeouts = c.timeouts
-			return e.create(ref, session.Change{}).ExpiresAt, func() error { return c.call(ref) }
-		}, nil, session.ErrGone)
+			return e.create(ref, store.Change{}).ExpiresAt, func() error { return c.call(ref) }
+		}, nil, store.ErrGone)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func failureRules() []rule {
@@ -20,7 +21,7 @@ func failureRules() []rule {
 
 func sentinels() []error {
 	return []error{
-		session.ErrGone, session.ErrExists, session.ErrConflict, session.ErrTooLarge, session.ErrCorrupt, session.ErrOwnerLimit,
+		store.ErrGone, store.ErrExists, store.ErrConflict, store.ErrTooLarge, store.ErrCorrupt, store.ErrOwnerLimit,
 		session.ErrValue, session.ErrClosed, session.ErrNoCookie,
 	}
 }
@@ -51,7 +52,7 @@ func (e *env) withContext(ctx context.Context, want error) {
 		}
 	}
 	e.unchanged(ref, before)
-	e.refuses(unborn, session.ErrGone)
+	e.refuses(unborn, store.ErrGone)
 }
 
 // ended returns a context that has been cancelled.

@@ -1,7 +1,7 @@
 package storetest
 
 import (
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func inspectorRules() []rule {
@@ -24,11 +24,11 @@ func inspectorRules() []rule {
 	}
 }
 
-func (e *env) inspect(keys ...session.Handle) map[session.Handle]session.Record {
+func (e *env) inspect(keys ...store.Handle) map[store.Handle]store.Record {
 	e.Helper()
-	rows, err := e.Store.(session.Inspector).Inspect(e.ctx, keys)
+	rows, err := e.Store.(store.Inspector).Inspect(e.ctx, keys)
 	e.must(err, "Inspect")
-	found := map[session.Handle]session.Record{}
+	found := map[store.Handle]store.Record{}
 	for _, r := range rows {
 		if len(r.Data) != 0 {
 			e.Errorf("an inspected row has data: %s", r.Data)
@@ -46,7 +46,7 @@ func inspects(e *env) {
 	change := set("a", `1`)
 	change.Owner, change.Idle = ptr("anna"), ptr(2*idle)
 	ref := e.created(change)
-	ref = e.rotate(ref, session.Change{})
+	ref = e.rotate(ref, store.Change{})
 	want := e.load(ref)
 	got, ok := e.inspect(ref.Key)[ref.Key]
 	if !ok {
@@ -76,7 +76,7 @@ func inspectsDead(e *env) {
 
 func inspectsMany(e *env) {
 	const n = 1200
-	keys := make([]session.Handle, n)
+	keys := make([]store.Handle, n)
 	e.parallel(8, func(w int) {
 		for i := w; i < n; i += 8 {
 			ref := e.ref()
@@ -84,7 +84,7 @@ func inspectsMany(e *env) {
 			if i%2 != 0 {
 				continue
 			}
-			if _, err := e.Store.Create(e.ctx, ref, session.Change{}); err != nil {
+			if _, err := e.Store.Create(e.ctx, ref, store.Change{}); err != nil {
 				e.Errorf("Create: %v", err)
 			}
 		}

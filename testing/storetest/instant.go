@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // An instant is looked at from margin before it until margin after it, and again, at most attempts times, until calls have
@@ -18,7 +18,7 @@ const (
 // for each call from when to when it ran by the only clock that counts.
 type instant struct {
 	*env
-	clock session.Ref
+	clock store.Ref
 	lead  time.Duration // from the instant to the expiry of the clock's row; Advance leaves it as it is
 }
 
@@ -27,7 +27,7 @@ type instant struct {
 // began at the instant or later, the error after. In between, either is right.
 func (e *env) atInstant(what string, begin func() (at time.Time, call func() error), before, after error) {
 	e.Helper()
-	in := instant{env: e, clock: e.created(session.Change{Idle: ptr(absolute), Absolute: ptr(2 * absolute)})}
+	in := instant{env: e, clock: e.created(store.Change{Idle: ptr(absolute), Absolute: ptr(2 * absolute)})}
 	for range attempts {
 		at, call := begin()
 		in.lead = e.load(in.clock).ExpiresAt.Sub(at)
@@ -58,7 +58,7 @@ func (in *instant) cross(what string, call func() error, before, after error) bo
 		switch {
 		case end > 0 && !errors.Is(err, before):
 			in.Errorf("%s, %v or more before the end: got error %v, want %v", what, end, err, before)
-		case start <= 0 && (!errors.Is(err, after) || errors.Is(err, session.ErrRotated)):
+		case start <= 0 && (!errors.Is(err, after) || errors.Is(err, store.ErrRotated)):
 			in.Errorf("%s, %v or more after the end: got error %v, want %v", what, -start, err, after)
 		}
 		start = end

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func limitRules() []rule {
@@ -48,15 +48,15 @@ func limitRules() []rule {
 }
 
 // limited returns a name for a session under a limit.
-func (e *env) limited(limit session.OwnerLimit) session.Ref {
+func (e *env) limited(limit store.OwnerLimit) store.Ref {
 	ref := e.ref()
 	ref.Policy.Owner = limit
 	return ref
 }
 
 func limitRefuses(e *env) {
-	limit := session.OwnerLimit{Max: 2}
-	anna := session.Change{Owner: ptr("anna"), Set: set("a", `1`).Set}
+	limit := store.OwnerLimit{Max: 2}
+	anna := store.Change{Owner: ptr("anna"), Set: set("a", `1`).Set}
 	first := e.limited(limit)
 	e.create(first, anna)
 	e.Advance(time.Second)
@@ -65,43 +65,43 @@ func limitRefuses(e *env) {
 
 	third := e.limited(limit)
 	_, err := e.Store.Create(e.ctx, third, anna)
-	e.failed(err, session.ErrOwnerLimit, third, "Create")
-	e.refuses(third, session.ErrGone)
+	e.failed(err, store.ErrOwnerLimit, third, "Create")
+	e.refuses(third, store.ErrGone)
 
 	fourth := e.limited(limit)
-	e.create(fourth, session.Change{})
+	e.create(fourth, store.Change{})
 	before := e.load(fourth)
 	anna.Rotate = ptr(newHash())
 	_, err = e.Store.Save(e.ctx, fourth, anna)
-	e.failed(err, session.ErrOwnerLimit, fourth, "Save")
+	e.failed(err, store.ErrOwnerLimit, fourth, "Save")
 	e.unchanged(fourth, before)
 	e.lists("anna", second, first)
-	e.create(e.limited(limit), session.Change{Owner: ptr("bert")})
+	e.create(e.limited(limit), store.Change{Owner: ptr("bert")})
 }
 
 func limitEndsOldest(e *env) {
-	var refs []session.Ref
+	var refs []store.Ref
 	for range 5 {
 		refs = append(refs, e.owned("anna"))
 		e.Advance(time.Second)
 	}
-	e.save(refs[0], session.Change{Renew: true})
+	e.save(refs[0], store.Change{Renew: true})
 	e.Advance(time.Second)
-	newest := e.limited(session.OwnerLimit{Max: 3, EndOldest: true})
-	e.create(newest, session.Change{})
-	saved := e.save(newest, session.Change{Owner: ptr("anna")})
-	want := []session.Handle{refs[1].Key, refs[2].Key, refs[3].Key}
+	newest := e.limited(store.OwnerLimit{Max: 3, EndOldest: true})
+	e.create(newest, store.Change{})
+	saved := e.save(newest, store.Change{Owner: ptr("anna")})
+	want := []store.Handle{refs[1].Key, refs[2].Key, refs[3].Key}
 	if len(saved.Ended) != len(want) || !containsAll(saved.Ended, want) {
 		e.Errorf("ended were %v, want %v", saved.Ended, want)
 	}
 	for _, ref := range refs[1:4] {
-		e.refuses(ref, session.ErrGone)
+		e.refuses(ref, store.ErrGone)
 		e.absent(ref)
 	}
 	e.lists("anna", newest, refs[0], refs[4])
 }
 
-func containsAll(keys, want []session.Handle) bool {
+func containsAll(keys, want []store.Handle) bool {
 	for _, key := range want {
 		if !slices.Contains(keys, key) {
 			return false
@@ -111,57 +111,57 @@ func containsAll(keys, want []session.Handle) bool {
 }
 
 func limitCountsLiving(e *env) {
-	limit := session.OwnerLimit{Max: 1}
-	e.create(e.limited(limit), session.Change{Owner: ptr("anna")})
+	limit := store.OwnerLimit{Max: 1}
+	e.create(e.limited(limit), store.Change{Owner: ptr("anna")})
 	e.Advance(idle)
 	second := e.limited(limit)
-	e.create(second, session.Change{Owner: ptr("anna")})
+	e.create(second, store.Change{Owner: ptr("anna")})
 	e.delete(second)
-	third := e.limited(session.OwnerLimit{Max: 1, EndOldest: true})
-	if saved := e.create(third, session.Change{Owner: ptr("anna")}); len(saved.Ended) != 0 {
+	third := e.limited(store.OwnerLimit{Max: 1, EndOldest: true})
+	if saved := e.create(third, store.Change{Owner: ptr("anna")}); len(saved.Ended) != 0 {
 		e.Errorf("dead sessions were ended once more: %v", saved.Ended)
 	}
 	e.lists("anna", third)
 }
 
 func limitBindsNew(e *env) {
-	limit := session.OwnerLimit{Max: 1}
+	limit := store.OwnerLimit{Max: 1}
 	first, second := e.owned("anna"), e.owned("anna")
 	first.Policy.Owner, second.Policy.Owner = limit, limit
-	for _, change := range []session.Change{{Owner: ptr("anna")}, set("a", `1`), {Rotate: &first.Hash, Owner: ptr("anna")}} {
+	for _, change := range []store.Change{{Owner: ptr("anna")}, set("a", `1`), {Rotate: &first.Hash, Owner: ptr("anna")}} {
 		if saved := e.save(first, change); len(saved.Ended) != 0 {
 			e.Errorf("a save that gives no new owner has ended %v", saved.Ended)
 		}
 	}
-	e.save(second, session.Change{Owner: ptr("")})
+	e.save(second, store.Change{Owner: ptr("")})
 	e.load(second)
-	_, err := e.Store.Save(e.ctx, second, session.Change{Owner: ptr("anna")})
-	e.failed(err, session.ErrOwnerLimit, second, "Save")
+	_, err := e.Store.Save(e.ctx, second, store.Change{Owner: ptr("anna")})
+	e.failed(err, store.ErrOwnerLimit, second, "Save")
 }
 
 func limitLooksLast(e *env) {
-	limit := session.OwnerLimit{Max: 1}
+	limit := store.OwnerLimit{Max: 1}
 	dead := e.limited(limit)
-	e.create(dead, session.Change{})
+	e.create(dead, store.Change{})
 	e.Advance(idle)
 	e.owned("anna")
 	live := e.limited(limit)
-	e.create(live, session.Change{})
+	e.create(live, store.Change{})
 	live.Policy.MaxBytes = 32
-	large := session.Change{Set: set("a", `"`+strings.Repeat("x", 32)+`"`).Set}
+	large := store.Change{Set: set("a", `"`+strings.Repeat("x", 32)+`"`).Set}
 	for _, c := range []struct {
 		what   string
-		call   func(context.Context, session.Ref, session.Change) (session.Saved, error)
-		ref    session.Ref
-		change session.Change
+		call   func(context.Context, store.Ref, store.Change) (store.Saved, error)
+		ref    store.Ref
+		change store.Change
 		want   error
 	}{
-		{"Save of an unknown session", e.Store.Save, e.limited(limit), session.Change{}, session.ErrGone},
-		{"Save of an expired one", e.Store.Save, dead, session.Change{}, session.ErrGone},
-		{"Save of another version", e.Store.Save, live, session.Change{IfVersion: 7}, session.ErrConflict},
-		{"Save of too much", e.Store.Save, live, large, session.ErrTooLarge},
-		{"Save of what fits", e.Store.Save, live, session.Change{}, session.ErrOwnerLimit},
-		{"Create of a taken key", e.Store.Create, live, session.Change{}, session.ErrExists},
+		{"Save of an unknown session", e.Store.Save, e.limited(limit), store.Change{}, store.ErrGone},
+		{"Save of an expired one", e.Store.Save, dead, store.Change{}, store.ErrGone},
+		{"Save of another version", e.Store.Save, live, store.Change{IfVersion: 7}, store.ErrConflict},
+		{"Save of too much", e.Store.Save, live, large, store.ErrTooLarge},
+		{"Save of what fits", e.Store.Save, live, store.Change{}, store.ErrOwnerLimit},
+		{"Create of a taken key", e.Store.Create, live, store.Change{}, store.ErrExists},
 	} {
 		c.change.Owner = ptr("anna")
 		_, err := c.call(e.ctx, c.ref, c.change)
@@ -173,7 +173,7 @@ func limitParallel(e *env) {
 	const logins, most = 64, 3
 	for _, endOldest := range []bool{false, true} {
 		owner := map[bool]string{false: "refused", true: "ended"}[endOldest]
-		limit := session.OwnerLimit{Max: most, EndOldest: endOldest}
+		limit := store.OwnerLimit{Max: most, EndOldest: endOldest}
 		let, ended := e.logins(logins, owner, limit)
 		if n := len(e.list(owner)); n != most {
 			e.Errorf("%s: %d sessions are left of %d parallel logins, want %d", owner, n, logins, most)
@@ -186,14 +186,14 @@ func limitParallel(e *env) {
 
 // logins logs the owner in, half by a Create, half by a Save, all at once. It returns how many succeeded, and how many
 // different sessions they ended.
-func (e *env) logins(n int, owner string, limit session.OwnerLimit) (let, ended int) {
+func (e *env) logins(n int, owner string, limit store.OwnerLimit) (let, ended int) {
 	var mu sync.Mutex
-	out := map[session.Handle]bool{}
-	refs := make([]session.Ref, n)
+	out := map[store.Handle]bool{}
+	refs := make([]store.Ref, n)
 	for i := range refs {
 		refs[i] = e.limited(limit)
 		if i%2 == 0 {
-			e.create(refs[i], session.Change{})
+			e.create(refs[i], store.Change{})
 		}
 	}
 	e.parallel(n, func(i int) {
@@ -201,13 +201,13 @@ func (e *env) logins(n int, owner string, limit session.OwnerLimit) (let, ended 
 		if i%2 == 0 {
 			call = e.Store.Save
 		}
-		saved, err := call(e.ctx, refs[i], session.Change{Owner: &owner})
+		saved, err := call(e.ctx, refs[i], store.Change{Owner: &owner})
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
 		case err == nil:
 			let++
-		case limit.EndOldest || !errors.Is(err, session.ErrOwnerLimit):
+		case limit.EndOldest || !errors.Is(err, store.ErrOwnerLimit):
 			e.Errorf("login: %v", err)
 		}
 		for _, key := range saved.Ended {

@@ -1,7 +1,7 @@
 package storetest
 
 import (
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func loadRules() []rule {
@@ -49,7 +49,7 @@ func loadReturnsAll(e *env) {
 	if r.Key != ref.Key || r.Hash != ref.Hash || !r.RotatedAt.IsZero() || r.Version != 1 || r.Owner != "anna" {
 		e.Errorf("got %+v", r)
 	}
-	if want := (session.Timeouts{Idle: 2 * idle, Absolute: 3 * absolute}); r.Timeouts != want {
+	if want := (store.Timeouts{Idle: 2 * idle, Absolute: 3 * absolute}); r.Timeouts != want {
 		e.Errorf("timeouts are %v, want %v", r.Timeouts, want)
 	}
 	if !r.CreatedAt.Equal(saved.CreatedAt) || !r.ExpiresAt.Equal(saved.CreatedAt.Add(2*idle)) || r.Now.Before(r.CreatedAt) {
@@ -61,9 +61,9 @@ func loadReturnsAll(e *env) {
 func unknownIsGone(e *env) {
 	e.created(set("a", `1`))
 	ref := e.ref()
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 	e.delete(ref)
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 }
 
 func onlyOwnSecret(e *env) {
@@ -71,10 +71,10 @@ func onlyOwnSecret(e *env) {
 	before := e.load(ref)
 	near := ref.Hash
 	near[31] ^= 1
-	for _, hash := range []session.Hash{{}, newHash(), near, other.Hash} {
+	for _, hash := range []store.Hash{{}, newHash(), near, other.Hash} {
 		wrong := ref
 		wrong.Hash = hash
-		e.refuses(wrong, session.ErrGone)
+		e.refuses(wrong, store.ErrGone)
 		e.delete(wrong)
 	}
 	e.unchanged(ref, before)
@@ -109,11 +109,11 @@ func corruptRow(e *env) {
 		ref := e.created(set("a", `1`))
 		e.Corrupt(ref.Key, data)
 		_, err := e.Store.Load(e.ctx, ref)
-		e.failed(err, session.ErrCorrupt, ref, "Load of "+data)
+		e.failed(err, store.ErrCorrupt, ref, "Load of "+data)
 		_, err = e.Store.Save(e.ctx, ref, set("b", `2`))
-		e.failed(err, session.ErrCorrupt, ref, "Save over "+data)
+		e.failed(err, store.ErrCorrupt, ref, "Save over "+data)
 		e.touch(ref)
 		e.delete(ref)
-		e.refuses(ref, session.ErrGone)
+		e.refuses(ref, store.ErrGone)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func lockerRules() []rule {
@@ -47,15 +47,15 @@ func lockerRules() []rule {
 	}
 }
 
-func (e *env) locker() session.Locker { return e.Store.(session.Locker) }
+func (e *env) locker() store.Locker { return e.Store.(store.Locker) }
 
 func lockedSave(e *env) {
 	ref := e.created(set("n", `7`))
 	change := set("n", `8`)
 	next := newHash()
 	change.Rotate = &next
-	var seen session.Record
-	saved, err := e.locker().SaveLocked(e.ctx, ref, func(r session.Record) (session.Change, error) {
+	var seen store.Record
+	saved, err := e.locker().SaveLocked(e.ctx, ref, func(r store.Record) (store.Change, error) {
 		seen = r
 		return change, nil
 	})
@@ -72,7 +72,7 @@ func lockedError(e *env) {
 	ref := e.created(set("n", `7`))
 	before := e.load(ref)
 	refusal := errors.New("no")
-	_, err := e.locker().SaveLocked(e.ctx, ref, func(session.Record) (session.Change, error) {
+	_, err := e.locker().SaveLocked(e.ctx, ref, func(store.Record) (store.Change, error) {
 		return set("n", `8`), refusal
 	})
 	if err != refusal {
@@ -85,14 +85,14 @@ func lockedDead(e *env) {
 	expired := e.created(set("a", `1`))
 	e.Advance(idle)
 	old := e.created(set("a", `1`))
-	e.rotate(old, session.Change{})
+	e.rotate(old, store.Change{})
 	for what, c := range map[string]struct {
-		ref  session.Ref
+		ref  store.Ref
 		want error
 	}{
-		"unknown": {e.ref(), session.ErrGone}, "expired": {expired, session.ErrGone}, "rotated": {old, session.ErrRotated},
+		"unknown": {e.ref(), store.ErrGone}, "expired": {expired, store.ErrGone}, "rotated": {old, store.ErrRotated},
 	} {
-		_, err := e.locker().SaveLocked(e.ctx, c.ref, func(session.Record) (session.Change, error) {
+		_, err := e.locker().SaveLocked(e.ctx, c.ref, func(store.Record) (store.Change, error) {
 			e.Errorf("%s: fn was called", what)
 			return set("b", `2`), nil
 		})
@@ -106,10 +106,10 @@ func lockedRefusals(e *env) {
 	conflicting := set("a", `2`)
 	conflicting.IfVersion = 5
 	ref.Policy.MaxBytes = 20
-	for want, change := range map[error]session.Change{
-		session.ErrConflict: conflicting, session.ErrTooLarge: set("b", `"12345678901234567890"`),
+	for want, change := range map[error]store.Change{
+		store.ErrConflict: conflicting, store.ErrTooLarge: set("b", `"12345678901234567890"`),
 	} {
-		_, err := e.locker().SaveLocked(e.ctx, ref, func(session.Record) (session.Change, error) { return change, nil })
+		_, err := e.locker().SaveLocked(e.ctx, ref, func(store.Record) (store.Change, error) { return change, nil })
 		e.failed(err, want, ref, "SaveLocked")
 	}
 	e.unchanged(ref, before)
@@ -130,11 +130,11 @@ func lockedIncrements(e *env) {
 	e.holds(ref, fmt.Sprintf(`{"n":%d}`, callers*each))
 }
 
-func (e *env) incrementOnceLocked(ref session.Ref, locked bool) error {
+func (e *env) incrementOnceLocked(ref store.Ref, locked bool) error {
 	if !locked {
 		return e.incrementOnce(ref)
 	}
-	_, err := e.locker().SaveLocked(e.ctx, ref, func(r session.Record) (session.Change, error) { return increment(r), nil })
+	_, err := e.locker().SaveLocked(e.ctx, ref, func(r store.Record) (store.Change, error) { return increment(r), nil })
 	return err
 }
 
@@ -147,7 +147,7 @@ func lockedPanic(e *env) {
 					e.Error("the panic of fn did not reach the caller")
 				}
 			}()
-			_, _ = e.locker().SaveLocked(e.ctx, ref, func(session.Record) (session.Change, error) { panic("fn") })
+			_, _ = e.locker().SaveLocked(e.ctx, ref, func(store.Record) (store.Change, error) { panic("fn") })
 		}()
 	}
 	e.save(ref, set("b", `2`))
@@ -157,7 +157,7 @@ func lockedPanic(e *env) {
 func lockedContext(e *env) {
 	ref := e.created(set("a", `1`))
 	before := e.load(ref)
-	_, err := e.locker().SaveLocked(ended(e.ctx), ref, func(session.Record) (session.Change, error) { return set("a", `2`), nil })
+	_, err := e.locker().SaveLocked(ended(e.ctx), ref, func(store.Record) (store.Change, error) { return set("a", `2`), nil })
 	if err == nil {
 		e.Error("SaveLocked with an ended context succeeded")
 	}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func ownerRules() []rule {
@@ -44,21 +44,21 @@ func ownerRules() []rule {
 	}
 }
 
-func (e *env) ownerStore() session.OwnerStore { return e.Store.(session.OwnerStore) }
+func (e *env) ownerStore() store.OwnerStore { return e.Store.(store.OwnerStore) }
 
 // owned returns the name of a new session of the owner.
-func (e *env) owned(owner string) session.Ref {
+func (e *env) owned(owner string) store.Ref {
 	e.Helper()
-	return e.created(session.Change{Owner: &owner})
+	return e.created(store.Change{Owner: &owner})
 }
 
-func (e *env) list(owner string, keys ...string) []session.Record {
+func (e *env) list(owner string, keys ...string) []store.Record {
 	e.Helper()
 	rows, err := e.ownerStore().ListOwner(e.ctx, owner, keys, e.policy)
 	e.must(err, "ListOwner")
 	for _, r := range rows {
 		e.wholeMilliseconds(r.CreatedAt, r.ExpiresAt, r.RotatedAt, r.Now)
-		if r.Hash != (session.Hash{}) {
+		if r.Hash != (store.Hash{}) {
 			e.Error("a list shows a secret's hash")
 		}
 		if r.Owner != owner {
@@ -68,8 +68,8 @@ func (e *env) list(owner string, keys ...string) []session.Record {
 	return rows
 }
 
-func keysOf(rows []session.Record) []session.Handle {
-	var keys []session.Handle
+func keysOf(rows []store.Record) []store.Handle {
+	var keys []store.Handle
 	for _, r := range rows {
 		keys = append(keys, r.Key)
 	}
@@ -77,10 +77,10 @@ func keysOf(rows []session.Record) []session.Handle {
 }
 
 // lists checks which sessions are the owner's, in order.
-func (e *env) lists(owner string, want ...session.Ref) {
+func (e *env) lists(owner string, want ...store.Ref) {
 	e.Helper()
 	got := keysOf(e.list(owner))
-	var keys []session.Handle
+	var keys []store.Handle
 	for _, ref := range want {
 		keys = append(keys, ref.Key)
 	}
@@ -92,7 +92,7 @@ func (e *env) lists(owner string, want ...session.Ref) {
 func listsOwner(e *env) {
 	first := e.owned("anna")
 	e.owned("bert")
-	e.created(session.Change{})
+	e.created(store.Change{})
 	e.Advance(time.Second)
 	second := e.owned("anna")
 	e.Advance(time.Second)
@@ -101,7 +101,7 @@ func listsOwner(e *env) {
 	e.lists("anna", third, second, first)
 	e.lists("nobody")
 	e.Advance(time.Second)
-	e.save(first, session.Change{Renew: true})
+	e.save(first, store.Change{Renew: true})
 	e.Advance(time.Second)
 	fourth := e.owned("anna")
 	e.lists("anna", fourth, first, third, second)
@@ -140,7 +140,7 @@ func listShowsChosen(e *env) {
 func listShowsLiving(e *env) {
 	e.owned("anna")
 	e.Advance(idle / 2)
-	old := e.created(session.Change{Owner: ptr("anna"), Idle: ptr(5 * idle)})
+	old := e.created(store.Change{Owner: ptr("anna"), Idle: ptr(5 * idle)})
 	e.Advance(idle / 2)
 	young, destroyed := e.owned("anna"), e.owned("anna")
 	e.delete(destroyed)
@@ -151,16 +151,16 @@ func listShowsLiving(e *env) {
 
 func listFollowsOwner(e *env) {
 	ref := e.owned("anna")
-	e.save(ref, session.Change{Owner: ptr("bert")})
+	e.save(ref, store.Change{Owner: ptr("bert")})
 	e.lists("anna")
 	e.lists("bert", ref)
-	e.save(ref, session.Change{Owner: ptr("")})
+	e.save(ref, store.Change{Owner: ptr("")})
 	e.lists("bert")
 	e.lists("")
 }
 
 func listShowsMany(e *env) {
-	e.created(session.Change{Owner: ptr("anna"), Set: set("a", `1`, "k7", `"7"`, "k2999", `{"b":[9007199254740993]}`).Set})
+	e.created(store.Change{Owner: ptr("anna"), Set: set("a", `1`, "k7", `"7"`, "k2999", `{"b":[9007199254740993]}`).Set})
 	var keys []string
 	for i := range 3000 {
 		keys = append(keys, "k"+strconv.Itoa(i))
@@ -173,10 +173,10 @@ func listShowsMany(e *env) {
 }
 
 func listOfNobody(e *env) {
-	ref := e.created(session.Change{Owner: ptr("anna"), Set: set("a", `1`).Set})
+	ref := e.created(store.Change{Owner: ptr("anna"), Set: set("a", `1`).Set})
 	for _, text := range []string{"\xff", "anna\x00"} {
 		e.lists(text)
-		for _, which := range []session.Which{{Owner: text}, {Owner: text, Key: ref.Key}} {
+		for _, which := range []store.Selector{{Owner: text}, {Owner: text, Key: ref.Key}} {
 			ended, err := e.ownerStore().Revoke(e.ctx, which)
 			e.must(err, "Revoke")
 			if len(ended) != 0 {

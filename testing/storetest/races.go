@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func raceRules() []rule {
@@ -52,7 +52,7 @@ func raceRules() []rule {
 
 func differentKeys(e *env) {
 	const writers, each = 8, 12
-	ref := e.created(session.Change{})
+	ref := e.created(store.Change{})
 	var mu sync.Mutex
 	seen := map[int64]bool{}
 	e.parallel(writers, func(w int) {
@@ -88,12 +88,12 @@ func number(data []byte, key string) int {
 	return n
 }
 
-func increment(r session.Record) session.Change {
+func increment(r store.Record) store.Change {
 	return set("n", strconv.Itoa(number(r.Data, "n")+1))
 }
 
 // incrementOnce adds one by conditional saves, however many it takes.
-func (e *env) incrementOnce(ref session.Ref) error {
+func (e *env) incrementOnce(ref store.Ref) error {
 	for {
 		r, err := e.Store.Load(e.ctx, ref)
 		if err != nil {
@@ -105,7 +105,7 @@ func (e *env) incrementOnce(ref session.Ref) error {
 		if err == nil && (saved.Folded || saved.Version != r.Version+1) {
 			return fmt.Errorf("a conditional save upon version %d returned %+v", r.Version, saved)
 		}
-		if !errors.Is(err, session.ErrConflict) {
+		if !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
@@ -146,10 +146,10 @@ func saveAgainstDestroy(e *env) {
 				_, err = e.Store.Save(e.ctx, ref, change)
 			}
 			if err != nil {
-				e.failed(err, session.ErrGone, ref, "a call beside the destroy")
+				e.failed(err, store.ErrGone, ref, "a call beside the destroy")
 			}
 		})
-		if e.refuses(ref, session.ErrGone); e.Failed() {
+		if e.refuses(ref, store.ErrGone); e.Failed() {
 			return
 		}
 		e.absent(ref)
@@ -157,10 +157,10 @@ func saveAgainstDestroy(e *env) {
 }
 
 // absent checks, where the store can tell, that there is no row left.
-func (e *env) absent(ref session.Ref) {
+func (e *env) absent(ref store.Ref) {
 	e.Helper()
-	if store, ok := e.Store.(session.Inspector); ok {
-		rows, err := store.Inspect(e.ctx, []session.Handle{ref.Key})
+	if st, ok := e.Store.(store.Inspector); ok {
+		rows, err := st.Inspect(e.ctx, []store.Handle{ref.Key})
 		if e.must(err, "Inspect"); len(rows) != 0 {
 			e.Errorf("the row is still there: %+v", rows[0])
 		}
@@ -173,7 +173,7 @@ func clearAgainstSet(e *env) {
 		e.parallel(2, func(i int) {
 			change := set("a", `1`, "b", `1`)
 			if i == 0 {
-				change = session.Change{Clear: true, Set: set("c", `1`).Set}
+				change = store.Change{Clear: true, Set: set("c", `1`).Set}
 			}
 			if _, err := e.Store.Save(e.ctx, ref, change); err != nil {
 				e.Errorf("Save: %v", err)

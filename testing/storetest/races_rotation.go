@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func rotateAgainstSave(e *env) {
@@ -18,7 +18,7 @@ func rotateAgainstSave(e *env) {
 // rotationRace has savers and watchers at work on one row while it is rotated.
 type rotationRace struct {
 	*env
-	old, next session.Ref
+	old, next store.Ref
 	saving    chan struct{} // each saver sends once it has saved
 	acked     [savers]int   // of each saver, the last number that was saved
 }
@@ -26,7 +26,7 @@ type rotationRace struct {
 const savers = 4
 
 func newRotationRace(e *env) *rotationRace {
-	race := &rotationRace{env: e, old: e.created(session.Change{}), saving: make(chan struct{}, savers)}
+	race := &rotationRace{env: e, old: e.created(store.Change{}), saving: make(chan struct{}, savers)}
 	race.next = race.old
 	race.next.Hash = newHash()
 	return race
@@ -60,7 +60,7 @@ func (race *rotationRace) saveOn(i int) {
 			race.saving <- struct{}{}
 		}
 		if err != nil {
-			race.failed(err, session.ErrRotated, race.old, "Save with the old secret")
+			race.failed(err, store.ErrRotated, race.old, "Save with the old secret")
 			return
 		}
 		race.acked[i] = n
@@ -82,7 +82,7 @@ func (race *rotationRace) rotate() {
 func (race *rotationRace) watchOld() {
 	for {
 		if _, err := race.Store.Load(race.ctx, race.old); err != nil {
-			race.failed(err, session.ErrRotated, race.old, "Load with the old secret")
+			race.failed(err, store.ErrRotated, race.old, "Load with the old secret")
 			break
 		}
 	}
@@ -102,7 +102,7 @@ func (race *rotationRace) watchNew() {
 		}
 	}
 	_, err := race.Store.Load(race.ctx, race.old)
-	race.failed(err, session.ErrRotated, race.old, "Load with the old secret after the new one opened the row")
+	race.failed(err, store.ErrRotated, race.old, "Load with the old secret after the new one opened the row")
 }
 
 func fieldOf(data []byte, key string) []byte {
@@ -116,14 +116,14 @@ func fieldOf(data []byte, key string) []byte {
 func rotateAgainstRotate(e *env) {
 	for range rounds(20) {
 		ref := e.created(set("a", `1`))
-		names := make([]session.Ref, 6)
+		names := make([]store.Ref, 6)
 		won := make([]bool, len(names))
 		e.parallel(len(names), func(i int) {
 			names[i] = ref
 			names[i].Hash = newHash()
-			_, err := e.Store.Save(e.ctx, ref, session.Change{Rotate: &names[i].Hash})
+			_, err := e.Store.Save(e.ctx, ref, store.Change{Rotate: &names[i].Hash})
 			if won[i] = err == nil; err != nil {
-				e.failed(err, session.ErrRotated, ref, "Save with Rotate")
+				e.failed(err, store.ErrRotated, ref, "Save with Rotate")
 			}
 		})
 		winners := 0

@@ -3,7 +3,7 @@ package storetest
 import (
 	"slices"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func revokeRules() []rule {
@@ -28,35 +28,35 @@ func revokeRules() []rule {
 
 func revokes(e *env) {
 	for name, c := range map[string]struct {
-		which func(a1, a2, a3, b session.Handle) session.Which
+		which func(a1, a2, a3, b store.Handle) store.Selector
 		ended []int // of a1, a2, a3, b
 	}{
-		"all of an owner": {func(_, _, _, _ session.Handle) session.Which { return session.Which{Owner: "anna"} }, []int{0, 1, 2}},
-		"all but one": {func(_, a2, _, _ session.Handle) session.Which {
-			return session.Which{Owner: "anna", Except: a2}
+		"all of an owner": {func(_, _, _, _ store.Handle) store.Selector { return store.Selector{Owner: "anna"} }, []int{0, 1, 2}},
+		"all but one": {func(_, a2, _, _ store.Handle) store.Selector {
+			return store.Selector{Owner: "anna", Except: a2}
 		}, []int{0, 2}},
-		"one": {func(a1, _, _, _ session.Handle) session.Which { return session.Which{Key: a1} }, []int{0}},
-		"one of the owner": {func(_, _, a3, _ session.Handle) session.Which {
-			return session.Which{Owner: "anna", Key: a3}
+		"one": {func(a1, _, _, _ store.Handle) store.Selector { return store.Selector{Key: a1} }, []int{0}},
+		"one of the owner": {func(_, _, a3, _ store.Handle) store.Selector {
+			return store.Selector{Owner: "anna", Key: a3}
 		}, []int{2}},
-		"one of another owner": {func(_, _, _, b session.Handle) session.Which {
-			return session.Which{Owner: "anna", Key: b}
+		"one of another owner": {func(_, _, _, b store.Handle) store.Selector {
+			return store.Selector{Owner: "anna", Key: b}
 		}, nil},
-		"one but that one": {func(a1, _, _, _ session.Handle) session.Which {
-			return session.Which{Key: a1, Except: a1}
+		"one but that one": {func(a1, _, _, _ store.Handle) store.Selector {
+			return store.Selector{Key: a1, Except: a1}
 		}, nil},
-		"all but one of another owner": {func(_, _, _, b session.Handle) session.Which {
-			return session.Which{Owner: "anna", Except: b}
+		"all but one of another owner": {func(_, _, _, b store.Handle) store.Selector {
+			return store.Selector{Owner: "anna", Except: b}
 		}, []int{0, 1, 2}},
-		"nobody's":    {func(_, _, _, _ session.Handle) session.Which { return session.Which{Owner: "nobody"} }, nil},
-		"unknown key": {func(_, _, _, _ session.Handle) session.Which { return session.Which{Key: session.Handle{1}} }, nil},
+		"nobody's":    {func(_, _, _, _ store.Handle) store.Selector { return store.Selector{Owner: "nobody"} }, nil},
+		"unknown key": {func(_, _, _, _ store.Handle) store.Selector { return store.Selector{Key: store.Handle{1}} }, nil},
 	} {
 		e.revokesOnly(name, c.which, c.ended)
 	}
 }
 
-func (e *env) revokesOnly(name string, which func(a1, a2, a3, b session.Handle) session.Which, want []int) {
-	refs := []session.Ref{e.owned("anna"), e.owned("anna"), e.owned("anna"), e.owned("bert"), e.created(session.Change{})}
+func (e *env) revokesOnly(name string, which func(a1, a2, a3, b store.Handle) store.Selector, want []int) {
+	refs := []store.Ref{e.owned("anna"), e.owned("anna"), e.owned("anna"), e.owned("bert"), e.created(store.Change{})}
 	got, err := e.ownerStore().Revoke(e.ctx, which(refs[0].Key, refs[1].Key, refs[2].Key, refs[3].Key))
 	e.must(err, "Revoke of "+name)
 	if len(got) != len(want) {
@@ -69,7 +69,7 @@ func (e *env) revokesOnly(name string, which func(a1, a2, a3, b session.Handle) 
 			e.delete(ref)
 			continue
 		}
-		e.refuses(ref, session.ErrGone)
+		e.refuses(ref, store.ErrGone)
 		e.absent(ref)
 		if !slices.Contains(got, ref.Key) {
 			e.Errorf("%s: session %d was ended and not returned", name, i)
@@ -78,8 +78,8 @@ func (e *env) revokesOnly(name string, which func(a1, a2, a3, b session.Handle) 
 }
 
 func revokesNothing(e *env) {
-	owned, free := e.owned("anna"), e.created(session.Change{})
-	for _, which := range []session.Which{{}, {Except: owned.Key}} {
+	owned, free := e.owned("anna"), e.created(store.Change{})
+	for _, which := range []store.Selector{{}, {Except: owned.Key}} {
 		ended, err := e.ownerStore().Revoke(e.ctx, which)
 		e.must(err, "Revoke of nothing")
 		if len(ended) != 0 {
@@ -96,18 +96,18 @@ func revokedIsFinal(e *env) {
 		e.parallel(6, func(i int) {
 			var err error
 			if i == 3 {
-				_, revoked := e.ownerStore().Revoke(e.ctx, session.Which{Owner: "anna"})
+				_, revoked := e.ownerStore().Revoke(e.ctx, store.Selector{Owner: "anna"})
 				if revoked != nil {
 					e.Errorf("Revoke: %v", revoked)
 				}
 			} else {
-				_, err = e.Store.Save(e.ctx, ref, session.Change{Set: set("a", `1`).Set, Extend: true})
+				_, err = e.Store.Save(e.ctx, ref, store.Change{Set: set("a", `1`).Set, Extend: true})
 			}
 			if err != nil {
-				e.failed(err, session.ErrGone, ref, "Save beside a revocation")
+				e.failed(err, store.ErrGone, ref, "Save beside a revocation")
 			}
 		})
-		e.refuses(ref, session.ErrGone)
+		e.refuses(ref, store.ErrGone)
 		e.absent(ref)
 	}
 }

@@ -3,7 +3,7 @@ package storetest
 import (
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func rotationRules() []rule {
@@ -42,7 +42,7 @@ func rotationRules() []rule {
 }
 
 // rotate gives the row a new secret and returns the name that it then has.
-func (e *env) rotate(ref session.Ref, change session.Change) session.Ref {
+func (e *env) rotate(ref store.Ref, change store.Change) store.Ref {
 	e.Helper()
 	next := ref
 	next.Hash = newHash()
@@ -63,60 +63,60 @@ func rotates(e *env) {
 	if r.Key != old.Key || r.Hash != next.Hash || r.Version != 2 || r.Owner != "anna" || r.RotatedAt.Before(r.CreatedAt.Add(time.Minute)) {
 		e.Errorf("before the rotation %+v, after it %+v", before, r)
 	}
-	e.refuses(old, session.ErrRotated)
+	e.refuses(old, store.ErrRotated)
 	e.unchanged(next, r)
 }
 
 func oldSecretDeletesNothing(e *env) {
 	old := e.created(set("a", `1`))
-	next := e.rotate(old, session.Change{})
-	e.failed(e.Store.Delete(e.ctx, old), session.ErrRotated, old, "Delete")
+	next := e.rotate(old, store.Change{})
+	e.failed(e.Store.Delete(e.ctx, old), store.ErrRotated, old, "Delete")
 	e.holds(next, `{"a":1}`)
 	e.Advance(grace)
 	e.delete(old)
 	e.holds(next, `{"a":1}`)
 	e.delete(next)
-	e.refuses(next, session.ErrGone)
+	e.refuses(next, store.ErrGone)
 }
 
 func graceEnds(e *env) {
-	var old, next session.Ref
+	var old, next store.Ref
 	e.atInstant("Load", func() (time.Time, func() error) {
 		old = e.created(set("a", `1`))
-		next = e.rotate(old, session.Change{})
+		next = e.rotate(old, store.Change{})
 		return e.load(next).RotatedAt.Add(grace), func() error { _, err := e.Store.Load(e.ctx, old); return err }
-	}, session.ErrRotated, session.ErrGone)
-	e.refuses(old, session.ErrGone)
+	}, store.ErrRotated, store.ErrGone)
+	e.refuses(old, store.ErrGone)
 	e.holds(next, `{"a":1}`)
 }
 
 func noGrace(e *env) {
 	old := e.created(set("a", `1`))
-	next := e.rotate(old, session.Change{})
+	next := e.rotate(old, store.Change{})
 	old.Policy.Grace = 0
-	e.refuses(old, session.ErrGone)
+	e.refuses(old, store.ErrGone)
 	e.delete(old)
 	e.holds(next, `{"a":1}`)
 }
 
 func rotatesAgain(e *env) {
 	first := e.created(set("a", `1`))
-	second := e.rotate(first, session.Change{})
+	second := e.rotate(first, store.Change{})
 	e.Advance(grace - time.Second)
-	third := e.rotate(second, session.Change{})
+	third := e.rotate(second, store.Change{})
 	e.Advance(grace - time.Second)
-	e.refuses(second, session.ErrRotated)
+	e.refuses(second, store.ErrRotated)
 	e.holds(third, `{"a":1}`)
 	e.Advance(time.Second)
-	e.refuses(first, session.ErrGone)
-	e.refuses(second, session.ErrGone)
+	e.refuses(first, store.ErrGone)
+	e.refuses(second, store.ErrGone)
 	e.holds(third, `{"a":1}`)
 }
 
 func rotatedAndExpired(e *env) {
-	old := e.created(session.Change{Idle: ptr(grace / 2)})
-	next := e.rotate(old, session.Change{})
+	old := e.created(store.Change{Idle: ptr(grace / 2)})
+	next := e.rotate(old, store.Change{})
 	e.Advance(grace / 2)
-	e.refuses(old, session.ErrGone)
-	e.refuses(next, session.ErrGone)
+	e.refuses(old, store.ErrGone)
+	e.refuses(next, store.ErrGone)
 }

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func saveRules() []rule {
@@ -65,7 +65,7 @@ func saveMerges(e *env) {
 	change.Delete = []string{"c", "missing"}
 	e.save(ref, change)
 	e.holds(ref, `{"a":1,"b":{"x":2},"d":"new"}`)
-	e.save(ref, session.Change{})
+	e.save(ref, store.Change{})
 	e.holds(ref, `{"a":1,"b":{"x":2},"d":"new"}`)
 }
 
@@ -82,7 +82,7 @@ func saveClears(e *env) {
 	change.Clear = true
 	e.save(ref, change)
 	e.holds(ref, `{"b":4}`)
-	e.save(ref, session.Change{Clear: true, Delete: []string{"b"}})
+	e.save(ref, store.Change{Clear: true, Delete: []string{"b"}})
 	e.holds(ref, `{}`)
 }
 
@@ -97,7 +97,7 @@ func Keys() []string {
 }
 
 func saveAnyKey(e *env) {
-	ref := e.created(session.Change{})
+	ref := e.created(store.Change{})
 	want := map[string]int{}
 	for i, key := range Keys() {
 		e.save(ref, set(key, fmt.Sprint(i)))
@@ -106,7 +106,7 @@ func saveAnyKey(e *env) {
 	e.holds(ref, text(want))
 	for i, key := range Keys() {
 		if i%2 == 0 {
-			e.save(ref, session.Change{Delete: []string{key}})
+			e.save(ref, store.Change{Delete: []string{key}})
 			delete(want, key)
 		} else {
 			e.save(ref, set(key, fmt.Sprint(-i)))
@@ -114,13 +114,13 @@ func saveAnyKey(e *env) {
 		}
 	}
 	e.holds(ref, text(want))
-	e.save(ref, session.Change{Delete: slices.Collect(maps.Keys(want))})
+	e.save(ref, store.Change{Delete: slices.Collect(maps.Keys(want))})
 	e.holds(ref, `{}`)
 }
 
 func saveManyKeys(e *env) {
 	const n = 10_000
-	all := session.Change{Set: map[string]json.RawMessage{}}
+	all := store.Change{Set: map[string]json.RawMessage{}}
 	want := map[string]int{}
 	for i := range n {
 		key := fmt.Sprintf("key %d", i)
@@ -150,16 +150,16 @@ func text(v any) string {
 func saveOnlyUpdates(e *env) {
 	ref := e.created(set("a", `1`))
 	e.delete(ref)
-	change := session.Change{
+	change := store.Change{
 		Clear: true, Set: set("a", `2`).Set, Rotate: ptr(newHash()), Renew: true, Extend: true,
 		Idle: ptr(2 * idle), Absolute: ptr(absolute), Owner: ptr("anna"),
 	}
 	_, err := e.Store.Save(e.ctx, ref, change)
-	e.failed(err, session.ErrGone, ref, "Save")
-	e.refuses(ref, session.ErrGone)
+	e.failed(err, store.ErrGone, ref, "Save")
+	e.refuses(ref, store.ErrGone)
 	rotated := ref
 	rotated.Hash = *change.Rotate
-	e.refuses(rotated, session.ErrGone)
+	e.refuses(rotated, store.ErrGone)
 }
 
 func saveSaved(e *env) {
@@ -178,12 +178,12 @@ func saveSaved(e *env) {
 }
 
 func saveOwner(e *env) {
-	ref := e.created(session.Change{})
+	ref := e.created(store.Change{})
 	for _, step := range []struct {
 		owner *string
 		want  string
 	}{{nil, ""}, {ptr("anna"), "anna"}, {nil, "anna"}, {ptr("o'brien\"\\ü"), "o'brien\"\\ü"}, {ptr(""), ""}, {nil, ""}} {
-		e.save(ref, session.Change{Owner: step.owner})
+		e.save(ref, store.Change{Owner: step.owner})
 		if r := e.load(ref); r.Owner != step.want {
 			e.Errorf("the owner is %q, want %q", r.Owner, step.want)
 		}
@@ -202,7 +202,7 @@ func saveAllAtOnce(e *env) {
 	next.Hash = *change.Rotate
 	r := e.load(next)
 	e.sameData(r.Data, `{"b":2,"c":3}`)
-	if r.Version != 2 || r.Owner != "anna" || r.Timeouts != (session.Timeouts{Idle: 3 * idle, Absolute: 2 * absolute}) {
+	if r.Version != 2 || r.Owner != "anna" || r.Timeouts != (store.Timeouts{Idle: 3 * idle, Absolute: 2 * absolute}) {
 		e.Errorf("got %+v", r)
 	}
 	if !r.CreatedAt.Equal(saved.Now) || !r.RotatedAt.Equal(saved.Now) || !r.ExpiresAt.Equal(saved.Now.Add(3*idle)) {

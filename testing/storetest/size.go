@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func sizeRules() []rule {
@@ -38,8 +38,8 @@ func sizeRules() []rule {
 }
 
 // shapes are data whose size is counted wrongly where commas and colons in strings, or characters for bytes, are counted.
-func shapes() []session.Change {
-	return []session.Change{
+func shapes() []store.Change {
+	return []store.Change{
 		set("a", `"x"`),
 		set("a", `1`, "b", `[1,2,[3,4]]`, "c", `{"d":1,"e":{"f":[]}}`),
 		set("a,b:c", `"1,2:3 , : \", \\"`, "k\"q", `["\"","\\",":,"]`),
@@ -49,9 +49,9 @@ func shapes() []session.Change {
 	}
 }
 
-func (e *env) size(ref session.Ref) int {
+func (e *env) size(ref store.Ref) int {
 	e.Helper()
-	n, err := session.Size(e.load(ref).Data)
+	n, err := store.Size(e.load(ref).Data)
 	e.must(err, "Size")
 	return n
 }
@@ -63,12 +63,12 @@ func sizeToTheByte(e *env) {
 		exact.Policy.MaxBytes, short.Policy.MaxBytes = n, n-1
 		e.create(exact, shape)
 		_, err := e.Store.Create(e.ctx, short, shape)
-		e.failed(err, session.ErrTooLarge, short, "Create one byte above the limit")
+		e.failed(err, store.ErrTooLarge, short, "Create one byte above the limit")
 
-		ref := e.created(session.Change{})
+		ref := e.created(store.Change{})
 		ref.Policy.MaxBytes = n - 1
 		_, err = e.Store.Save(e.ctx, ref, shape)
-		e.failed(err, session.ErrTooLarge, ref, "Save one byte above the limit")
+		e.failed(err, store.ErrTooLarge, ref, "Save one byte above the limit")
 		e.holds(ref, `{}`)
 		ref.Policy.MaxBytes = n
 		e.save(ref, shape)
@@ -79,12 +79,12 @@ func sizeOfMerged(e *env) {
 	ref := e.created(set("a", `"0123456789"`, "b", `"0123456789"`))
 	ref.Policy.MaxBytes = e.size(ref)
 	_, err := e.Store.Save(e.ctx, ref, set("c", `1`))
-	e.failed(err, session.ErrTooLarge, ref, "Save of a further key")
+	e.failed(err, store.ErrTooLarge, ref, "Save of a further key")
 	_, err = e.Store.Save(e.ctx, ref, set("a", `"0123456789+"`))
-	e.failed(err, session.ErrTooLarge, ref, "Save of a longer value")
+	e.failed(err, store.ErrTooLarge, ref, "Save of a longer value")
 	e.save(ref, set("a", `"9876543210"`))
-	e.save(ref, session.Change{Set: set("c", `"0123456789"`).Set, Delete: []string{"a"}})
-	e.save(ref, session.Change{Set: set("d", `"0123456789"`, "e", `"0123456789"`).Set, Clear: true})
+	e.save(ref, store.Change{Set: set("c", `"0123456789"`).Set, Delete: []string{"a"}})
+	e.save(ref, store.Change{Set: set("d", `"0123456789"`, "e", `"0123456789"`).Set, Clear: true})
 	e.holds(ref, `{"d":"0123456789","e":"0123456789"}`)
 }
 
@@ -96,14 +96,14 @@ func tooLargeWritesNothing(e *env) {
 	change.Rotate, change.Owner, change.Renew = ptr(newHash()), ptr("anna"), true
 	change.Idle, change.Absolute, change.Delete = ptr(2*idle), ptr(2*absolute), []string{"a"}
 	_, err := e.Store.Save(e.ctx, ref, change)
-	e.failed(err, session.ErrTooLarge, ref, "Save")
+	e.failed(err, store.ErrTooLarge, ref, "Save")
 	e.unchanged(ref, before)
 
 	unborn := e.ref()
 	unborn.Policy.MaxBytes = 64
 	_, err = e.Store.Create(e.ctx, unborn, set("b", string(change.Set["b"])))
-	e.failed(err, session.ErrTooLarge, unborn, "Create")
-	e.refuses(unborn, session.ErrGone)
+	e.failed(err, store.ErrTooLarge, unborn, "Create")
+	e.refuses(unborn, store.ErrGone)
 }
 
 func loweredLimit(e *env) {
@@ -112,19 +112,19 @@ func loweredLimit(e *env) {
 	e.load(ref)
 	e.touch(ref)
 	next := newHash()
-	e.save(ref, session.Change{Rotate: &next})
+	e.save(ref, store.Change{Rotate: &next})
 	ref.Hash = next
-	_, err := e.Store.Save(e.ctx, ref, session.Change{Delete: []string{"b"}})
-	e.failed(err, session.ErrTooLarge, ref, "Save that leaves too much")
-	e.save(ref, session.Change{Delete: []string{"a"}})
+	_, err := e.Store.Save(e.ctx, ref, store.Change{Delete: []string{"b"}})
+	e.failed(err, store.ErrTooLarge, ref, "Save that leaves too much")
+	e.save(ref, store.Change{Delete: []string{"a"}})
 	e.holds(ref, `{"b":1}`)
 	e.delete(ref)
 }
 
 func noLimit(e *env) {
-	ref := e.created(session.Change{})
+	ref := e.created(store.Change{})
 	ref.Policy.MaxBytes = 0
 	big := `"` + strings.Repeat("x", 3<<20) + `"`
-	e.save(ref, session.Change{Set: map[string]json.RawMessage{"big": json.RawMessage(big)}})
+	e.save(ref, store.Change{Set: map[string]json.RawMessage{"big": json.RawMessage(big)}})
 	e.holds(ref, `{"big":`+big+`}`)
 }

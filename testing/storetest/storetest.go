@@ -22,7 +22,7 @@
 //     For Policy.Grace the old one is answered with ErrRotated, then like any unknown one.
 //  8. Destroyed is final, whatever runs beside the Delete. Delete is idempotent.
 //  9. What is stored comes back as an equal JSON value: integers of up to 40 digits and every float64 exactly. Policy.MaxBytes
-//     counts the merged data as session.Size does.
+//     counts the merged data as store.Size does.
 //  10. A context that has ended is an error, matches no sentinel of package session, and nothing is written. No error
 //     contains a secret's hash.
 //  11. What a store offers beyond session.Store (Locker, Inspector, Toucher, Watcher, OwnerStore, Collector) keeps the
@@ -35,7 +35,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Harness says how to get at the store under test.
@@ -50,14 +50,14 @@ type Harness struct {
 
 // Fixture is one fresh store, and what a test may do to it behind its back.
 type Fixture struct {
-	Store session.Store
+	Store store.Store
 
 	// Advance lets time pass: it makes every time in every row (creation, expiry, rotation) d older, or moves the store's
 	// clock forward by d. Required.
 	Advance func(d time.Duration)
 
 	// Corrupt replaces the row's data by the given text. Nil where the store cannot hold such data.
-	Corrupt func(key session.Handle, data string)
+	Corrupt func(key store.Handle, data string)
 
 	// Tie gives every row the expiry of the one that expires first. Nil: the case on equal expiries takes those that come
 	// about by themselves.
@@ -83,21 +83,21 @@ func All() []Optional {
 }
 
 // Has reports whether the store has the interface.
-func (o Optional) Has(s session.Store) bool {
+func (o Optional) Has(s store.Store) bool {
 	var ok bool
 	switch o {
 	case Locker:
-		_, ok = s.(session.Locker)
+		_, ok = s.(store.Locker)
 	case Inspector:
-		_, ok = s.(session.Inspector)
+		_, ok = s.(store.Inspector)
 	case Toucher:
-		_, ok = s.(session.Toucher)
+		_, ok = s.(store.Toucher)
 	case Watcher:
-		_, ok = s.(session.Watcher)
+		_, ok = s.(store.Watcher)
 	case OwnerStore:
-		_, ok = s.(session.OwnerStore)
+		_, ok = s.(store.OwnerStore)
 	case Collector:
-		_, ok = s.(session.Collector)
+		_, ok = s.(store.Collector)
 	}
 	return ok
 }

@@ -3,7 +3,7 @@ package storetest
 import (
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func timeoutRules() []rule {
@@ -42,82 +42,82 @@ func timeoutRules() []rule {
 }
 
 func ownTimeouts(e *env) {
-	long := e.created(session.Change{Idle: ptr(30 * idle), Absolute: ptr(3 * absolute)})
-	short := e.created(session.Change{Idle: ptr(idle / 4)})
-	ends := e.created(session.Change{Idle: ptr(2 * idle), Absolute: ptr(idle / 2)})
+	long := e.created(store.Change{Idle: ptr(30 * idle), Absolute: ptr(3 * absolute)})
+	short := e.created(store.Change{Idle: ptr(idle / 4)})
+	ends := e.created(store.Change{Idle: ptr(2 * idle), Absolute: ptr(idle / 2)})
 	e.Advance(idle/4 - time.Minute)
 	e.expires(short, e.touch(short), idle/4)
 	e.Advance(idle / 4)
-	e.refuses(short, session.ErrGone)
+	e.refuses(short, store.ErrGone)
 	e.load(ends)
 	e.Advance(2 * time.Minute)
-	e.refuses(ends, session.ErrGone)
+	e.refuses(ends, store.ErrGone)
 	e.Advance(29 * idle)
 	e.expires(long, e.touch(long), 30*idle)
 }
 
 func settingTimeouts(e *env) {
-	ref := e.created(session.Change{})
-	e.expires(ref, e.save(ref, session.Change{Idle: ptr(3 * idle)}), 3*idle)
-	e.expires(ref, e.save(ref, session.Change{Idle: ptr(idle / 4)}), idle/4)
-	e.expires(ref, e.save(ref, session.Change{Idle: ptr(3 * idle), Extend: true}), 3*idle)
-	saved := e.save(ref, session.Change{Absolute: ptr(2 * idle)})
+	ref := e.created(store.Change{})
+	e.expires(ref, e.save(ref, store.Change{Idle: ptr(3 * idle)}), 3*idle)
+	e.expires(ref, e.save(ref, store.Change{Idle: ptr(idle / 4)}), idle/4)
+	e.expires(ref, e.save(ref, store.Change{Idle: ptr(3 * idle), Extend: true}), 3*idle)
+	saved := e.save(ref, store.Change{Absolute: ptr(2 * idle)})
 	e.expires(ref, saved, saved.CreatedAt.Add(2*idle).Sub(saved.Now))
-	e.expires(ref, e.save(ref, session.Change{Absolute: ptr(2 * absolute)}), 3*idle)
-	if got, want := e.load(ref).Timeouts, (session.Timeouts{Idle: 3 * idle, Absolute: 2 * absolute}); got != want {
+	e.expires(ref, e.save(ref, store.Change{Absolute: ptr(2 * absolute)}), 3*idle)
+	if got, want := e.load(ref).Timeouts, (store.Timeouts{Idle: 3 * idle, Absolute: 2 * absolute}); got != want {
 		e.Errorf("the row's timeouts are %v, want %v", got, want)
 	}
 }
 
 func timeoutsBack(e *env) {
-	ref := e.created(session.Change{Idle: ptr(3 * idle), Absolute: ptr(2 * idle)})
-	saved := e.save(ref, session.Change{Idle: ptr(time.Duration(0))})
+	ref := e.created(store.Change{Idle: ptr(3 * idle), Absolute: ptr(2 * idle)})
+	saved := e.save(ref, store.Change{Idle: ptr(time.Duration(0))})
 	e.expires(ref, saved, idle)
-	if got, want := e.load(ref).Timeouts, (session.Timeouts{Absolute: 2 * idle}); got != want {
+	if got, want := e.load(ref).Timeouts, (store.Timeouts{Absolute: 2 * idle}); got != want {
 		e.Errorf("the row's timeouts are %v, want %v", got, want)
 	}
 	ref.Policy.Idle = 5 * idle
-	e.expires(ref, e.save(ref, session.Change{Absolute: ptr(time.Duration(0))}), 5*idle)
-	if got := e.load(ref).Timeouts; got != (session.Timeouts{}) {
+	e.expires(ref, e.save(ref, store.Change{Absolute: ptr(time.Duration(0))}), 5*idle)
+	if got := e.load(ref).Timeouts; got != (store.Timeouts{}) {
 		e.Errorf("the row's timeouts are %v, want none", got)
 	}
 }
 
 func changedConfiguration(e *env) {
 	ref := e.ref()
-	ref.Policy.Timeouts = session.Timeouts{Idle: idle, Absolute: 2 * idle}
-	e.create(ref, session.Change{})
+	ref.Policy.Timeouts = store.Timeouts{Idle: idle, Absolute: 2 * idle}
+	e.create(ref, store.Change{})
 	e.Advance(idle / 2)
-	ref.Policy.Timeouts = session.Timeouts{Idle: 4 * idle, Absolute: absolute}
+	ref.Policy.Timeouts = store.Timeouts{Idle: 4 * idle, Absolute: absolute}
 	e.expires(ref, e.touch(ref), 4*idle)
 	e.Advance(3 * idle)
-	e.expires(ref, e.save(ref, session.Change{Extend: true}), 4*idle)
+	e.expires(ref, e.save(ref, store.Change{Extend: true}), 4*idle)
 }
 
 func noAbsolute(e *env) {
 	ref := e.ref()
-	ref.Policy.Timeouts = session.Timeouts{Idle: 100 * absolute}
-	e.create(ref, session.Change{})
+	ref.Policy.Timeouts = store.Timeouts{Idle: 100 * absolute}
+	e.create(ref, store.Change{})
 	for range 3 {
 		e.Advance(99 * absolute)
 		e.expires(ref, e.touch(ref), 100*absolute)
 	}
 	e.Advance(100 * absolute)
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 }
 
 func renewal(e *env) {
 	ref := e.ref()
 	ref.Policy.Absolute = 2 * idle
-	e.create(ref, session.Change{})
+	e.create(ref, store.Change{})
 	e.Advance(idle / 2)
 	e.touch(ref)
 	e.Advance(idle * 3 / 4)
-	saved := e.save(ref, session.Change{Extend: true, Rotate: ptr(ref.Hash)})
+	saved := e.save(ref, store.Change{Extend: true, Rotate: ptr(ref.Hash)})
 	if age := saved.Now.Sub(saved.CreatedAt); age < idle {
 		e.Errorf("without a renewal the session is only %v old", age)
 	}
-	saved = e.save(ref, session.Change{Renew: true})
+	saved = e.save(ref, store.Change{Renew: true})
 	if !saved.CreatedAt.Equal(saved.Now) {
 		e.Errorf("renewed at %v, created %v", saved.Now, saved.CreatedAt)
 	}

@@ -3,7 +3,7 @@ package storetest
 import (
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func touchRules() []rule {
@@ -47,7 +47,7 @@ func touchRules() []rule {
 }
 
 // expires checks when the row expires, as a write has just said and as a Load finds it.
-func (e *env) expires(ref session.Ref, saved session.Saved, in time.Duration) {
+func (e *env) expires(ref store.Ref, saved store.Saved, in time.Duration) {
 	e.Helper()
 	if got := saved.ExpiresAt.Sub(saved.Now); got != in {
 		e.Errorf("the session expires in %v, want %v", got, in)
@@ -99,7 +99,7 @@ func touchNeverShortens(e *env) {
 	short.Policy.Idle = idle / 4
 	e.touch(short)
 	e.unchanged(ref, before)
-	if saved := e.save(short, session.Change{Extend: true}); !saved.ExpiresAt.Equal(before.ExpiresAt) {
+	if saved := e.save(short, store.Change{Extend: true}); !saved.ExpiresAt.Equal(before.ExpiresAt) {
 		e.Errorf("a save that extends has moved the expiry from %v to %v", before.ExpiresAt, saved.ExpiresAt)
 	}
 }
@@ -114,18 +114,18 @@ func touchWithinAbsolute(e *env) {
 			e.Errorf("created %v, touched to %v", saved.CreatedAt, saved.ExpiresAt)
 		}
 	}
-	if saved := e.save(ref, session.Change{Extend: true}); !saved.ExpiresAt.Equal(saved.CreatedAt.Add(2 * idle)) {
+	if saved := e.save(ref, store.Change{Extend: true}); !saved.ExpiresAt.Equal(saved.CreatedAt.Add(2 * idle)) {
 		e.Errorf("created %v, extended to %v, want the absolute end", saved.CreatedAt, saved.ExpiresAt)
 	}
 	e.Advance(idle / 2)
-	e.refuses(ref, session.ErrGone)
+	e.refuses(ref, store.ErrGone)
 }
 
 func touchKeepsRest(e *env) {
 	change := set("a", `{"b":[1,2]}`)
 	change.Owner, change.Idle, change.Absolute = ptr("anna"), ptr(2*idle), ptr(2*absolute)
 	ref := e.created(change)
-	e.save(ref, session.Change{Rotate: ptr(ref.Hash)})
+	e.save(ref, store.Change{Rotate: ptr(ref.Hash)})
 	e.Advance(idle)
 	before := e.load(ref)
 	before.ExpiresAt = e.touch(ref).ExpiresAt
@@ -136,10 +136,10 @@ func saveExtends(e *env) {
 	ref := e.created(set("a", `1`))
 	e.Advance(idle / 2)
 	before := e.load(ref)
-	for _, change := range []session.Change{{}, set("b", `1`), {Owner: ptr("anna")}, {Clear: true}, {Rotate: ptr(ref.Hash)}} {
+	for _, change := range []store.Change{{}, set("b", `1`), {Owner: ptr("anna")}, {Clear: true}, {Rotate: ptr(ref.Hash)}} {
 		if saved := e.save(ref, change); !saved.ExpiresAt.Equal(before.ExpiresAt) {
 			e.Errorf("a save that does not extend has moved the expiry from %v to %v", before.ExpiresAt, saved.ExpiresAt)
 		}
 	}
-	e.expires(ref, e.save(ref, session.Change{Extend: true}), idle)
+	e.expires(ref, e.save(ref, store.Change{Extend: true}), idle)
 }

@@ -3,7 +3,7 @@ package storetest
 import (
 	"slices"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func toucherRules() []rule {
@@ -26,24 +26,24 @@ func toucherRules() []rule {
 	}
 }
 
-func (e *env) touchAll(refs ...session.Ref) {
+func (e *env) touchAll(refs ...store.Ref) {
 	e.Helper()
-	e.must(e.Store.(session.Toucher).TouchAll(e.ctx, refs), "TouchAll")
+	e.must(e.Store.(store.Toucher).TouchAll(e.ctx, refs), "TouchAll")
 }
 
 func touchesAll(e *env) {
 	plain := e.created(set("a", `1`))
-	own := e.created(session.Change{Idle: ptr(3 * idle)})
-	ends := e.created(session.Change{Absolute: ptr(idle * 5 / 4)})
-	short := e.created(session.Change{})
+	own := e.created(store.Change{Idle: ptr(3 * idle)})
+	ends := e.created(store.Change{Absolute: ptr(idle * 5 / 4)})
+	short := e.created(store.Change{})
 	short.Policy.Idle = idle / 4
 	e.Advance(idle / 2)
 	untouched := e.load(short)
 	e.touchAll(plain, own, ends, short)
 	for _, c := range []struct {
-		ref  session.Ref
-		want session.Timeouts // the idle timeout, and where it applies the absolute one
-	}{{plain, session.Timeouts{Idle: idle}}, {own, session.Timeouts{Idle: 3 * idle}}} {
+		ref  store.Ref
+		want store.Timeouts // the idle timeout, and where it applies the absolute one
+	}{{plain, store.Timeouts{Idle: idle}}, {own, store.Timeouts{Idle: 3 * idle}}} {
 		r := e.load(c.ref)
 		if left := r.ExpiresAt.Sub(r.Now); left > c.want.Idle || left < c.want.Idle-e.policy.Step || r.Version != 1 {
 			e.Errorf("version %d, %v left, want all of %v", r.Version, left, c.want.Idle)
@@ -59,22 +59,22 @@ func touchesAll(e *env) {
 func touchesPassOver(e *env) {
 	expired := e.created(set("a", `1`))
 	e.Advance(idle)
-	alive, destroyed, old := e.created(session.Change{}), e.created(session.Change{}), e.created(session.Change{})
+	alive, destroyed, old := e.created(store.Change{}), e.created(store.Change{}), e.created(store.Change{})
 	e.delete(destroyed)
-	next := e.rotate(old, session.Change{})
+	next := e.rotate(old, store.Change{})
 	e.Advance(idle / 2)
 	before := e.load(next)
 	e.touchAll(e.ref(), expired, destroyed, old, alive)
 	e.unchanged(next, before)
-	e.refuses(expired, session.ErrGone)
-	e.refuses(destroyed, session.ErrGone)
+	e.refuses(expired, store.ErrGone)
+	e.refuses(destroyed, store.ErrGone)
 	if r := e.load(alive); r.ExpiresAt.Sub(r.Now) < idle-e.policy.Step {
 		e.Errorf("the live session among the dead was not touched, it has %v left", r.ExpiresAt.Sub(r.Now))
 	}
 }
 
 func touchesParallel(e *env) {
-	refs := make([]session.Ref, 40)
+	refs := make([]store.Ref, 40)
 	for i := range refs {
 		refs[i] = e.created(set("n", `0`))
 	}
@@ -93,7 +93,7 @@ func touchesParallel(e *env) {
 					e.Errorf("Save: %v", err)
 				}
 			}
-			if err := e.Store.(session.Toucher).TouchAll(e.ctx, mine); err != nil {
+			if err := e.Store.(store.Toucher).TouchAll(e.ctx, mine); err != nil {
 				e.Errorf("TouchAll: %v", err)
 			}
 		})

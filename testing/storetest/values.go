@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Value is one line of the table of what every store accepts and refuses alike.
@@ -149,8 +149,8 @@ func valueRules() []rule {
 }
 
 func valuesComeBack(e *env) {
-	all := session.Change{Set: map[string]json.RawMessage{}}
-	one := e.created(session.Change{})
+	all := store.Change{Set: map[string]json.RawMessage{}}
+	one := e.created(store.Change{})
 	for _, v := range Values() {
 		if v.Refused() {
 			continue
@@ -158,7 +158,7 @@ func valuesComeBack(e *env) {
 		all.Set[v.Name] = json.RawMessage(v.Canonical)
 		e.save(one, set(v.Name, v.Canonical))
 	}
-	for name, ref := range map[string]session.Ref{"saved alone": one, "created with others": e.created(all)} {
+	for name, ref := range map[string]store.Ref{"saved alone": one, "created with others": e.created(all)} {
 		entries := e.entries(e.load(ref).Data)
 		for key, want := range all.Set {
 			if same, err := EqualJSON(entries[key], want); err != nil || !same {

@@ -1,7 +1,7 @@
 package storetest
 
 import (
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func versionRules() []rule {
@@ -31,7 +31,7 @@ func versionRules() []rule {
 
 func versionRises(e *env) {
 	ref := e.created(set("a", `1`))
-	changes := []session.Change{
+	changes := []store.Change{
 		set("b", `1`), {}, {Delete: []string{"missing"}}, {Clear: true}, {Owner: ptr("anna")}, {Idle: ptr(idle)},
 		{Absolute: ptr(absolute)}, {Renew: true}, {Extend: true}, set("b", `1`), {Rotate: ptr(newHash())},
 	}
@@ -64,7 +64,7 @@ func touchKeepsVersion(e *env) {
 
 func conditionalSave(e *env) {
 	ref := e.created(set("a", `1`))
-	e.save(ref, session.Change{Set: set("a", `2`).Set, IfVersion: 1})
+	e.save(ref, store.Change{Set: set("a", `2`).Set, IfVersion: 1})
 	before := e.load(ref)
 	next := newHash()
 	for _, version := range []int64{1, 3, -1, 1 << 62} {
@@ -72,18 +72,18 @@ func conditionalSave(e *env) {
 		change.Rotate, change.Owner, change.Idle = &next, ptr("anna"), ptr(2*idle)
 		change.IfVersion = version
 		_, err := e.Store.Save(e.ctx, ref, change)
-		e.failed(err, session.ErrConflict, ref, "Save")
+		e.failed(err, store.ErrConflict, ref, "Save")
 	}
 	e.unchanged(ref, before)
-	e.save(ref, session.Change{Set: set("a", `3`).Set, IfVersion: 2})
+	e.save(ref, store.Change{Set: set("a", `3`).Set, IfVersion: 2})
 	e.holds(ref, `{"a":3}`)
 }
 
 func conditionalOnDead(e *env) {
 	ref, expired := e.ref(), e.created(set("a", `1`))
 	e.Advance(idle)
-	for _, ref := range []session.Ref{ref, expired} {
-		_, err := e.Store.Save(e.ctx, ref, session.Change{IfVersion: 7})
-		e.failed(err, session.ErrGone, ref, "Save")
+	for _, ref := range []store.Ref{ref, expired} {
+		_, err := e.Store.Save(e.ctx, ref, store.Change{IfVersion: 7})
+		e.failed(err, store.ErrGone, ref, "Save")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func watcherRules() []rule {
@@ -50,7 +50,7 @@ func watcherRules() []rule {
 type watch struct {
 	*env
 	mu     sync.Mutex
-	events []session.Event
+	events []store.Event
 	more   chan struct{} // holds a mark when something was told
 	stop   context.CancelFunc
 	done   chan error
@@ -61,13 +61,13 @@ func (e *env) watch() *watch {
 	e.Helper()
 	ctx, stop := context.WithCancel(e.ctx)
 	w := &watch{env: e, stop: stop, done: make(chan error, 1), more: make(chan struct{}, 1)}
-	go func() { w.done <- e.Store.(session.Watcher).Watch(ctx, w.note) }()
+	go func() { w.done <- e.Store.(store.Watcher).Watch(ctx, w.note) }()
 	e.Cleanup(stop)
-	w.await(session.Event{Kind: session.Missed})
+	w.await(store.Event{Kind: store.Missed})
 	return w
 }
 
-func (w *watch) note(event session.Event) {
+func (w *watch) note(event store.Event) {
 	if w.ended.Load() {
 		w.Errorf("%v was told after the watch had returned", event)
 	}
@@ -81,7 +81,7 @@ func (w *watch) note(event session.Event) {
 }
 
 // await waits until the event was told.
-func (w *watch) await(event session.Event) {
+func (w *watch) await(event store.Event) {
 	w.Helper()
 	deadline := time.After(w.patience)
 	for w.count(event) == 0 {
@@ -95,7 +95,7 @@ func (w *watch) await(event session.Event) {
 	}
 }
 
-func (w *watch) count(event session.Event) int {
+func (w *watch) count(event store.Event) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
@@ -108,12 +108,12 @@ func (w *watch) count(event session.Event) int {
 }
 
 // about returns what was told of a session, but for changes of its data, which a store may tell.
-func (w *watch) about(key session.Handle) []session.Event {
+func (w *watch) about(key store.Handle) []store.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var found []session.Event
+	var found []store.Event
 	for _, told := range w.events {
-		if told.Key == key && told.Kind != session.Changed {
+		if told.Key == key && told.Kind != store.Changed {
 			found = append(found, told)
 		}
 	}
@@ -124,7 +124,7 @@ func watchBegins(e *env) {
 	w := e.watch()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if first := w.events[0]; first != (session.Event{Kind: session.Missed}) {
+	if first := w.events[0]; first != (store.Event{Kind: store.Missed}) {
 		e.Errorf("the first event is %+v", first)
 	}
 }
@@ -142,60 +142,60 @@ func watchEnds(e *env) {
 	}
 	w.ended.Store(true)
 	other := e.watch()
-	ref := e.created(session.Change{})
+	ref := e.created(store.Change{})
 	e.delete(ref)
-	other.await(session.Event{Kind: session.Destroyed, Key: ref.Key})
+	other.await(store.Event{Kind: store.Destroyed, Key: ref.Key})
 }
 
 func watchTells(e *env) {
 	first, second := e.watch(), e.watch()
 	ref := e.created(set("a", `1`))
-	ref = e.rotate(ref, session.Change{})
+	ref = e.rotate(ref, store.Change{})
 	for _, w := range []*watch{first, second} {
-		w.await(session.Event{Kind: session.Rotated, Key: ref.Key})
+		w.await(store.Event{Kind: store.Rotated, Key: ref.Key})
 	}
 	e.delete(ref)
 	for _, w := range []*watch{first, second} {
-		w.await(session.Event{Kind: session.Destroyed, Key: ref.Key})
+		w.await(store.Event{Kind: store.Destroyed, Key: ref.Key})
 	}
 }
 
 func watchTellsRevoked(e *env) {
-	store, ok := e.Store.(session.OwnerStore)
+	st, ok := e.Store.(store.OwnerStore)
 	if !ok {
 		e.Log("the store knows no owners")
 		return
 	}
 	w := e.watch()
 	first, second := e.owned("anna"), e.owned("anna")
-	_, err := store.Revoke(e.ctx, session.Which{Key: first.Key})
+	_, err := st.Revoke(e.ctx, store.Selector{Key: first.Key})
 	e.must(err, "Revoke")
-	w.await(session.Event{Kind: session.Revoked, Key: first.Key})
+	w.await(store.Event{Kind: store.Revoked, Key: first.Key})
 	third := e.ref()
-	third.Policy.Owner = session.OwnerLimit{Max: 1, EndOldest: true}
-	e.create(third, session.Change{Owner: ptr("anna")})
-	w.await(session.Event{Kind: session.Revoked, Key: second.Key})
+	third.Policy.Owner = store.OwnerLimit{Max: 1, EndOldest: true}
+	e.create(third, store.Change{Owner: ptr("anna")})
+	w.await(store.Event{Kind: store.Revoked, Key: second.Key})
 }
 
 func watchIsQuiet(e *env) {
 	w := e.watch()
-	ref, expired, old := e.created(set("a", `1`)), e.created(session.Change{Idle: ptr(idle / 4)}), e.created(session.Change{})
-	rotated := e.rotate(old, session.Change{})
-	w.await(session.Event{Kind: session.Rotated, Key: old.Key})
+	ref, expired, old := e.created(set("a", `1`)), e.created(store.Change{Idle: ptr(idle / 4)}), e.created(store.Change{})
+	rotated := e.rotate(old, store.Change{})
+	w.await(store.Event{Kind: store.Rotated, Key: old.Key})
 	e.load(ref)
 	e.save(ref, set("b", `1`))
 	e.touch(ref)
 	wrong := ref
 	wrong.Hash = newHash()
 	e.delete(wrong)
-	_, _ = e.Store.Save(e.ctx, wrong, session.Change{Rotate: ptr(newHash())})
-	_, _ = e.Store.Save(e.ctx, ref, session.Change{Rotate: ptr(newHash()), IfVersion: 9})
+	_, _ = e.Store.Save(e.ctx, wrong, store.Change{Rotate: ptr(newHash())})
+	_, _ = e.Store.Save(e.ctx, ref, store.Change{Rotate: ptr(newHash()), IfVersion: 9})
 	_ = e.Store.Delete(e.ctx, old)
 	e.Advance(idle / 2)
-	e.collect(session.CollectOptions{})
+	e.collect(store.CollectOptions{})
 	e.delete(rotated)
-	w.await(session.Event{Kind: session.Destroyed, Key: rotated.Key})
-	for name, key := range map[string]session.Handle{"live": ref.Key, "expired": expired.Key} {
+	w.await(store.Event{Kind: store.Destroyed, Key: rotated.Key})
+	for name, key := range map[string]store.Handle{"live": ref.Key, "expired": expired.Key} {
 		if told := w.about(key); len(told) != 0 {
 			e.Errorf("of the %s session was told: %+v", name, told)
 		}
@@ -213,14 +213,14 @@ func watchOneAtATime(e *env) {
 	begun, enough := make(chan struct{}), make(chan struct{})
 	begin := sync.OnceFunc(func() { close(begun) })
 	go func() {
-		done <- e.Store.(session.Watcher).Watch(ctx, func(event session.Event) {
+		done <- e.Store.(store.Watcher).Watch(ctx, func(event store.Event) {
 			if running.Add(1) != 1 {
 				e.Error("fn was called twice at a time")
 			}
 			defer running.Add(-1)
 			runtime.Gosched() // gives a second call the time to come in
 			begin()
-			if event.Kind == session.Destroyed && told.Add(1) == 64 {
+			if event.Kind == store.Destroyed && told.Add(1) == 64 {
 				close(enough)
 			}
 		})
@@ -230,9 +230,9 @@ func watchOneAtATime(e *env) {
 	case <-e.ctx.Done():
 		e.Fatal("the watch has not begun with Missed")
 	}
-	refs := make([]session.Ref, 64)
+	refs := make([]store.Ref, 64)
 	for i := range refs {
-		refs[i] = e.created(session.Change{})
+		refs[i] = e.created(store.Change{})
 	}
 	e.parallel(8, func(i int) {
 		for _, ref := range refs[i*8 : i*8+8] {

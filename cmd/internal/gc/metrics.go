@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // metricsFile is a file for Prometheus's textfile collector. Without a path it is none.
@@ -68,8 +68,8 @@ func (m metricsFile) temp() (*os.File, error) {
 }
 
 // write replaces the file in one step. A run that found the lock taken leaves it to the run that holds the lock.
-func (m metricsFile) write(r session.CollectReport, start time.Time, failed error) error {
-	if m.path == "" || r.Stopped == session.StopLocked {
+func (m metricsFile) write(r store.CollectReport, start time.Time, failed error) error {
+	if m.path == "" || r.Stopped == store.StopLocked {
 		return nil
 	}
 	temp, err := m.temp()
@@ -98,7 +98,7 @@ const (
 	deleted     = "sessions_gc_deleted_total"
 )
 
-func (m metricsFile) text(r session.CollectReport, start time.Time, failed error) string {
+func (m metricsFile) text(r store.CollectReport, start time.Time, failed error) string {
 	before := m.before()
 	success := before[lastSuccess]
 	if failed == nil {
@@ -115,7 +115,7 @@ func (m metricsFile) text(r session.CollectReport, start time.Time, failed error
 	add("sessions_gc_deleted", "gauge", "Rows deleted by the last run.", float64(r.Deleted))
 	add("sessions_gc_batches", "gauge", "Batches of the last run.", float64(r.Batches))
 	add("sessions_gc_duration_seconds", "gauge", "Duration of the last run.", r.Duration.Seconds())
-	add("sessions_gc_done", "gauge", "1 if the last run went on until nothing was left.", truth(r.Stopped == session.StopDone))
+	add("sessions_gc_done", "gauge", "1 if the last run went on until nothing was left.", truth(r.Stopped == store.StopDone))
 	if failed == nil {
 		add("sessions_gc_expired_remaining", "gauge", "Expired rows left, counted up to 100000.", float64(r.Remaining))
 	}

@@ -15,14 +15,14 @@ import (
 	"github.com/simples-go/sessions/cmd/internal/cli"
 	"github.com/simples-go/sessions/internal/pgurl"
 	"github.com/simples-go/sessions/migrations"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/sqlstore/sqlite"
 )
 
 // opened is a store with what the command needs of it.
 type opened struct {
-	session.Collector
+	store.Collector
 	expired func(ctx context.Context, keep time.Duration) (int64, error) // rows that there are to delete
 	close   func()
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func TestOnlyPlainPathsAreShown(t *testing.T) {
@@ -43,7 +43,7 @@ func TestAMetricsFileThatCannotBeReplacedIsNamed(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(m.path, "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	err := m.write(session.CollectReport{}, time.Now(), nil)
+	err := m.write(store.CollectReport{}, time.Now(), nil)
 	if err == nil || !strings.HasPrefix(err.Error(), "metrics file: "+m.path+": ") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
@@ -60,7 +60,7 @@ func TestMetricsFileBehindALink(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := metricsFile{path: link, table: "sessions"}
-	if err := errors.Join(m.check(), m.write(session.CollectReport{Deleted: 3}, time.Unix(1, 0), nil)); err != nil {
+	if err := errors.Join(m.check(), m.write(store.CollectReport{Deleted: 3}, time.Unix(1, 0), nil)); err != nil {
 		t.Fatal(err)
 	}
 	if at, err := os.Readlink(link); err != nil || at != target {

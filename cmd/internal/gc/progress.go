@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // barEvery and logEvery are the least times between two outputs.
@@ -40,7 +40,7 @@ func (b *bar) count(ctx context.Context, store *opened, keep time.Duration) {
 	}
 }
 
-func (b *bar) show(r session.CollectReport) {
+func (b *bar) show(r store.CollectReport) {
 	if b.drawn > 0 && r.Duration-b.drawn < barEvery {
 		return
 	}
@@ -60,7 +60,7 @@ func (b *bar) end() {
 }
 
 // line is the bar's text. More may expire after the count, so that it may be less than what was deleted.
-func (b *bar) line(r session.CollectReport) string {
+func (b *bar) line(r store.CollectReport) string {
 	const width = 30
 	if b.total <= 0 {
 		return fmt.Sprintf("deleted %d, %.0f/s", r.Deleted, rate(r))
@@ -71,11 +71,11 @@ func (b *bar) line(r session.CollectReport) string {
 		100*r.Deleted/total, r.Deleted, total, rate(r), timeLeft(r, total))
 }
 
-func rate(r session.CollectReport) float64 {
+func rate(r store.CollectReport) float64 {
 	return float64(r.Deleted) / max(r.Duration.Seconds(), 0.001)
 }
 
-func timeLeft(r session.CollectReport, total int64) time.Duration {
+func timeLeft(r store.CollectReport, total int64) time.Duration {
 	if r.Deleted == 0 {
 		return 0
 	}
@@ -90,7 +90,7 @@ type log struct {
 
 func newLog(out io.Writer) *log { return &log{out: out} }
 
-func (l *log) show(r session.CollectReport) {
+func (l *log) show(r store.CollectReport) {
 	if r.Duration-l.last < logEvery {
 		return
 	}

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func TestBarLine(t *testing.T) {
-	report := session.CollectReport{Deleted: 250, Duration: 10 * time.Second}
+	report := store.CollectReport{Deleted: 250, Duration: 10 * time.Second}
 	for _, c := range []struct {
 		what  string
 		total int64
@@ -44,7 +44,7 @@ func TestLogLinesNowAndThen(t *testing.T) {
 	var out strings.Builder
 	l := newLog(&out)
 	for second := range 25 {
-		l.show(session.CollectReport{Deleted: int64(second), Duration: time.Duration(second) * time.Second})
+		l.show(store.CollectReport{Deleted: int64(second), Duration: time.Duration(second) * time.Second})
 	}
 	want := "sessions-gc: deleted 10 in 10s, 1/s\nsessions-gc: deleted 20 in 20s, 1/s\n"
 	if out.String() != want {

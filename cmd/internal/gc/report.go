@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // result is what --json prints.
@@ -22,7 +22,7 @@ type result struct {
 	Stopped                string  `json:"stopped"`
 }
 
-func (c *command) print(stdout io.Writer, r session.CollectReport) error {
+func (c *command) print(stdout io.Writer, r store.CollectReport) error {
 	switch {
 	case c.json:
 		return cli.Written(stdout.Write(c.asJSON(r)))
@@ -32,10 +32,10 @@ func (c *command) print(stdout io.Writer, r session.CollectReport) error {
 	return cli.Written(fmt.Fprintln(stdout, c.sentence(r)))
 }
 
-func (c *command) asJSON(r session.CollectReport) []byte {
+func (c *command) asJSON(r store.CollectReport) []byte {
 	text, err := json.Marshal(result{
 		Table: c.db.Table.Name, DryRun: c.options.DryRun, Deleted: r.Deleted, ExpiredRemaining: r.Remaining,
-		ExpiredRemainingCapped: capped(r), Batches: r.Batches, DurationSeconds: r.Duration.Seconds(), Stopped: r.Stopped,
+		ExpiredRemainingCapped: capped(r), Batches: r.Batches, DurationSeconds: r.Duration.Seconds(), Stopped: string(r.Stopped),
 	})
 	if err != nil {
 		panic(err) // numbers and texts always encode
@@ -43,24 +43,24 @@ func (c *command) asJSON(r session.CollectReport) []byte {
 	return append(text, '\n')
 }
 
-func capped(r session.CollectReport) bool { return r.Remaining >= session.RemainingLimit }
+func capped(r store.CollectReport) bool { return r.Remaining >= store.RemainingLimit }
 
-func (c *command) sentence(r session.CollectReport) string {
+func (c *command) sentence(r store.CollectReport) string {
 	switch {
-	case r.Stopped == session.StopLocked:
+	case r.Stopped == store.StopLocked:
 		return "another run holds the lock, nothing was done"
 	case c.options.DryRun:
 		return fmt.Sprintf("%s expired, nothing was deleted", left(r))
 	}
 	text := fmt.Sprintf("deleted %d in %s (%d batches), %s expired left", r.Deleted,
 		r.Duration.Round(time.Millisecond), r.Batches, left(r))
-	if r.Stopped != session.StopDone {
-		text += ", stopped by " + r.Stopped
+	if r.Stopped != store.StopDone {
+		text += ", stopped by " + string(r.Stopped)
 	}
 	return text
 }
 
-func left(r session.CollectReport) string {
+func left(r store.CollectReport) string {
 	if capped(r) {
 		return fmt.Sprintf("%d or more", r.Remaining)
 	}

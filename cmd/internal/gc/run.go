@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 const program = "sessions-gc"
@@ -22,7 +22,7 @@ const maxBatch = 100_000
 // command is one run: what was asked for, and where to answer.
 type command struct {
 	db      cli.Database
-	options session.CollectOptions
+	options store.CollectOptions
 	json    bool
 	quiet   bool
 	metrics string
@@ -41,7 +41,7 @@ func Run(ctx context.Context, args []string, env cli.Env, stdout, stderr io.Writ
 	if err != nil {
 		return cli.Code(stderr, program, err)
 	}
-	if report.Stopped == session.StopSignal {
+	if report.Stopped == store.StopSignal {
 		return stoppedBySignal
 	}
 	return cli.OK
@@ -76,14 +76,14 @@ func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
 	if len(words) > 0 {
 		return nil, cli.Misuse("unexpected argument %s", cli.Safe(words[0]))
 	}
-	c.options = session.CollectOptions{Batch: int(*batch), Pause: pauseOption(*pause), MaxDuration: *limit, Keep: *keep, DryRun: *dryRun}
+	c.options = store.CollectOptions{Batch: int(*batch), Pause: pauseOption(*pause), MaxDuration: *limit, Keep: *keep, DryRun: *dryRun}
 	c.json, c.quiet, c.metrics = *asJSON, *quiet, *metrics
 	c.db, err = flags.Database(env)
 	return c, err
 }
 
 // collect runs the collector of the database's store.
-func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (report session.CollectReport, err error) {
+func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (report store.CollectReport, err error) {
 	start := time.Now()
 	metrics := metricsFile{path: c.metrics, table: c.db.Table.Name}
 	if err := metrics.check(); err != nil {

@@ -4,7 +4,7 @@ package courtesy
 import (
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 const (
@@ -15,7 +15,7 @@ const (
 )
 
 // Rest returns how long to rest after a batch that took so long, in a run that began at started.
-func Rest(took time.Duration, started time.Time, o session.CollectOptions) time.Duration {
+func Rest(took time.Duration, started time.Time, o store.CollectOptions) time.Duration {
 	rest := min(factor*took, longest)
 	if o.MaxDuration > 0 {
 		rest = min(rest, o.MaxDuration-time.Since(started))

@@ -5,7 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 func TestRest(t *testing.T) {
@@ -17,7 +17,7 @@ func TestRest(t *testing.T) {
 			{time.Minute, 59 * time.Second, time.Minute, time.Second},
 			{time.Minute, time.Hour, time.Minute, 0},
 		} {
-			got := Rest(c.took, time.Now().Add(-c.ago), session.CollectOptions{MaxDuration: c.most})
+			got := Rest(c.took, time.Now().Add(-c.ago), store.CollectOptions{MaxDuration: c.most})
 			if got != c.want {
 				t.Errorf("after %v, %v into a run of at most %v: %v, want %v", c.took, c.ago, c.most, got, c.want)
 			}

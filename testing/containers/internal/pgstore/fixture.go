@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/storetest"
 )
@@ -46,7 +46,7 @@ func fixture(t *testing.T, direct *pgxpool.Pool, s *postgres.Store) storetest.Fi
 	return storetest.Fixture{
 		Store:   s,
 		Advance: func(d time.Duration) { exec(t, direct, older, d) },
-		Corrupt: func(key session.Handle, data string) { exec(t, direct, corrupt, key.String(), data) },
+		Corrupt: func(key store.Handle, data string) { exec(t, direct, corrupt, key.String(), data) },
 		Tie:     func() { exec(t, direct, tie) },
 	}
 }

@@ -13,33 +13,33 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Policy is an ordinary one.
-func Policy() session.Policy {
-	return session.Policy{
-		Timeouts: session.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour},
+func Policy() store.Policy {
+	return store.Policy{
+		Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour},
 		Grace:    30 * time.Second,
 		MaxBytes: 1 << 20,
 	}
 }
 
 // Ref names a session that does not exist yet.
-func Ref() session.Ref {
-	ref := session.Ref{Policy: Policy()}
+func Ref() store.Ref {
+	ref := store.Ref{Policy: Policy()}
 	_, _ = rand.Read(ref.Key[:])
 	_, _ = rand.Read(ref.Hash[:])
 	return ref
 }
 
 // Set is the change of one entry, to a value of plain JSON.
-func Set(key, value string) session.Change {
-	return session.Change{Set: map[string]json.RawMessage{key: json.RawMessage(value)}}
+func Set(key, value string) store.Change {
+	return store.Change{Set: map[string]json.RawMessage{key: json.RawMessage(value)}}
 }
 
 // Created makes a session.
-func Created(tb testing.TB, s session.Store, change session.Change) session.Ref {
+func Created(tb testing.TB, s store.Store, change store.Change) store.Ref {
 	tb.Helper()
 	ref := Ref()
 	if _, err := s.Create(context.Background(), ref, change); err != nil {
@@ -81,9 +81,9 @@ func FillInTurn(tb testing.TB, pool *pgxpool.Pool, sessions int, start time.Time
 }
 
 // Numbered names a session that Fill has inserted.
-func Numbered(n int) session.Ref {
-	return session.Ref{
-		Key:    session.Handle(md5.Sum([]byte(strconv.Itoa(n)))),
+func Numbered(n int) store.Ref {
+	return store.Ref{
+		Key:    store.Handle(md5.Sum([]byte(strconv.Itoa(n)))),
 		Hash:   sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n))),
 		Policy: Policy(),
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -16,7 +16,7 @@ import (
 func TestSavesAreToldToOtherProcesses(t *testing.T) {
 	const callers = 32
 	for batching, opts := range batchings() {
-		for kind, change := range map[string]session.Change{
+		for kind, change := range map[string]store.Change{
 			"set":                   pgstore.Set("a", "1"),
 			"clear, set and extend": {Clear: true, Extend: true, Set: pgstore.Set("a", "1").Set},
 		} {
@@ -24,16 +24,16 @@ func TestSavesAreToldToOtherProcesses(t *testing.T) {
 				t.Parallel()
 				db := containers.Postgres(t, pgstore.Unchecked())
 				s := pgstore.New(t, db.Pool, append(opts, postgres.WithChangeNotifications())...)
-				refs := make([]session.Ref, callers)
+				refs := make([]store.Ref, callers)
 				for i := range refs {
-					refs[i] = pgstore.Created(t, s, session.Change{})
+					refs[i] = pgstore.Created(t, s, store.Change{})
 				}
 				told := changes(t, pgstore.New(t, db.Pool))
 				together(t, callers, func(n int) error {
 					_, err := s.Save(t.Context(), refs[n], change)
 					return err
 				})
-				want := map[session.Handle]bool{}
+				want := map[store.Handle]bool{}
 				for _, ref := range refs {
 					want[ref.Key] = true
 				}
@@ -54,17 +54,17 @@ func TestSavesAreToldToOtherProcesses(t *testing.T) {
 }
 
 // changes passes on of which changes the store tells from now on.
-func changes(t *testing.T, s *postgres.Store) <-chan session.Handle {
+func changes(t *testing.T, s *postgres.Store) <-chan store.Handle {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	missed, told := make(chan struct{}, 2), make(chan session.Handle, 1000)
+	missed, told := make(chan struct{}, 2), make(chan store.Handle, 1000)
 	go func() {
-		_ = s.Watch(ctx, func(e session.Event) {
+		_ = s.Watch(ctx, func(e store.Event) {
 			switch e.Kind {
-			case session.Missed:
+			case store.Missed:
 				missed <- struct{}{}
-			case session.Changed:
+			case store.Changed:
 				told <- e.Key
 			}
 		})

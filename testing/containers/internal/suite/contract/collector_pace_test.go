@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -28,20 +28,20 @@ func TestACollectorMakesWayForOthers(t *testing.T) {
 	alive := pgstore.Numbered(paced)
 
 	stop := keepLoading(t, other, alive)
-	beside := runFor(t, db.Store, session.CollectOptions{Batch: 100, MaxDuration: time.Second})
+	beside := runFor(t, db.Store, store.CollectOptions{Batch: 100, MaxDuration: time.Second})
 	stop()
-	if beside.Stopped != session.StopMaxDuration || beside.Deleted == 0 {
+	if beside.Stopped != store.StopMaxDuration || beside.Deleted == 0 {
 		t.Errorf("beside loads: %+v", beside)
 	}
-	alone := runFor(t, db.Store, session.CollectOptions{Batch: 100, MaxDuration: time.Minute})
-	if alone.Stopped != session.StopDone || alone.Deleted != paced-beside.Deleted {
+	alone := runFor(t, db.Store, store.CollectOptions{Batch: 100, MaxDuration: time.Minute})
+	if alone.Stopped != store.StopDone || alone.Deleted != paced-beside.Deleted {
 		t.Errorf("alone: %+v", alone)
 	}
 
 	pgstore.Fill(t, db.Pool, 0, paced, -time.Hour, -time.Minute)
 	defer keepLoading(t, other, alive)()
-	hurry := runFor(t, db.Store, session.CollectOptions{Batch: 100, MaxDuration: time.Minute, Pause: -1})
-	if hurry.Stopped != session.StopDone {
+	hurry := runFor(t, db.Store, store.CollectOptions{Batch: 100, MaxDuration: time.Minute, Pause: -1})
+	if hurry.Stopped != store.StopDone {
 		t.Errorf("without pauses: %+v", hurry)
 	}
 }
@@ -55,8 +55,8 @@ func TestACollectorMakesWayForWhomItCannotSee(t *testing.T) {
 	limited := pgstore.New(t, anotherPool(t, db, role))
 	pgstore.Fill(t, db.Pool, 0, paced, -time.Hour, -time.Minute)
 
-	report := runFor(t, limited, session.CollectOptions{Batch: 100, MaxDuration: time.Second})
-	if report.Stopped != session.StopMaxDuration || report.Deleted == 0 {
+	report := runFor(t, limited, store.CollectOptions{Batch: 100, MaxDuration: time.Second})
+	if report.Stopped != store.StopMaxDuration || report.Deleted == 0 {
 		t.Errorf("beside the connection of another role: %+v", report)
 	}
 }
@@ -78,7 +78,7 @@ func admin(t *testing.T, db *containers.Database, sql string) {
 	}
 }
 
-func runFor(t *testing.T, s *postgres.Store, opts session.CollectOptions) session.CollectReport {
+func runFor(t *testing.T, s *postgres.Store, opts store.CollectOptions) store.CollectReport {
 	t.Helper()
 	report, err := s.Collect(t.Context(), opts)
 	if err != nil {
@@ -88,7 +88,7 @@ func runFor(t *testing.T, s *postgres.Store, opts session.CollectOptions) sessio
 }
 
 // keepLoading has a session loaded over and over until it is told to stop, beginning before it returns.
-func keepLoading(t *testing.T, s session.Store, ref session.Ref) (stop func()) {
+func keepLoading(t *testing.T, s store.Store, ref store.Ref) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	load := func() bool {

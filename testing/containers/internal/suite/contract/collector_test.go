@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
@@ -49,13 +49,13 @@ func TestCollectorsLeaveLiveSessions(t *testing.T) {
 }
 
 // collectors runs some without pause until the returned function is called.
-func collectors(t *testing.T, s session.Collector, n int) (stop func()) {
+func collectors(t *testing.T, s store.Collector, n int) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := s.Collect(ctx, session.CollectOptions{Batch: 500, Pause: time.Millisecond, NoLock: true}); err != nil {
+				if _, err := s.Collect(ctx, store.CollectOptions{Batch: 500, Pause: time.Millisecond, NoLock: true}); err != nil {
 					t.Errorf("collecting: %v", err)
 					return
 				}
@@ -70,11 +70,11 @@ func collectors(t *testing.T, s session.Collector, n int) (stop func()) {
 
 // refresh touches sessions at about their expiry, which they reach in the order of their numbers, and returns those for
 // which that was acknowledged.
-func refresh(t *testing.T, s session.Store, start time.Time, sessions int, span time.Duration) (refreshed []session.Handle) {
+func refresh(t *testing.T, s store.Store, start time.Time, sessions int, span time.Duration) (refreshed []store.Handle) {
 	t.Helper()
 	const callers = 16
 	var mu sync.Mutex
-	done := map[session.Handle]bool{}
+	done := map[store.Handle]bool{}
 	together(t, callers, func(int) error {
 		for {
 			n := int(time.Since(start) * time.Duration(sessions) / span)
@@ -83,7 +83,7 @@ func refresh(t *testing.T, s session.Store, start time.Time, sessions int, span 
 			}
 			ref := pgstore.Numbered(max(n, 0))
 			_, err := s.Touch(t.Context(), ref)
-			if errors.Is(err, session.ErrGone) {
+			if errors.Is(err, store.ErrGone) {
 				continue
 			}
 			if err != nil {
@@ -97,7 +97,7 @@ func refresh(t *testing.T, s session.Store, start time.Time, sessions int, span 
 	return slices.Collect(maps.Keys(done))
 }
 
-func missing(t *testing.T, db *containers.Database, keys []session.Handle) int {
+func missing(t *testing.T, db *containers.Database, keys []store.Handle) int {
 	t.Helper()
 	texts := make([]string, len(keys))
 	for i, key := range keys {
@@ -120,21 +120,21 @@ func TestRowsThatTheDatabaseKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report, err := db.Store.Collect(t.Context(), session.CollectOptions{Batch: 100})
+	report, err := db.Store.Collect(t.Context(), store.CollectOptions{Batch: 100})
 	if err != nil || report.Deleted != 0 || report.Remaining != 30 {
 		t.Errorf("all in one batch: %+v, %v", report, err)
 	}
-	report, err = db.Store.Collect(t.Context(), session.CollectOptions{Batch: 10})
+	report, err = db.Store.Collect(t.Context(), store.CollectOptions{Batch: 10})
 	if err == nil || !strings.Contains(err.Error(), "trigger") || report.Deleted != 0 {
 		t.Errorf("more of one expiry than a batch: %+v, %v", report, err)
 	}
 }
 
 // collectedAll has one collector do what is left.
-func collectedAll(t *testing.T, db *containers.Database, s session.Collector) {
+func collectedAll(t *testing.T, db *containers.Database, s store.Collector) {
 	t.Helper()
-	report, err := s.Collect(t.Context(), session.CollectOptions{})
-	if err != nil || report.Stopped != session.StopDone || report.Remaining != 0 {
+	report, err := s.Collect(t.Context(), store.CollectOptions{})
+	if err != nil || report.Stopped != store.StopDone || report.Remaining != 0 {
 		t.Errorf("the last run: %+v, %v", report, err)
 	}
 	if left := pgstore.Count(t, db.Pool, "select count(*) from sessions where expires_at <= now()"); left != 0 {
@@ -150,8 +150,8 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 			db := containers.Postgres(t, opts...)
 			pgstore.Fill(t, db.Pool, 0, tied, -time.Minute, -time.Minute)
 			pgstore.Fill(t, db.Pool, tied, tied+live, time.Hour, 2*time.Hour)
-			report, err := pgstore.New(t, db.Pool).Collect(t.Context(), session.CollectOptions{Batch: 100})
-			if err != nil || report.Deleted != tied || report.Stopped != session.StopDone {
+			report, err := pgstore.New(t, db.Pool).Collect(t.Context(), store.CollectOptions{Batch: 100})
+			if err != nil || report.Deleted != tied || report.Stopped != store.StopDone {
 				t.Errorf("%+v, %v", report, err)
 			}
 			if left := pgstore.Count(t, db.Pool, "select count(*) from sessions"); left != live {
@@ -165,8 +165,8 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 func TestCollectorLeavesItsLock(t *testing.T) {
 	db := containers.Postgres(t)
 	for range 300 {
-		report, err := db.Store.Collect(t.Context(), session.CollectOptions{})
-		if err != nil || report.Stopped != session.StopDone {
+		report, err := db.Store.Collect(t.Context(), store.CollectOptions{})
+		if err != nil || report.Stopped != store.StopDone {
 			t.Fatalf("%+v, %v", report, err)
 		}
 	}
@@ -185,11 +185,11 @@ func TestCollectorBeginsAtTheBeginning(t *testing.T) {
 		}
 	}
 	want := int64(each * len(ancient))
-	report, err := db.Store.Collect(t.Context(), session.CollectOptions{DryRun: true, Keep: 1<<63 - 1})
+	report, err := db.Store.Collect(t.Context(), store.CollectOptions{DryRun: true, Keep: 1<<63 - 1})
 	if err != nil || report.Remaining != want {
 		t.Errorf("before: %+v, %v", report, err)
 	}
-	report, err = db.Store.Collect(t.Context(), session.CollectOptions{Batch: 3, MaxDuration: 1})
+	report, err = db.Store.Collect(t.Context(), store.CollectOptions{Batch: 3, MaxDuration: 1})
 	if err != nil || report.Deleted+report.Remaining != want || report.Deleted == 0 {
 		t.Errorf("a short run: %+v, %v", report, err)
 	}
@@ -219,13 +219,13 @@ func TestCollectorGoesByPages(t *testing.T) {
 	for _, batch := range []int{10, 500} {
 		p := halfExpired(t, each)
 		var before int64
-		report, err := p.store.Collect(t.Context(), session.CollectOptions{Batch: batch, Progress: func(r session.CollectReport) {
+		report, err := p.store.Collect(t.Context(), store.CollectOptions{Batch: batch, Progress: func(r store.CollectReport) {
 			if n := r.Deleted - before; n < 1 || n > int64(batch) {
 				t.Errorf("a batch of %d deleted %d", batch, n)
 			}
 			before = r.Deleted
 		}})
-		if err != nil || report.Deleted != each || report.Remaining != 0 || report.Stopped != session.StopDone {
+		if err != nil || report.Deleted != each || report.Remaining != 0 || report.Stopped != store.StopDone {
 			t.Errorf("of %d expired: %+v, %v", each, report, err)
 		}
 		if left := pgstore.Count(t, p.Pool, "select count(*) from sessions where expires_at > now()"); left != each {
@@ -245,7 +245,7 @@ func TestCollectorGetsOnInShortRuns(t *testing.T) {
 	const each = 12_500
 	p := halfExpired(t, each)
 	for runs := 0; ; runs++ {
-		report, err := p.store.Collect(t.Context(), session.CollectOptions{MaxDuration: 1})
+		report, err := p.store.Collect(t.Context(), store.CollectOptions{MaxDuration: 1})
 		if err != nil || runs > each {
 			t.Fatalf("run %d: %+v, %v", runs, report, err)
 		}
@@ -253,7 +253,7 @@ func TestCollectorGetsOnInShortRuns(t *testing.T) {
 		if report.Remaining != int64(left) {
 			t.Fatalf("run %d says that %d are left, of %d", runs, report.Remaining, left)
 		}
-		if report.Stopped == session.StopDone {
+		if report.Stopped == store.StopDone {
 			return
 		}
 	}
@@ -273,11 +273,11 @@ func TestCollectorDoesWithoutASlowIndex(t *testing.T) {
 	if _, err := lock.Exec(t.Context(), "reindex index sessions_expires_at_idx"); err != nil {
 		t.Fatal(err)
 	}
-	var report session.CollectReport
+	var report store.CollectReport
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		report, err = db.Store.Collect(t.Context(), session.CollectOptions{})
+		report, err = db.Store.Collect(t.Context(), store.CollectOptions{})
 		done <- err
 	}()
 	const waiting = `select count(*) from pg_stat_activity where query like '%s.ctid >=%' and wait_event_type = 'Lock'`

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -43,7 +43,7 @@ func TestOnlyUTF8IsAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		_, err = s.Create(t.Context(), pgstore.Ref(), session.Change{})
+		_, err = s.Create(t.Context(), pgstore.Ref(), store.Change{})
 		if encoding == "UTF8" {
 			if err != nil {
 				t.Error(err)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
@@ -18,15 +18,15 @@ func TestWhatHasExpiredIsSaidToEverybody(t *testing.T) {
 		pgstore.Fill(t, db.Pool, 0, 1, -time.Minute, -time.Minute)
 		ref := pgstore.Numbered(0)
 		ref.Hash[0]++
-		none := func(session.Record) (session.Change, error) { return session.Change{}, nil }
+		none := func(store.Record) (store.Change, error) { return store.Change{}, nil }
 		for method, call := range map[string]func(context.Context) error{
 			"Load":       func(ctx context.Context) error { _, err := s.Load(ctx, ref); return err },
-			"Save":       func(ctx context.Context) error { _, err := s.Save(ctx, ref, session.Change{}); return err },
+			"Save":       func(ctx context.Context) error { _, err := s.Save(ctx, ref, store.Change{}); return err },
 			"SaveLocked": func(ctx context.Context) error { _, err := s.SaveLocked(ctx, ref, none); return err },
 			"Touch":      func(ctx context.Context) error { _, err := s.Touch(ctx, ref); return err },
 		} {
 			together(t, 8, func(int) error {
-				if err := call(t.Context()); err != session.ErrExpired {
+				if err := call(t.Context()); err != store.ErrExpired {
 					t.Errorf("%s, %s: %v", batching, method, err)
 				}
 				return nil

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -30,9 +30,9 @@ func TestNodesMeetUnderAnyIsolation(t *testing.T) {
 	for _, level := range []string{"repeatable read", "serializable"} {
 		t.Run(level, func(t *testing.T) {
 			db := containers.Postgres(t)
-			refs := make([]session.Ref, sessions)
+			refs := make([]store.Ref, sessions)
 			for i := range refs {
-				refs[i] = pgstore.Created(t, db.Store, session.Change{})
+				refs[i] = pgstore.Created(t, db.Store, store.Change{})
 			}
 			stores := make([]*postgres.Store, nodes)
 			for i := range stores {
@@ -49,7 +49,7 @@ func TestNodesMeetUnderAnyIsolation(t *testing.T) {
 }
 
 // meet saves all sessions in turn, where n is even, or touches them together.
-func meet(t *testing.T, s *postgres.Store, refs []session.Ref, n, rounds int) error {
+func meet(t *testing.T, s *postgres.Store, refs []store.Ref, n, rounds int) error {
 	for range rounds {
 		if n%2 == 1 {
 			if err := s.TouchAll(t.Context(), refs); err != nil {

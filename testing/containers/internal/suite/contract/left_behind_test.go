@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -20,12 +21,12 @@ import (
 // acknowledged.
 func TestAnOlderSaveDoesNotComeLater(t *testing.T) {
 	db := containers.Postgres(t)
-	store := pgstore.New(t, db.Pool, postgres.WithBatching(4, 64))
-	var busy []session.Ref
+	st := pgstore.New(t, db.Pool, postgres.WithBatching(4, 64))
+	var busy []store.Ref
 	for range 4 {
-		busy = append(busy, pgstore.Created(t, store, session.Change{}))
+		busy = append(busy, pgstore.Created(t, st, store.Change{}))
 	}
-	slow, mine := pgstore.Created(t, store, session.Change{}), pgstore.Created(t, store, session.Change{})
+	slow, mine := pgstore.Created(t, st, store.Change{}), pgstore.Created(t, st, store.Change{})
 	if bytes.Compare(slow.Key[:], mine.Key[:]) > 0 {
 		slow, mine = mine, slow // a batch locks its rows in this order
 	}
@@ -33,17 +34,17 @@ func TestAnOlderSaveDoesNotComeLater(t *testing.T) {
 	var answered sync.WaitGroup
 	for i, ref := range busy { // in all slots
 		release[i] = lockRow(t, db, ref)
-		answered.Go(func() { saves(t, store, t.Context(), ref, "busy") })
+		answered.Go(func() { saves(t, st, t.Context(), ref, "busy") })
 	}
 	waitForLocks(t, db, len(busy), `update%`)
 	releaseSlow := lockRow(t, db, slow)
 	queued := notice(t.Context())
-	answered.Go(func() { saves(t, store, queued, slow, "slow") })
+	answered.Go(func() { saves(t, st, queued, slow, "slow") })
 	<-queued.asked
 	brief, leave := context.WithCancel(t.Context())
 	left, ctx := make(chan error, 1), notice(brief)
 	go func() {
-		_, err := store.Save(ctx, mine, pgstore.Set("k", `"old"`))
+		_, err := st.Save(ctx, mine, pgstore.Set("k", `"old"`))
 		left <- err
 	}()
 	<-ctx.asked // it waits for a slot
@@ -59,7 +60,7 @@ func TestAnOlderSaveDoesNotComeLater(t *testing.T) {
 	saved := make(chan struct{})
 	go func() {
 		defer close(saved)
-		saves(t, store, t.Context(), mine, "new")
+		saves(t, st, t.Context(), mine, "new")
 	}()
 	select {
 	case <-saved: // it overtook the older one
@@ -68,13 +69,13 @@ func TestAnOlderSaveDoesNotComeLater(t *testing.T) {
 	releaseSlow()
 	<-saved
 	answered.Wait()
-	r, err := store.Load(t.Context(), mine)
+	r, err := st.Load(t.Context(), mine)
 	if err != nil || !bytes.Contains(r.Data, []byte(`"new"`)) {
 		t.Errorf("after a save that was acknowledged: %s, %v", r.Data, err)
 	}
 }
 
-func saves(t *testing.T, store session.Store, ctx context.Context, ref session.Ref, value string) {
+func saves(t *testing.T, store store.Store, ctx context.Context, ref store.Ref, value string) {
 	t.Helper()
 	if _, err := store.Save(ctx, ref, pgstore.Set("k", `"`+value+`"`)); err != nil {
 		t.Errorf("saving %q: %v", value, err)
@@ -82,7 +83,7 @@ func saves(t *testing.T, store session.Store, ctx context.Context, ref session.R
 }
 
 // lockRow locks the row, until the returned function is called.
-func lockRow(t *testing.T, db *containers.Database, ref session.Ref) (release func()) {
+func lockRow(t *testing.T, db *containers.Database, ref store.Ref) (release func()) {
 	t.Helper()
 	tx, err := db.Pool.Begin(t.Context())
 	if err == nil {
@@ -133,7 +134,7 @@ func TestSavesThatWereGivenUp(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			first := manager.Create()
+			first := manager.NewSession()
 			if err := errors.Join(first.Generate(), first.Save(t.Context())); err != nil {
 				t.Fatal(err)
 			}

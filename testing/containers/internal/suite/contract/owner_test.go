@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -33,11 +33,11 @@ func nodes(t *testing.T, db *containers.Database, n int) []*postgres.Store {
 }
 
 // login gives a new session to the owner, within the limit.
-func login(t *testing.T, s session.Store, endOldest bool) error {
+func login(t *testing.T, s store.Store, endOldest bool) error {
 	owner := "ada"
 	ref := pgstore.Ref()
-	ref.Policy.Owner = session.OwnerLimit{Max: limit, EndOldest: endOldest}
-	_, err := s.Create(t.Context(), ref, session.Change{Owner: &owner})
+	ref.Policy.Owner = store.OwnerLimit{Max: limit, EndOldest: endOldest}
+	_, err := s.Create(t.Context(), ref, store.Change{Owner: &owner})
 	return err
 }
 
@@ -55,7 +55,7 @@ func TestParallelLoginsAreRefusedBeyondTheLimit(t *testing.T) {
 		err := login(t, stores[n%len(stores)], false)
 		if err == nil {
 			accepted.Add(1)
-		} else if errors.Is(err, session.ErrOwnerLimit) {
+		} else if errors.Is(err, store.ErrOwnerLimit) {
 			err = nil
 		}
 		return err

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -36,35 +36,35 @@ func newPlanned(t *testing.T, tableOpts []containers.Option, storeOpts ...postgr
 }
 
 // foreground are the operations of requests, each on a session of its own.
-func foreground() map[string]func(context.Context, session.Store, int) error {
+func foreground() map[string]func(context.Context, store.Store, int) error {
 	hash := pgstore.Ref().Hash
 	idle := time.Minute
-	return map[string]func(context.Context, session.Store, int) error{
-		"load": func(ctx context.Context, s session.Store, n int) error {
+	return map[string]func(context.Context, store.Store, int) error{
+		"load": func(ctx context.Context, s store.Store, n int) error {
 			_, err := s.Load(ctx, pgstore.Numbered(n))
 			return err
 		},
-		"create": func(ctx context.Context, s session.Store, _ int) error {
+		"create": func(ctx context.Context, s store.Store, _ int) error {
 			_, err := s.Create(ctx, pgstore.Ref(), pgstore.Set("a", "1"))
 			return err
 		},
 		"save":             save(pgstore.Set("a", "1")),
-		"conditional save": save(session.Change{Set: pgstore.Set("a", "1").Set, IfVersion: 1}),
-		"rotation":         save(session.Change{Rotate: &hash, Renew: true}),
-		"timeout":          save(session.Change{Idle: &idle}),
-		"clearing save":    save(session.Change{Clear: true, Extend: true}),
-		"touch": func(ctx context.Context, s session.Store, n int) error {
+		"conditional save": save(store.Change{Set: pgstore.Set("a", "1").Set, IfVersion: 1}),
+		"rotation":         save(store.Change{Rotate: &hash, Renew: true}),
+		"timeout":          save(store.Change{Idle: &idle}),
+		"clearing save":    save(store.Change{Clear: true, Extend: true}),
+		"touch": func(ctx context.Context, s store.Store, n int) error {
 			_, err := s.Touch(ctx, pgstore.Numbered(n))
 			return err
 		},
-		"delete": func(ctx context.Context, s session.Store, n int) error {
+		"delete": func(ctx context.Context, s store.Store, n int) error {
 			return s.Delete(ctx, pgstore.Numbered(n))
 		},
 	}
 }
 
-func save(change session.Change) func(context.Context, session.Store, int) error {
-	return func(ctx context.Context, s session.Store, n int) error {
+func save(change store.Change) func(context.Context, store.Store, int) error {
+	return func(ctx context.Context, s store.Store, n int) error {
 		_, err := s.Save(ctx, pgstore.Numbered(n), change)
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/sqlite"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -21,11 +22,11 @@ import (
 )
 
 // allStores are one of each kind.
-func allStores(t *testing.T) map[string]session.Store {
+func allStores(t *testing.T) map[string]store.Store {
 	t.Helper()
 	db := containers.Postgres(t)
-	return map[string]session.Store{
-		"memory":   session.NewMemoryStore(),
+	return map[string]store.Store{
+		"memory":   memstore.New(),
 		"SQLite":   sqliteStore(t),
 		"Postgres": pgstore.New(t, db.Pool),
 	}
@@ -61,7 +62,7 @@ func TestStoresTakeTheSameValues(t *testing.T) {
 		}
 		t.Run(v.Name, func(t *testing.T) {
 			want := fmt.Sprintf(`{"value":%s}`, v.Canonical)
-			size, err := session.Size([]byte(want))
+			size, err := store.Size([]byte(want))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,11 +74,11 @@ func TestStoresTakeTheSameValues(t *testing.T) {
 	}
 }
 
-func takes(t *testing.T, name string, s session.Store, v storetest.Value, want string, size int) {
+func takes(t *testing.T, name string, s store.Store, v storetest.Value, want string, size int) {
 	t.Helper()
 	ref := pgstore.Ref()
 	ref.Policy.MaxBytes = size
-	_, err := s.Create(t.Context(), ref, session.Change{})
+	_, err := s.Create(t.Context(), ref, store.Change{})
 	if err == nil {
 		_, err = s.Save(t.Context(), ref, pgstore.Set("value", v.Canonical))
 	}
@@ -95,11 +96,11 @@ func takes(t *testing.T, name string, s session.Store, v storetest.Value, want s
 	}
 }
 
-func refuses(t *testing.T, name string, s session.Store, v storetest.Value, size int) {
+func refuses(t *testing.T, name string, s store.Store, v storetest.Value, size int) {
 	t.Helper()
 	ref := pgstore.Ref()
 	ref.Policy.MaxBytes = size
-	if _, err := s.Create(t.Context(), ref, pgstore.Set("value", v.Canonical)); !errors.Is(err, session.ErrTooLarge) {
+	if _, err := s.Create(t.Context(), ref, pgstore.Set("value", v.Canonical)); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("%s answers %v at %d bytes", name, err, size)
 	}
 }
@@ -122,8 +123,8 @@ func TestStoresTakeTheSameKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, s := range allStores(t) {
-		ref := pgstore.Created(t, s, session.Change{})
-		if _, err := s.Save(t.Context(), ref, session.Change{Set: set}); err != nil {
+		ref := pgstore.Created(t, s, store.Change{})
+		if _, err := s.Save(t.Context(), ref, store.Change{Set: set}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		r, err := s.Load(t.Context(), ref)
@@ -133,7 +134,7 @@ func TestStoresTakeTheSameKeys(t *testing.T) {
 		if same, err := storetest.EqualJSON(r.Data, want); !same || err != nil {
 			t.Errorf("%s returns other keys: %.200s (%v)", name, r.Data, err)
 		}
-		if _, err := s.Save(t.Context(), ref, session.Change{Delete: keys}); err != nil {
+		if _, err := s.Save(t.Context(), ref, store.Change{Delete: keys}); err != nil {
 			t.Errorf("%s: deleting them: %v", name, err)
 		}
 		if r, err := s.Load(t.Context(), ref); err != nil || string(r.Data) != "{}" {

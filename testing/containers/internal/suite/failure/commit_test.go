@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -32,18 +33,18 @@ func TestATransactionWhoseAcknowledgementIsLost(t *testing.T) {
 	db := containers.Postgres(t)
 	loss, s := losingStore(t, db.URL)
 	owner := "ada"
-	for name, save := range map[string]func(context.Context, session.Ref) error{
-		"locked": func(ctx context.Context, ref session.Ref) error {
-			_, err := s.SaveLocked(ctx, ref, func(session.Record) (session.Change, error) { return session.Change{}, nil })
+	for name, save := range map[string]func(context.Context, store.Ref) error{
+		"locked": func(ctx context.Context, ref store.Ref) error {
+			_, err := s.SaveLocked(ctx, ref, func(store.Record) (store.Change, error) { return store.Change{}, nil })
 			return err
 		},
-		"limited": func(ctx context.Context, ref session.Ref) error {
+		"limited": func(ctx context.Context, ref store.Ref) error {
 			ref.Policy.Owner = session.OwnerLimit{Max: 3}
-			_, err := s.Save(ctx, ref, session.Change{Owner: &owner})
+			_, err := s.Save(ctx, ref, store.Change{Owner: &owner})
 			return err
 		},
 	} {
-		ref := pgstore.Created(t, s, session.Change{})
+		ref := pgstore.Created(t, s, store.Change{})
 		loss.Expect(commit)
 		broken(t, name, save(t.Context(), ref))
 		if _, version := stored(t, db.Store, ref); version != 2 || loss.Pending() {

@@ -5,27 +5,27 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
 
 // events passes on what the store tells from now on.
-func events(t *testing.T, s session.Watcher) <-chan session.Event {
+func events(t *testing.T, s store.Watcher) <-chan store.Event {
 	t.Helper()
-	told := make(chan session.Event, 16)
+	told := make(chan store.Event, 16)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	go func() { _ = s.Watch(ctx, func(e session.Event) { told <- e }) }()
-	if e := <-told; e.Kind != session.Missed {
+	go func() { _ = s.Watch(ctx, func(e store.Event) { told <- e }) }()
+	if e := <-told; e.Kind != store.Missed {
 		t.Fatalf("a watch begins with %+v", e)
 	}
 	return told
 }
 
 // told waits for the event.
-func told(t *testing.T, from <-chan session.Event, want session.Event) {
+func told(t *testing.T, from <-chan store.Event, want store.Event) {
 	t.Helper()
 	select {
 	case e := <-from:
@@ -46,13 +46,13 @@ func TestARevocationWhoseAcknowledgementIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			loss, s := losingStore(t, db.URL, opts...)
 			from := events(t, s)
-			ref := pgstore.Created(t, s, session.Change{Owner: &owner})
+			ref := pgstore.Created(t, s, store.Change{Owner: &owner})
 			loss.Expect(commit)
-			ended, err := s.Revoke(t.Context(), session.Which{Owner: owner})
+			ended, err := s.Revoke(t.Context(), store.Selector{Owner: owner})
 			if err != nil || len(ended) != 1 || ended[0] != ref.Key || loss.Pending() {
 				t.Errorf("revoked were %v, %v; still pending: %v", ended, err, loss.Pending())
 			}
-			told(t, from, session.Event{Kind: session.Revoked, Key: ref.Key})
+			told(t, from, store.Event{Kind: store.Revoked, Key: ref.Key})
 		})
 	}
 }
@@ -67,7 +67,7 @@ func TestADestructionWhoseAcknowledgementIsLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			from := events(t, s)
-			ref := pgstore.Created(t, s, session.Change{})
+			ref := pgstore.Created(t, s, store.Change{})
 			text := ref.Key.String() // of the notification
 			if name == "distributed" {
 				text = commit
@@ -76,7 +76,7 @@ func TestADestructionWhoseAcknowledgementIsLost(t *testing.T) {
 			if err := s.Delete(t.Context(), ref); err != nil || loss.Pending() {
 				t.Errorf("destroying: %v; still pending: %v", err, loss.Pending())
 			}
-			told(t, from, session.Event{Kind: session.Destroyed, Key: ref.Key})
+			told(t, from, store.Event{Kind: store.Destroyed, Key: ref.Key})
 		})
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/testing/containers/internal/node"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
@@ -17,7 +17,7 @@ import (
 func isOnTheDisk(t *testing.T, n *node.Node) {
 	pool := pool(t, n.URL(), 1)
 	s := pgstore.New(t, pool)
-	ref := pgstore.Created(t, s, session.Change{})
+	ref := pgstore.Created(t, s, store.Change{})
 	trace := traced(t, n, pgstore.Count(t, pool, "select pg_backend_pid()"), func() {
 		if _, err := s.Save(context.Background(), ref, pgstore.Set("a", "1")); err != nil {
 			t.Fatal(err)

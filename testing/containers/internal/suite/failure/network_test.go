@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -34,7 +35,7 @@ func bounded(t *testing.T, what string, fn func() error) error {
 // broken fails where err is none, or an answer about the session: a database out of reach says nothing of it.
 func broken(t *testing.T, what string, err error) {
 	t.Helper()
-	answers := []error{session.ErrGone, session.ErrConflict, session.ErrExists, session.ErrTooLarge, session.ErrCorrupt}
+	answers := []error{session.ErrGone, store.ErrConflict, store.ErrExists, session.ErrTooLarge, session.ErrCorrupt}
 	for _, answer := range answers {
 		if err == nil || errors.Is(err, answer) {
 			t.Errorf("%s of a database out of reach: %v", what, err)
@@ -44,7 +45,7 @@ func broken(t *testing.T, what string, err error) {
 }
 
 // operations are all that a request may ask of a store.
-func operations(ref session.Ref) map[string]func(context.Context, session.Store) error {
+func operations(ref store.Ref) map[string]func(context.Context, session.Store) error {
 	return map[string]func(context.Context, session.Store) error{
 		"load":   func(ctx context.Context, s session.Store) error { _, err := s.Load(ctx, ref); return err },
 		"touch":  func(ctx context.Context, s session.Store) error { _, err := s.Touch(ctx, ref); return err },
@@ -54,7 +55,7 @@ func operations(ref session.Ref) map[string]func(context.Context, session.Store)
 	}
 }
 
-func saveOne(ctx context.Context, s session.Store, ref session.Ref) error {
+func saveOne(ctx context.Context, s session.Store, ref store.Ref) error {
 	_, err := s.Save(ctx, ref, pgstore.Set("a", "1"))
 	return err
 }
@@ -78,7 +79,7 @@ func TestSwallowedPacketsBoundCalls(t *testing.T) {
 			db := containers.Postgres(t)
 			proxy, url := proxied(t, db.URL)
 			s := pgstore.New(t, pool(t, url, 4), option, postgres.WithTimeout(time.Second))
-			ref := pgstore.Created(t, s, session.Change{})
+			ref := pgstore.Created(t, s, store.Change{})
 			proxy.Swallow()
 			var wg sync.WaitGroup
 			for name, operation := range operations(ref) {
@@ -96,7 +97,7 @@ func TestSwallowedPacketsBoundCalls(t *testing.T) {
 }
 
 // worksAgain waits until each operation succeeds.
-func worksAgain(t *testing.T, s session.Store, ref session.Ref) {
+func worksAgain(t *testing.T, s session.Store, ref store.Ref) {
 	t.Helper()
 	for name, operation := range operations(ref) {
 		var err error
@@ -116,9 +117,9 @@ func TestACallerWhoGivesUpHarmsNobody(t *testing.T) {
 	db := containers.Postgres(t)
 	proxy, url := proxied(t, db.URL)
 	s := pgstore.New(t, pool(t, url, 4), postgres.WithBatching(1, 16))
-	var refs []session.Ref
+	var refs []store.Ref
 	for range 32 {
-		refs = append(refs, pgstore.Created(t, s, session.Change{}))
+		refs = append(refs, pgstore.Created(t, s, store.Change{}))
 	}
 	proxy.Delay(200)
 	var wg sync.WaitGroup
@@ -167,7 +168,7 @@ func TestALostAcknowledgement(t *testing.T) {
 				db := containers.Postgres(t)
 				proxy, url := proxied(t, db.URL)
 				s := pgstore.New(t, pool(t, url, 4), option, postgres.WithTimeout(2*time.Second))
-				ref := pgstore.Created(t, s, session.Change{})
+				ref := pgstore.Created(t, s, store.Change{})
 				if err := saveOne(t.Context(), s, ref); err != nil {
 					t.Fatal(err)
 				}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -109,7 +110,7 @@ func listens(t *testing.T, db *containers.Database, n int) {
 // revoke ends the session from another node.
 func (w watching) revoke(t *testing.T, db *containers.Database) {
 	t.Helper()
-	if ended, err := db.Store.Revoke(t.Context(), session.Which{Key: w.handle}); err != nil || len(ended) != 1 {
+	if ended, err := db.Store.Revoke(t.Context(), store.Selector{Key: w.handle}); err != nil || len(ended) != 1 {
 		t.Fatalf("revoking: %v, %v", ended, err)
 	}
 }

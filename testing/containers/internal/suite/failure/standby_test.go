@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers/internal/node"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
@@ -23,7 +23,7 @@ func TestStandbyAndFailover(t *testing.T) {
 	t.Run("the old primary is left", func(t *testing.T) { leavesOldPrimary(t, primary, standby, ref) })
 }
 
-func namesStandby(t *testing.T, standby *node.Node, ref session.Ref) {
+func namesStandby(t *testing.T, standby *node.Node, ref store.Ref) {
 	s := pgstore.New(t, pool(t, standby.URL(), 2))
 	waitFor(t, func() bool { _, err := s.Load(context.Background(), ref); return err == nil })
 	err := saveOne(t.Context(), s, ref)
@@ -39,7 +39,7 @@ func namesStandby(t *testing.T, standby *node.Node, ref session.Ref) {
 	}
 }
 
-func leavesOldPrimary(t *testing.T, primary, standby *node.Node, ref session.Ref) {
+func leavesOldPrimary(t *testing.T, primary, standby *node.Node, ref store.Ref) {
 	hosts := primary.Addr() + "," + standby.Addr()
 	url := fmt.Sprintf("postgres://postgres:postgres@%s/postgres?sslmode=disable&pool_max_conns=4", hosts)
 	s, err := postgres.Open(t.Context(), url, postgres.WithTimeout(5*time.Second))

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
@@ -62,7 +63,7 @@ func count(store session.Store, out *sync.Mutex) error {
 }
 
 // acknowledged holds the last number of each session that was acknowledged.
-type acknowledged map[session.Ref]int
+type acknowledged map[store.Ref]int
 
 // read takes in lines of a writer until enough saves were acknowledged, or all of them.
 func (a acknowledged) read(t *testing.T, from *bufio.Reader, enough int) (saves int) {
@@ -82,7 +83,7 @@ func (a acknowledged) read(t *testing.T, from *bufio.Reader, enough int) (saves 
 	return saves
 }
 
-func parse(t *testing.T, line string) (ref session.Ref, n int) {
+func parse(t *testing.T, line string) (ref store.Ref, n int) {
 	t.Helper()
 	var key string
 	var hash []byte
@@ -99,7 +100,7 @@ func parse(t *testing.T, line string) (ref session.Ref, n int) {
 }
 
 // stored returns the number that a session holds, and its version.
-func stored(t *testing.T, s session.Store, ref session.Ref) (n int, version int64) {
+func stored(t *testing.T, s session.Store, ref store.Ref) (n int, version int64) {
 	t.Helper()
 	r, err := s.Load(context.Background(), ref)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
 
@@ -23,7 +24,7 @@ type writers struct {
 
 // oneWriter counts up in one session. What failed may have been done all the same.
 type oneWriter struct {
-	ref      session.Ref
+	ref      store.Ref
 	tried    int
 	acked    int
 	accepted int // saves that were acknowledged

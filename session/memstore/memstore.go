@@ -1,0 +1,215 @@
+package memstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/simples-go/sessions/internal/broadcast"
+	"github.com/simples-go/sessions/session/store"
+)
+
+// Store keeps sessions in the process, for development and tests: they end with it. It does all that the SQL stores
+// do. The zero value works.
+type Store struct {
+	mu     sync.Mutex
+	rows   map[store.Handle]store.Record
+	owners map[string]map[store.Handle]struct{}
+	skew   time.Duration // see Advance
+	ended  broadcast.Broadcast[store.Event]
+}
+
+// New returns an empty store.
+func New() *Store { return &Store{} }
+
+// Advance moves the store's clock forward by d, so that tests need not wait for an expiry.
+func (m *Store) Advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.skew += d
+}
+
+// Len returns how many rows the store holds, expired ones included.
+func (m *Store) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.rows)
+}
+
+func (m *Store) now() time.Time { return time.Now().Add(m.skew).UTC().Truncate(time.Millisecond) }
+
+// open returns the live record that ref names. m.mu is held.
+func (m *Store) open(ctx context.Context, ref store.Ref) (store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	r, ok := m.rows[ref.Key]
+	if !ok {
+		return store.Record{}, store.ErrGone
+	}
+	r.Now = m.now()
+	return r, r.Open(ref, r.Now)
+}
+
+// Load implements Store.
+func (m *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.open(ctx, ref)
+	if err != nil {
+		return store.Record{}, err
+	}
+	return r, nil
+}
+
+// Create implements Store.
+func (m *Store) Create(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return store.Saved{}, err
+	}
+	if _, ok := m.rows[ref.Key]; ok {
+		return store.Saved{}, store.ErrExists
+	}
+	r, err := store.NewRecord(ref, change, m.now())
+	if err != nil {
+		return store.Saved{}, err
+	}
+	return m.put(store.Record{}, r, ref.Policy)
+}
+
+// Save implements Store.
+func (m *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
+	return m.SaveLocked(ctx, ref, func(store.Record) (store.Change, error) { return change, nil })
+}
+
+// SaveLocked implements Locker.
+func (m *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error)) (store.Saved, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, err := m.open(ctx, ref)
+	if err != nil {
+		return store.Saved{}, err
+	}
+	change, err := fn(old)
+	if err != nil {
+		return store.Saved{}, err
+	}
+	r := old
+	if err := change.Apply(&r, ref.Policy, old.Now); err != nil {
+		return store.Saved{}, err
+	}
+	saved, err := m.put(old, r, ref.Policy)
+	if err == nil && change.Rotate != nil {
+		m.ended.Send(store.Event{Kind: store.Rotated, Key: ref.Key})
+	}
+	return saved, err
+}
+
+// put stores r in the place of old, within the owner's limit.
+func (m *Store) put(old, r store.Record, p store.Policy) (store.Saved, error) {
+	saved := r.Saved(r.Now)
+	if r.Owner != old.Owner && r.Owner != "" && p.Owner.Max > 0 {
+		ended, err := m.makeRoom(r, p)
+		if err != nil {
+			return store.Saved{}, err
+		}
+		saved.Ended = ended
+	}
+	m.disown(old)
+	if m.rows == nil {
+		m.rows, m.owners = map[store.Handle]store.Record{}, map[string]map[store.Handle]struct{}{}
+	}
+	m.rows[r.Key] = r
+	if r.Owner != "" {
+		if m.owners[r.Owner] == nil {
+			m.owners[r.Owner] = map[store.Handle]struct{}{}
+		}
+		m.owners[r.Owner][r.Key] = struct{}{}
+	}
+	return saved, nil
+}
+
+// remove deletes a row and tells who listens, unless it was expired already. m.mu is held.
+func (m *Store) remove(key store.Handle, kind store.EventKind) {
+	r := m.rows[key]
+	m.disown(r)
+	delete(m.rows, key)
+	if m.now().Before(r.ExpiresAt) {
+		m.ended.Send(store.Event{Kind: kind, Key: key})
+	}
+}
+
+func (m *Store) disown(r store.Record) {
+	delete(m.owners[r.Owner], r.Key)
+	if len(m.owners[r.Owner]) == 0 {
+		delete(m.owners, r.Owner)
+	}
+}
+
+// Touch implements Store.
+func (m *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.open(ctx, ref)
+	if err != nil {
+		return store.Saved{}, err
+	}
+	r.ExpiresAt = r.Extended(ref.Policy, r.Now)
+	m.rows[ref.Key] = r
+	return r.Saved(r.Now), nil
+}
+
+// TouchAll implements Toucher.
+func (m *Store) TouchAll(ctx context.Context, refs []store.Ref) error {
+	for _, ref := range refs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		_, _ = m.Touch(ctx, ref) // the dead are passed over
+	}
+	return nil
+}
+
+// Delete implements Store.
+func (m *Store) Delete(ctx context.Context, ref store.Ref) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r, ok := m.rows[ref.Key]
+	switch {
+	case !ok:
+		return nil
+	case r.Hash == ref.Hash:
+		m.remove(ref.Key, store.Destroyed)
+		return nil
+	case r.Open(ref, m.now()) == store.ErrRotated:
+		return store.ErrRotated
+	}
+	return nil
+}
+
+// Inspect implements Inspector.
+func (m *Store) Inspect(ctx context.Context, keys []store.Handle) ([]store.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	found := make([]store.Record, 0, len(keys))
+	for _, key := range keys {
+		if r, ok := m.rows[key]; ok {
+			r.Data, r.Now = nil, m.now()
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+// Watch implements Watcher.
+func (m *Store) Watch(ctx context.Context, fn func(store.Event)) error {
+	return m.ended.Listen(ctx, store.Event{Kind: store.Missed}, fn)
+}

@@ -1,0 +1,108 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
+)
+
+// TestErrorsAreListed: docs/reference/errors.md has a row for every error of package session, with its true status.
+func TestErrorsAreListed(t *testing.T) {
+	page := readFile(t, filepath.Join(top(t), "docs/reference/errors.md"))
+	for name, err := range sentinels {
+		row := regexp.MustCompile("(?m)^\\| `" + name + "` \\|.*\\| " + fmt.Sprint(session.StatusCode(err)) + " \\|$")
+		if !row.MatchString(page) {
+			t.Errorf("docs/reference/errors.md has no row for %s with status %d", name, session.StatusCode(err))
+		}
+	}
+	for _, name := range exported(t, "session/errors.go") {
+		if sentinels[name] == nil {
+			t.Errorf("%s is not in this test", name)
+		}
+	}
+	if code := session.StatusCode(errors.New("another")); code != 503 {
+		t.Errorf("any other error has status %d", code)
+	}
+}
+
+var sentinels = map[string]error{
+	"ErrGone": session.ErrGone, "ErrExpired": session.ErrExpired, "ErrRotated": session.ErrRotated,
+	"ErrDestroyed": session.ErrDestroyed, "ErrRevoked": session.ErrRevoked, "ErrTooLarge": session.ErrTooLarge,
+	"ErrOwnerLimit": session.ErrOwnerLimit, "ErrAmbiguous": session.ErrAmbiguous, "ErrOrigin": session.ErrOrigin,
+	"ErrValue": session.ErrValue, "ErrNoCookie": session.ErrNoCookie, "ErrClosed": session.ErrClosed,
+	"ErrCorrupt": session.ErrCorrupt, "ErrShutdown": session.ErrShutdown, "ErrConflict": store.ErrConflict,
+	"ErrExists": store.ErrExists,
+}
+
+// exported returns the names that a file's var declarations export.
+func exported(t *testing.T, name string) []string {
+	t.Helper()
+	var names []string
+	for _, decl := range parse(t, name).Decls {
+		d, ok := decl.(*ast.GenDecl)
+		if !ok || d.Tok != token.VAR {
+			continue
+		}
+		for _, spec := range d.Specs {
+			if n := spec.(*ast.ValueSpec).Names[0]; n.IsExported() {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	return names
+}
+
+func parse(t *testing.T, name string) *ast.File {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(top(t), name), nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestConfigIsListed: docs/reference/config.md has a row for every field of the configuration.
+func TestConfigIsListed(t *testing.T) {
+	page := readFile(t, filepath.Join(top(t), "docs/reference/config.md"))
+	for file, structs := range map[string]map[string]string{
+		"session/config.go":   {"Config": "", "WebSocket": "WebSocket."},
+		"session/cookie.go":   {"Cookie": "Cookie."},
+		"session/optional.go": {"OwnerLimit": "Owner."},
+	} {
+		ast.Inspect(parse(t, file), func(n ast.Node) bool {
+			s, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			prefix, listed := structs[s.Name.Name]
+			for _, field := range fields(s) {
+				nested := field == "Cookie" || field == "WebSocket" || field == "Owner"
+				if listed && !nested && !strings.Contains(page, "| `"+prefix+field+"` |") {
+					t.Errorf("docs/reference/config.md has no row for %s%s", prefix, field)
+				}
+			}
+			return true
+		})
+	}
+}
+
+func fields(s *ast.TypeSpec) []string {
+	var names []string
+	if of, ok := s.Type.(*ast.StructType); ok {
+		for _, field := range of.Fields.List {
+			for _, name := range field.Names {
+				names = append(names, name.Name)
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/simples-go/sessions/migrations"
+	"github.com/simples-go/sessions/migrations/migrate"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/sqlite"
+)
+
+// full is what every store of this module does.
+type full interface {
+	store.Store
+	store.Locker
+	store.Inspector
+	store.Toucher
+	store.OwnerStore
+	store.Collector
+}
+
+// subject is a store under test.
+type subject struct {
+	full
+	advance func(time.Duration)
+	clear   func() // deletes all rows
+}
+
+func newMemory() *subject {
+	m := memstore.New()
+	s := &subject{full: m, advance: m.Advance}
+	s.clear = func() { *s = *newMemory() }
+	return s
+}
+
+func migrateUp(ctx context.Context, db *sql.DB) error {
+	return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
+}
+
+func newSQLite(t *testing.T, opts ...sqlite.Option) *subject {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	s, err := sqlite.Open(t.Context(), path, append(opts, sqlite.WithMigrate(migrateUp))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.OpenDB(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	edit := func(query string, args ...any) {
+		if _, err := db.ExecContext(context.Background(), query, args...); err != nil {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	return &subject{
+		full: s,
+		advance: func(d time.Duration) {
+			edit(`update sessions set created_at = created_at - ?1, expires_at = expires_at - ?1, rotated_at = rotated_at - ?1`,
+				d.Milliseconds())
+		},
+		clear: func() { edit(`delete from sessions`) },
+	}
+}
