@@ -168,6 +168,7 @@ func (c *Config) policy() store.Policy {
 	return store.Policy{
 		Timeouts: store.Timeouts{Idle: c.IdleTimeout, Absolute: c.AbsoluteTimeout},
 		Step:     c.TouchStep, Grace: c.RotationGrace, MaxBytes: c.MaxBytes, Owner: c.Owner,
+		Realm: c.Realm,
 	}
 }
 

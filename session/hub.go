@@ -510,7 +510,7 @@ func (h *hub) judge(mb *member, r *store.Record, failure error) (ref store.Ref, 
 
 // verdict says how the session has ended, nil where it lives. s.mu is held.
 func (s *Session) verdict(r *store.Record, failure error) error {
-	known := store.Record{ExpiresAt: s.meta.expiresAt, CreatedAt: s.meta.createdAt, Timeouts: s.meta.timeouts}
+	known := s.record()
 	over := !s.meta.storeNow().Before(known.End(s.m.policy))
 	switch {
 	case failure != nil && !over:
@@ -542,7 +542,7 @@ func (s *Session) refresh(r *store.Record) {
 	if r.Now.Before(s.meta.now) {
 		return
 	}
-	s.meta.expiresAt, s.meta.createdAt, s.meta.timeouts = r.ExpiresAt, r.CreatedAt, r.Timeouts
+	s.meta.expiresAt, s.meta.accessedAt, s.meta.createdAt, s.meta.timeouts = r.ExpiresAt, r.AccessedAt, r.CreatedAt, r.Timeouts
 	s.meta.now, s.meta.readAt = r.Now, time.Now()
 }
 

@@ -55,7 +55,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := s.store.(store.OwnerStore); !ok && config.Owner.Max > 0 {
+	if _, ok := s.store.(store.Finder); !ok && config.Owner.Max > 0 {
 		return nil, fmt.Errorf("session: a limit of sessions per owner on a %T: %w", s.store, errors.ErrUnsupported)
 	}
 	m := &Manager{

@@ -45,11 +45,11 @@ func (i Summary) Raw(key string) (json.RawMessage, bool) {
 // Sessions lists the live sessions of owner, newest first, with the given entries of each: for a page that says "Firefox,
 // yesterday". errors.ErrUnsupported where the store cannot.
 func (m *Manager) Sessions(ctx context.Context, owner string, entries ...string) ([]Summary, error) {
-	store, err := m.owners()
+	finder, err := m.finder()
 	if err != nil {
 		return nil, err
 	}
-	records, err := store.ListOwner(ctx, owner, entries, m.policy)
+	records, err := finder.Find(ctx, store.Selector{Realm: m.realm, Owner: owner}, entries, m.policy)
 	if err != nil {
 		return nil, fmt.Errorf("session: list the sessions of an owner: %w", err)
 	}
@@ -83,7 +83,7 @@ func (m *Manager) RevokeOwned(ctx context.Context, owner string, handle Handle) 
 	if owner == "" {
 		return false, errors.New("session: revoke: no owner")
 	}
-	n, err := m.revoke(ctx, store.Selector{Owner: owner, Key: handle})
+	n, err := m.revoke(ctx, store.Selector{Realm: m.realm, Owner: owner, Key: handle})
 	return n > 0, err
 }
 
@@ -92,20 +92,20 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, except Handle) 
 	if owner == "" {
 		return 0, errors.New("session: revoke: no owner")
 	}
-	return m.revoke(ctx, store.Selector{Owner: owner, Except: except})
+	return m.revoke(ctx, store.Selector{Realm: m.realm, Owner: owner, Except: except})
 }
 
-func (m *Manager) revoke(ctx context.Context, which store.Selector) (int, error) {
-	if which.Owner == "" && which.Key.IsZero() {
+func (m *Manager) revoke(ctx context.Context, selector store.Selector) (int, error) {
+	if selector.Owner == "" && selector.Key.IsZero() {
 		return 0, errors.New("session: revoke: no session named")
 	}
-	store, err := m.owners()
+	finder, err := m.finder()
 	if err != nil {
 		return 0, err
 	}
 	start := time.Now()
-	ended, err := store.Revoke(ctx, which)
-	m.observe(ctx, OpRevoke, which.Key, start, err)
+	ended, err := finder.Revoke(ctx, selector)
+	m.observe(ctx, OpRevoke, selector.Key, start, err)
 	for _, handle := range ended {
 		m.hub.end(handle, ErrRevoked)
 	}
@@ -115,9 +115,9 @@ func (m *Manager) revoke(ctx context.Context, which store.Selector) (int, error)
 	return len(ended), nil
 }
 
-func (m *Manager) owners() (store.OwnerStore, error) {
-	if store, ok := m.store.(store.OwnerStore); ok {
-		return store, nil
+func (m *Manager) finder() (store.Finder, error) {
+	if finder, ok := m.store.(store.Finder); ok {
+		return finder, nil
 	}
 	return nil, fmt.Errorf("session: find sessions by owner on a %T: %w", m.store, errors.ErrUnsupported)
 }

@@ -91,7 +91,7 @@ func (s *Session) adopt(rec store.Record, obj jsonobj.Object) {
 	s.data, s.stored = obj, true
 	s.meta = meta{
 		version: rec.Version, owner: rec.Owner, timeouts: rec.Timeouts,
-		createdAt: rec.CreatedAt, expiresAt: rec.ExpiresAt, now: rec.Now, readAt: time.Now(),
+		createdAt: rec.CreatedAt, accessedAt: rec.AccessedAt, expiresAt: rec.ExpiresAt, now: rec.Now, readAt: time.Now(),
 	}
 }
 

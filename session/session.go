@@ -46,20 +46,21 @@ type Session struct {
 
 // meta is what a row says of itself.
 type meta struct {
-	version   int64
-	owner     string
-	timeouts  store.Timeouts
-	createdAt time.Time
-	expiresAt time.Time
-	now       time.Time // the store's clock at
-	readAt    time.Time // this moment of ours
+	version    int64
+	owner      string
+	timeouts   store.Timeouts
+	createdAt  time.Time
+	accessedAt time.Time
+	expiresAt  time.Time
+	now        time.Time // the store's clock at
+	readAt     time.Time // this moment of ours
 }
 
 // storeNow estimates the store's clock.
 func (m *meta) storeNow() time.Time { return m.now.Add(time.Since(m.readAt)) }
 
 func (m *meta) set(saved store.Saved) {
-	m.createdAt, m.expiresAt = saved.CreatedAt, saved.ExpiresAt
+	m.createdAt, m.accessedAt, m.expiresAt = saved.CreatedAt, saved.AccessedAt, saved.ExpiresAt
 	m.now, m.readAt = saved.Now, time.Now()
 }
 
@@ -334,7 +335,7 @@ func (s *Session) Expiration() time.Time {
 
 // record is the row without its data, as last heard of. s.mu is held.
 func (s *Session) record() *store.Record {
-	return &store.Record{CreatedAt: s.meta.createdAt, ExpiresAt: s.meta.expiresAt, Timeouts: s.meta.timeouts}
+	return &store.Record{CreatedAt: s.meta.createdAt, AccessedAt: s.meta.accessedAt, ExpiresAt: s.meta.expiresAt, Timeouts: s.meta.timeouts}
 }
 
 // String names the session by its handle.

@@ -1,3 +1,4 @@
+// Package memstore keeps sessions in the memory of the process, for development and tests.
 package memstore
 
 import (
@@ -14,10 +15,13 @@ import (
 type Store struct {
 	mu     sync.Mutex
 	rows   map[store.Handle]store.Record
-	owners map[string]map[store.Handle]struct{}
+	owners map[owner]map[store.Handle]struct{}
 	skew   time.Duration // see Advance
 	ended  broadcast.Broadcast[store.Event]
 }
+
+// owner is an owner's name in a realm.
+type owner struct{ realm, name string }
 
 // New returns an empty store.
 func New() *Store { return &Store{} }
@@ -119,14 +123,15 @@ func (m *Store) put(old, r store.Record, p store.Policy) (store.Saved, error) {
 	}
 	m.disown(old)
 	if m.rows == nil {
-		m.rows, m.owners = map[store.Handle]store.Record{}, map[string]map[store.Handle]struct{}{}
+		m.rows, m.owners = map[store.Handle]store.Record{}, map[owner]map[store.Handle]struct{}{}
 	}
 	m.rows[r.Key] = r
 	if r.Owner != "" {
-		if m.owners[r.Owner] == nil {
-			m.owners[r.Owner] = map[store.Handle]struct{}{}
+		of := owner{r.Realm, r.Owner}
+		if m.owners[of] == nil {
+			m.owners[of] = map[store.Handle]struct{}{}
 		}
-		m.owners[r.Owner][r.Key] = struct{}{}
+		m.owners[of][r.Key] = struct{}{}
 	}
 	return saved, nil
 }
@@ -142,9 +147,10 @@ func (m *Store) remove(key store.Handle, kind store.EventKind) {
 }
 
 func (m *Store) disown(r store.Record) {
-	delete(m.owners[r.Owner], r.Key)
-	if len(m.owners[r.Owner]) == 0 {
-		delete(m.owners, r.Owner)
+	of := owner{r.Realm, r.Owner}
+	delete(m.owners[of], r.Key)
+	if len(m.owners[of]) == 0 {
+		delete(m.owners, of)
 	}
 }
 
@@ -156,8 +162,9 @@ func (m *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	if err != nil {
 		return store.Saved{}, err
 	}
-	r.ExpiresAt = r.Extended(ref.Policy, r.Now)
-	m.rows[ref.Key] = r
+	if r.Touch(ref.Policy, r.Now) {
+		m.rows[ref.Key] = r
+	}
 	return r.Saved(r.Now), nil
 }
 

@@ -92,7 +92,7 @@ func TestStoreGraceAtTheInstant(t *testing.T) {
 		for _, step := range []struct {
 			wait time.Duration
 			want error
-		}{{0, store.ErrRotated}, {policy.Grace - time.Millisecond, store.ErrRotated}, {time.Millisecond, store.ErrGone}} {
+		}{{0, store.ErrRotated}, {policy.Grace - time.Millisecond, store.ErrRotated}, {time.Millisecond, store.ErrReused}} {
 			time.Sleep(step.wait)
 			if _, err := m.Load(t.Context(), old); err != step.want {
 				t.Errorf("after %v more: got error %v, want %v", step.wait, err, step.want)

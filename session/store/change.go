@@ -21,10 +21,15 @@ type Change struct {
 	Renew    bool           // CreatedAt becomes now, so that the absolute lifetime starts again
 	Idle     *time.Duration // nil: leave; 0: back to the manager's
 	Absolute *time.Duration // nil: leave; 0: back to the manager's
-	Owner    *string        // nil: leave; "": none
 
-	// Extend moves the expiry as a touch does. Where Renew, Idle or Absolute is set the expiry is computed anew in any
-	// case, and may become shorter. Otherwise a save leaves it alone, so that no index entry is written.
+	Owner         *string // nil: leave; "": none
+	Tag           *string // nil: leave; "": none
+	NonPersistent *bool   // nil: leave
+	Device        *[]byte // nil: leave; empty: none
+	Authenticate  bool    // AuthenticatedAt becomes now
+
+	// Extend writes an access as a touch does, due or not. If Renew, Idle or Absolute is set, the expiry is computed anew
+	// in any case, and may become shorter. Otherwise a save leaves both times alone, so that no index entry is written.
 	Extend bool
 
 	// IfVersion makes the save conditional: ErrConflict unless it is the row's version. 0: unconditional.
@@ -33,12 +38,13 @@ type Change struct {
 
 // Saved is what a row says of itself after a write.
 type Saved struct {
-	Version   int64
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	Now       time.Time // the store's clock at the write
+	Version    int64
+	CreatedAt  time.Time
+	AccessedAt time.Time
+	ExpiresAt  time.Time
+	Now        time.Time // the store's clock at the write
 
-	// Folded: the store joined this change with others of the same row, so that Version counts them too.
+	// Folded is set if the store joined this change with others of the same row, so that Version counts them too.
 	Folded bool
 
 	// Ended names the sessions that an OwnerLimit ended.
@@ -60,31 +66,52 @@ func (c *Change) Apply(r *Record, p Policy, now time.Time) error {
 	r.Data = data
 	r.Version++
 	r.Now = now
-	if c.Owner != nil {
-		r.Owner = *c.Owner
-	}
+	c.applyAttributes(r, now)
 	if c.Rotate != nil {
-		r.Hash, r.RotatedAt = *c.Rotate, now
+		r.rotate(*c.Rotate, p.Grace, now)
 	}
 	c.applyExpiry(r, p, now)
 	return nil
 }
 
+func (c *Change) applyAttributes(r *Record, now time.Time) {
+	assign(&r.Owner, c.Owner)
+	assign(&r.Tag, c.Tag)
+	assign(&r.NonPersistent, c.NonPersistent)
+	assign(&r.Device, c.Device)
+	if c.Authenticate {
+		r.AuthenticatedAt = now
+	}
+}
+
+func assign[T any](dst *T, value *T) {
+	if value != nil {
+		*dst = *value
+	}
+}
+
+// rotate gives the record a new secret's hash. The former ones stay while the last rotation is within its grace, else
+// only the one that is replaced.
+func (r *Record) rotate(next Hash, grace time.Duration, now time.Time) {
+	former := []Hash{r.Hash}
+	if now.Sub(r.RotatedAt) < grace {
+		former = append(former, r.Former...)
+	}
+	r.Former = former[:min(len(former), MaxFormer)]
+	r.Hash, r.RotatedAt = next, now
+}
+
 func (c *Change) applyExpiry(r *Record, p Policy, now time.Time) {
-	if c.Idle != nil {
-		r.Timeouts.Idle = *c.Idle
-	}
-	if c.Absolute != nil {
-		r.Timeouts.Absolute = *c.Absolute
-	}
+	assign(&r.Timeouts.Idle, c.Idle)
+	assign(&r.Timeouts.Absolute, c.Absolute)
 	if c.Renew {
 		r.CreatedAt = now
 	}
 	switch {
 	case c.Resets():
-		r.ExpiresAt = r.expiry(p.Timeouts, now)
+		r.AccessedAt, r.ExpiresAt = now, r.expiry(p.Timeouts, now)
 	case c.Extend:
-		r.ExpiresAt = r.Extended(p, now)
+		r.AccessedAt, r.ExpiresAt = now, r.Extended(p, now)
 	}
 }
 
@@ -111,7 +138,8 @@ func (c *Change) merge(data []byte, maxBytes int) ([]byte, error) {
 }
 
 // Then folds next into c, so that one Save of the result does what a Save of c followed by one of next would. It shares
-// no map or slice with either. Neither may be conditional.
+// no map or slice with either. Neither may be conditional,
+// and not both may rotate.
 func (c *Change) Then(next Change) Change {
 	out := *c
 	out.Set, out.Delete = foldEntries(c, &next)
@@ -122,6 +150,10 @@ func (c *Change) Then(next Change) Change {
 	replace(&out.Idle, next.Idle)
 	replace(&out.Absolute, next.Absolute)
 	replace(&out.Owner, next.Owner)
+	replace(&out.Tag, next.Tag)
+	replace(&out.NonPersistent, next.NonPersistent)
+	replace(&out.Device, next.Device)
+	out.Authenticate = c.Authenticate || next.Authenticate
 	return out
 }
 

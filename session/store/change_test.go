@@ -37,7 +37,7 @@ func set(pairs ...string) map[string]json.RawMessage {
 func TestRecordOpen(t *testing.T) {
 	live := store.Record{Hash: hashA, CreatedAt: at(0), ExpiresAt: at(1000)}
 	rotated := live
-	rotated.RotatedAt = at(100)
+	rotated.RotatedAt, rotated.Former = at(100), []store.Hash{hashB, {3}}
 	own := live
 	own.Timeouts.Absolute = 600 * time.Millisecond
 	policy := store.Policy{Grace: 50 * time.Millisecond}
@@ -61,8 +61,11 @@ func TestRecordOpen(t *testing.T) {
 		{"the new secret after a rotation", rotated, hashA, policy, at(100), nil},
 		{"the old secret at the rotation", rotated, hashB, policy, at(100), session.ErrRotated},
 		{"the old secret within the grace", rotated, hashB, policy, at(149), session.ErrRotated},
-		{"the old secret when the grace ends", rotated, hashB, policy, at(150), session.ErrGone},
-		{"the old secret without a grace", rotated, hashB, store.Policy{}, at(100), session.ErrGone},
+		{"an older secret within the grace", rotated, store.Hash{3}, policy, at(149), session.ErrRotated},
+		{"a foreign secret within the grace", rotated, store.Hash{4}, policy, at(149), session.ErrGone},
+		{"the old secret when the grace ends", rotated, hashB, policy, at(150), store.ErrReused},
+		{"an older secret when the grace ends", rotated, store.Hash{3}, policy, at(150), store.ErrReused},
+		{"the old secret without a grace", rotated, hashB, store.Policy{}, at(100), store.ErrReused},
 		{"the old secret of an expired one", rotated, hashB, store.Policy{Grace: time.Hour}, at(1000), session.ErrExpired},
 		{"shorter lifetime configured, before", live, hashA, short, at(499), nil},
 		{"shorter lifetime configured, then", live, hashA, short, at(500), session.ErrExpired},
@@ -106,7 +109,7 @@ func TestNewRecord(t *testing.T) {
 	r, err := store.NewRecord(ref, store.Change{Set: set("a", "1"), Owner: ptr("anna")}, now)
 	want := store.Record{
 		Key: ref.Key, Hash: hashA, Data: []byte(`{"a":1}`), Version: 1, Owner: "anna",
-		CreatedAt: at(5), ExpiresAt: at(60_005), Now: at(5),
+		CreatedAt: at(5), AccessedAt: at(5), ExpiresAt: at(60_005), Now: at(5),
 	}
 	if err != nil || !reflect.DeepEqual(r, want) {
 		t.Errorf("got %+v, %v, want %+v", r, err, want)
@@ -168,6 +171,9 @@ func TestThenIsBothChanges(t *testing.T) {
 	policy := store.Policy{Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour}}
 	for range 20_000 {
 		first, second := randomChange(rnd), randomChange(rnd)
+		if first.Rotate != nil {
+			second.Rotate = nil
+		}
 		record := store.Record{
 			Hash: hashA, Data: []byte(`{"a":0,"b":0,"c":0,"x":0}`), Version: 1, Owner: "bert", CreatedAt: at(-7_200_000), ExpiresAt: at(1_000_000),
 		}

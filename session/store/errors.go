@@ -5,7 +5,7 @@ import "errors"
 // Errors that a Store returns, alone or wrapped. Package session has those that an application meets under the same names.
 // They never contain a token.
 //
-// ErrExpired, ErrRotated, ErrDestroyed and ErrRevoked each say more exactly how a session ended and match ErrGone too.
+// ErrExpired, ErrRotated, ErrReused, ErrDestroyed and ErrRevoked each say more exactly how a session ended and match ErrGone too.
 var (
 	// ErrGone is returned for a session that is unknown, expired or destroyed.
 	ErrGone = errors.New("session: gone")
@@ -16,6 +16,10 @@ var (
 	// ErrRotated is returned within Policy.Grace after a rotation for the secret from before it. The session lives on under
 	// its new secret. It matches ErrGone.
 	ErrRotated error = &ending{"session: rotated by a parallel request"}
+
+	// ErrReused is returned after Policy.Grace for a secret from before the last rotation. Only who had the session's token
+	// can have it: a copied cookie, or a very late request. It matches ErrGone.
+	ErrReused error = &ending{"session: token from before a rotation"}
 
 	// ErrDestroyed is the cause with which a connection's session ends when another connection has destroyed it. It matches
 	// ErrGone.

@@ -14,9 +14,10 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// ListOwner implements store.OwnerStore.
-func (s *Store) ListOwner(ctx context.Context, owner string, keys []string, p store.Policy) (
+// Find implements store.Finder.
+func (s *Store) Find(ctx context.Context, selector store.Selector, keys []string, p store.Policy) (
 	[]store.Record, error) {
+	owner := selector.Owner
 	if !storable(owner) {
 		return nil, nil
 	}
@@ -121,7 +122,7 @@ func entriesObject(keys []string, values [][]byte) []byte {
 	return append(text, '}')
 }
 
-// Revoke implements store.OwnerStore.
+// Revoke implements store.Finder.
 func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handle, error) {
 	if which.Owner == "" && which.Key.IsZero() || !storable(which.Owner) {
 		return nil, nil

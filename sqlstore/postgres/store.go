@@ -37,13 +37,13 @@ type Store struct {
 }
 
 var (
-	_ store.Store      = (*Store)(nil)
-	_ store.Locker     = (*Store)(nil)
-	_ store.Inspector  = (*Store)(nil)
-	_ store.Toucher    = (*Store)(nil)
-	_ store.Watcher    = (*Store)(nil)
-	_ store.OwnerStore = (*Store)(nil)
-	_ store.Collector  = (*Store)(nil)
+	_ store.Store     = (*Store)(nil)
+	_ store.Locker    = (*Store)(nil)
+	_ store.Inspector = (*Store)(nil)
+	_ store.Toucher   = (*Store)(nil)
+	_ store.Watcher   = (*Store)(nil)
+	_ store.Finder    = (*Store)(nil)
+	_ store.Collector = (*Store)(nil)
 )
 
 // New returns a store on the pool, which stays the caller's to close. It does not connect: that the table is there is

@@ -11,13 +11,13 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// ListOwner implements store.OwnerStore.
-func (s *Store) ListOwner(
-	ctx context.Context, owner string, keys []string, p store.Policy,
+// Find implements store.Finder.
+func (s *Store) Find(
+	ctx context.Context, selector store.Selector, keys []string, p store.Policy,
 ) ([]store.Record, error) {
 	var found []store.Record
 	err := s.readers.do(ctx, func(c *conn) (err error) {
-		found, err = c.owned(ctx, owner, p)
+		found, err = c.owned(ctx, selector.Owner, p)
 		return err
 	})
 	if err != nil {
@@ -95,7 +95,7 @@ func (c *conn) makeRoom(before string, r *store.Record, p store.Policy) (outcome
 	return out, nil
 }
 
-// Revoke implements store.OwnerStore.
+// Revoke implements store.Finder.
 func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handle, error) {
 	out, err := s.write(ctx, &write{what: "revoke", apply: func(c *conn) (outcome, error) { return c.revoke(which) }})
 	return out.ended, err

@@ -24,13 +24,13 @@ type Store struct {
 }
 
 var (
-	_ store.Store      = (*Store)(nil)
-	_ store.Locker     = (*Store)(nil)
-	_ store.Inspector  = (*Store)(nil)
-	_ store.Toucher    = (*Store)(nil)
-	_ store.Watcher    = (*Store)(nil)
-	_ store.OwnerStore = (*Store)(nil)
-	_ store.Collector  = (*Store)(nil)
+	_ store.Store     = (*Store)(nil)
+	_ store.Locker    = (*Store)(nil)
+	_ store.Inspector = (*Store)(nil)
+	_ store.Toucher   = (*Store)(nil)
+	_ store.Watcher   = (*Store)(nil)
+	_ store.Finder    = (*Store)(nil)
+	_ store.Collector = (*Store)(nil)
 )
 
 // find reads the row of a key, with its data where id is selectRow. ErrGone where there is none.

@@ -86,9 +86,9 @@ func brokenWatches() map[string]breakage {
 	}
 }
 
-func listing(list func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error)) breakage {
+func listing(list func(b *broken, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error)) breakage {
 	return func(b *broken) {
-		b.onList = func(_ context.Context, owner string, keys []string, p store.Policy) ([]store.Record, error) {
+		b.onList = func(_ context.Context, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
 			return list(b, owner, keys, p)
 		}
 	}
@@ -97,31 +97,31 @@ func listing(list func(b *broken, owner string, keys []string, p store.Policy) (
 func brokenOwners() map[string]breakage {
 	return map[string]breakage{
 		"owner: an owner's sessions are listed newest first": listing(
-			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
-				rows, err := b.Store.ListOwner(bg, owner, keys, p)
+			func(b *broken, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
+				rows, err := b.Store.Find(bg, owner, keys, p)
 				slices.Reverse(rows)
 				return rows, err
 			}),
 		"owner: a list shows the chosen entries and no secret": listing(
-			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
-				rows, err := b.Store.ListOwner(bg, owner, append(keys, "secret"), p)
+			func(b *broken, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
+				rows, err := b.Store.Find(bg, owner, append(keys, "secret"), p)
 				return rows, err
 			}),
 		"owner: a list shows the living": listing(
-			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
+			func(b *broken, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
 				p.Absolute = 0
-				return b.Store.ListOwner(bg, owner, keys, p)
+				return b.Store.Find(bg, owner, keys, p)
 			}),
 		"owner: a list shows any number of entries": listing(
-			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
-				return b.Store.ListOwner(bg, owner, keys[:min(len(keys), 1664)], p)
+			func(b *broken, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
+				return b.Store.Find(bg, owner, keys[:min(len(keys), 1664)], p)
 			}),
 		"owner: who cannot be has nothing": listing(
-			func(b *broken, owner string, keys []string, p store.Policy) ([]store.Record, error) {
-				if !utf8.ValidString(owner) {
+			func(b *broken, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
+				if !utf8.ValidString(owner.Owner) {
 					return nil, session.ErrValue
 				}
-				return b.Store.ListOwner(bg, owner, keys, p)
+				return b.Store.Find(bg, owner, keys, p)
 			}),
 		"owner: a list follows the owner": saving(func(_ *store.Ref, c *store.Change) { c.Owner = nil }),
 	}
@@ -170,7 +170,7 @@ func brokenLimits() map[string]breakage {
 		},
 		"owner: the limit is looked at last": func(b *broken) {
 			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
-				if others, _ := b.Store.ListOwner(ctx, *c.Owner, nil, ref.Policy); len(others) >= ref.Policy.Owner.Max {
+				if others, _ := b.Store.Find(ctx, store.Selector{Owner: *c.Owner}, nil, ref.Policy); len(others) >= ref.Policy.Owner.Max {
 					return store.Saved{}, store.ErrOwnerLimit
 				}
 				return b.Store.Save(ctx, ref, c)

@@ -24,7 +24,7 @@ type broken struct {
 	onInspect func(context.Context, []store.Handle) ([]store.Record, error)
 	onTouches func(context.Context, []store.Ref) error
 	onWatch   func(context.Context, func(store.Event)) error
-	onList    func(context.Context, string, []string, store.Policy) ([]store.Record, error)
+	onList    func(context.Context, store.Selector, []string, store.Policy) ([]store.Record, error)
 	onRevoke  func(context.Context, store.Selector) ([]store.Handle, error)
 	onCollect func(context.Context, store.CollectOptions) (store.CollectReport, error)
 }
@@ -34,7 +34,7 @@ func newBroken() *broken {
 	m := memstore.New()
 	return &broken{
 		Store: m, onLoad: m.Load, onCreate: m.Create, onSave: m.Save, onTouch: m.Touch, onDelete: m.Delete, onLocked: m.SaveLocked,
-		onInspect: m.Inspect, onTouches: m.TouchAll, onWatch: m.Watch, onList: m.ListOwner, onRevoke: m.Revoke, onCollect: m.Collect,
+		onInspect: m.Inspect, onTouches: m.TouchAll, onWatch: m.Watch, onList: m.Find, onRevoke: m.Revoke, onCollect: m.Collect,
 	}
 }
 
@@ -72,7 +72,7 @@ func (b *broken) TouchAll(ctx context.Context, refs []store.Ref) error {
 
 func (b *broken) Watch(ctx context.Context, fn func(store.Event)) error { return b.onWatch(ctx, fn) }
 
-func (b *broken) ListOwner(ctx context.Context, owner string, keys []string, p store.Policy) ([]store.Record, error) {
+func (b *broken) Find(ctx context.Context, owner store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
 	return b.onList(ctx, owner, keys, p)
 }
 

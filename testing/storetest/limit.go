@@ -14,33 +14,33 @@ import (
 func limitRules() []rule {
 	return []rule{
 		{
-			name: "a full owner is refused", needs: OwnerStore,
+			name: "a full owner is refused", needs: Finder,
 			text: "Where the owner has Max live sessions, giving him another is ErrOwnerLimit, for Create and Save; nothing is written.",
 			test: limitRefuses,
 		},
 		{
-			name: "the oldest make room", needs: OwnerStore,
+			name: "the oldest make room", needs: Finder,
 			text: "With EndOldest the oldest others, by creation, are ended in the same step and named in Saved.Ended.",
 			test: limitEndsOldest,
 		},
 		{
-			name: "the limit counts the living", needs: OwnerStore,
+			name: "the limit counts the living", needs: Finder,
 			text: "Expired and destroyed sessions take no place.",
 			test: limitCountsLiving,
 		},
 		{
-			name: "the limit binds new owners alone", needs: OwnerStore,
+			name: "the limit binds new owners alone", needs: Finder,
 			text: "A save of a session that has that owner already, or gives none, is not limited.",
 			test: limitBindsNew,
 		},
 		{
-			name: "the limit is looked at last", needs: OwnerStore,
+			name: "the limit is looked at last", needs: Finder,
 			text: "With a full owner too, a session that has ended is ErrGone, a conflict ErrConflict, too much data ErrTooLarge, " +
 				"and a Create of a taken key ErrExists.",
 			test: limitLooksLast,
 		},
 		{
-			name: "the limit holds under parallel logins", needs: OwnerStore,
+			name: "the limit holds under parallel logins", needs: Finder,
 			text: "Of many parallel logins of one owner with a limit of 3, three live sessions are left, refused or ended.",
 			test: limitParallel,
 		},

@@ -11,32 +11,32 @@ import (
 func ownerRules() []rule {
 	return []rule{
 		{
-			name: "an owner's sessions are listed newest first", needs: OwnerStore,
-			text: "ListOwner returns the owner's live sessions and no one else's, by time of creation, the newest first.",
+			name: "an owner's sessions are listed newest first", needs: Finder,
+			text: "Find returns the owner's live sessions and no one else's, by time of creation, the newest first.",
 			test: listsOwner,
 		},
 		{
-			name: "a list shows the chosen entries and no secret", needs: OwnerStore,
+			name: "a list shows the chosen entries and no secret", needs: Finder,
 			text: "Of the data a list holds the entries that were asked for; Hash is zero.",
 			test: listShowsChosen,
 		},
 		{
-			name: "a list shows the living", needs: OwnerStore,
+			name: "a list shows the living", needs: Finder,
 			text: "What is expired, also by a shorter configured absolute lifetime, or destroyed, is not listed.",
 			test: listShowsLiving,
 		},
 		{
-			name: "a list follows the owner", needs: OwnerStore,
+			name: "a list follows the owner", needs: Finder,
 			text: "A session whose owner was changed or taken away is listed where it belongs.",
 			test: listFollowsOwner,
 		},
 		{
-			name: "a list shows any number of entries", needs: OwnerStore,
+			name: "a list shows any number of entries", needs: Finder,
 			text: "Thousands of entries may be asked for.",
 			test: listShowsMany,
 		},
 		{
-			name: "who cannot be has nothing", needs: OwnerStore,
+			name: "who cannot be has nothing", needs: Finder,
 			text: "An owner whose name no session takes, of bad UTF-8 or with a U+0000, has no sessions to list or revoke, and such " +
 				"an entry is not there. It is no error to ask.",
 			test: listOfNobody,
@@ -44,7 +44,7 @@ func ownerRules() []rule {
 	}
 }
 
-func (e *env) ownerStore() store.OwnerStore { return e.Store.(store.OwnerStore) }
+func (e *env) finder() store.Finder { return e.Store.(store.Finder) }
 
 // owned returns the name of a new session of the owner.
 func (e *env) owned(owner string) store.Ref {
@@ -54,8 +54,8 @@ func (e *env) owned(owner string) store.Ref {
 
 func (e *env) list(owner string, keys ...string) []store.Record {
 	e.Helper()
-	rows, err := e.ownerStore().ListOwner(e.ctx, owner, keys, e.policy)
-	e.must(err, "ListOwner")
+	rows, err := e.finder().Find(e.ctx, store.Selector{Owner: owner}, keys, e.policy)
+	e.must(err, "Find")
 	for _, r := range rows {
 		e.wholeMilliseconds(r.CreatedAt, r.ExpiresAt, r.RotatedAt, r.Now)
 		if r.Hash != (store.Hash{}) {
@@ -177,7 +177,7 @@ func listOfNobody(e *env) {
 	for _, text := range []string{"\xff", "anna\x00"} {
 		e.lists(text)
 		for _, which := range []store.Selector{{Owner: text}, {Owner: text, Key: ref.Key}} {
-			ended, err := e.ownerStore().Revoke(e.ctx, which)
+			ended, err := e.finder().Revoke(e.ctx, which)
 			e.must(err, "Revoke")
 			if len(ended) != 0 {
 				e.Errorf("for the owner %q were ended: %v", text, ended)

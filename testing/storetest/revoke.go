@@ -9,17 +9,17 @@ import (
 func revokeRules() []rule {
 	return []rule{
 		{
-			name: "a revocation ends what it names", needs: OwnerStore,
+			name: "a revocation ends what it names", needs: Finder,
 			text: "Revoke ends the sessions for which every field of Which but Except holds, returns them, and leaves all others.",
 			test: revokes,
 		},
 		{
-			name: "a revocation that names nothing ends nothing", needs: OwnerStore,
+			name: "a revocation that names nothing ends nothing", needs: Finder,
 			text: "Without Owner and Key nothing is revoked, which is no error.",
 			test: revokesNothing,
 		},
 		{
-			name: "revoked is final", needs: OwnerStore,
+			name: "revoked is final", needs: Finder,
 			text: "After a revocation, saves and touches bring nothing back.",
 			test: revokedIsFinal,
 		},
@@ -57,7 +57,7 @@ func revokes(e *env) {
 
 func (e *env) revokesOnly(name string, which func(a1, a2, a3, b store.Handle) store.Selector, want []int) {
 	refs := []store.Ref{e.owned("anna"), e.owned("anna"), e.owned("anna"), e.owned("bert"), e.created(store.Change{})}
-	got, err := e.ownerStore().Revoke(e.ctx, which(refs[0].Key, refs[1].Key, refs[2].Key, refs[3].Key))
+	got, err := e.finder().Revoke(e.ctx, which(refs[0].Key, refs[1].Key, refs[2].Key, refs[3].Key))
 	e.must(err, "Revoke of "+name)
 	if len(got) != len(want) {
 		e.Errorf("%s: %d sessions were ended, want %d", name, len(got), len(want))
@@ -80,7 +80,7 @@ func (e *env) revokesOnly(name string, which func(a1, a2, a3, b store.Handle) st
 func revokesNothing(e *env) {
 	owned, free := e.owned("anna"), e.created(store.Change{})
 	for _, which := range []store.Selector{{}, {Except: owned.Key}} {
-		ended, err := e.ownerStore().Revoke(e.ctx, which)
+		ended, err := e.finder().Revoke(e.ctx, which)
 		e.must(err, "Revoke of nothing")
 		if len(ended) != 0 {
 			e.Errorf("%+v ended %v", which, ended)
@@ -96,7 +96,7 @@ func revokedIsFinal(e *env) {
 		e.parallel(6, func(i int) {
 			var err error
 			if i == 3 {
-				_, revoked := e.ownerStore().Revoke(e.ctx, store.Selector{Owner: "anna"})
+				_, revoked := e.finder().Revoke(e.ctx, store.Selector{Owner: "anna"})
 				if revoked != nil {
 					e.Errorf("Revoke: %v", revoked)
 				}

@@ -25,7 +25,7 @@
 //     counts the merged data as store.Size does.
 //  10. A context that has ended is an error, matches no sentinel of package session, and nothing is written. No error
 //     contains a secret's hash.
-//  11. What a store offers beyond session.Store (Locker, Inspector, Toucher, Watcher, OwnerStore, Collector) keeps the
+//  11. What a store offers beyond session.Store (Locker, Inspector, Toucher, Watcher, Finder, Collector) keeps the
 //     promises of its interface.
 package storetest
 
@@ -69,17 +69,17 @@ type Optional string
 
 // The optional interfaces.
 const (
-	Locker     Optional = "Locker"
-	Inspector  Optional = "Inspector"
-	Toucher    Optional = "Toucher"
-	Watcher    Optional = "Watcher"
-	OwnerStore Optional = "OwnerStore"
-	Collector  Optional = "Collector"
+	Locker    Optional = "Locker"
+	Inspector Optional = "Inspector"
+	Toucher   Optional = "Toucher"
+	Watcher   Optional = "Watcher"
+	Finder    Optional = "Finder"
+	Collector Optional = "Collector"
 )
 
 // All returns the names of all optional interfaces, for Harness.Require.
 func All() []Optional {
-	return []Optional{Locker, Inspector, Toucher, Watcher, OwnerStore, Collector}
+	return []Optional{Locker, Inspector, Toucher, Watcher, Finder, Collector}
 }
 
 // Has reports whether the store has the interface.
@@ -94,8 +94,8 @@ func (o Optional) Has(s store.Store) bool {
 		_, ok = s.(store.Toucher)
 	case Watcher:
 		_, ok = s.(store.Watcher)
-	case OwnerStore:
-		_, ok = s.(store.OwnerStore)
+	case Finder:
+		_, ok = s.(store.Finder)
 	case Collector:
 		_, ok = s.(store.Collector)
 	}

@@ -161,7 +161,7 @@ func watchTells(e *env) {
 }
 
 func watchTellsRevoked(e *env) {
-	st, ok := e.Store.(store.OwnerStore)
+	st, ok := e.Store.(store.Finder)
 	if !ok {
 		e.Log("the store knows no owners")
 		return

@@ -74,9 +74,9 @@ func parse(t *testing.T, name string) *ast.File {
 func TestConfigIsListed(t *testing.T) {
 	page := readFile(t, filepath.Join(top(t), "docs/reference/config.md"))
 	for file, structs := range map[string]map[string]string{
-		"session/config.go":   {"Config": "", "WebSocket": "WebSocket."},
-		"session/cookie.go":   {"Cookie": "Cookie."},
-		"session/optional.go": {"OwnerLimit": "Owner."},
+		"session/config.go":       {"Config": "", "WebSocket": "WebSocket."},
+		"session/cookie.go":       {"Cookie": "Cookie."},
+		"session/store/finder.go": {"OwnerLimit": "Owner."},
 	} {
 		ast.Inspect(parse(t, file), func(n ast.Node) bool {
 			s, ok := n.(*ast.TypeSpec)

@@ -121,8 +121,8 @@ func (m *machine) list(t *rapid.T) {
 	owner := rapid.SampledFrom([]string{"", "anna", "bert"}).Draw(t, "owner")
 	keys := rapid.SliceOf(rapid.SampledFrom([]string{"a", "", "é", "none"})).Draw(t, "keys")
 	policy := drawPolicy(t)
-	a, errA := m.a.ListOwner(t.Context(), owner, keys, policy)
-	b, errB := m.b.ListOwner(t.Context(), owner, keys, policy)
+	a, errA := m.a.Find(t.Context(), store.Selector{Owner: owner}, keys, policy)
+	b, errB := m.b.Find(t.Context(), store.Selector{Owner: owner}, keys, policy)
 	sameError(t, errA, errB)
 	sameRecords(t, a, b)
 }

@@ -20,7 +20,7 @@ type full interface {
 	store.Locker
 	store.Inspector
 	store.Toucher
-	store.OwnerStore
+	store.Finder
 	store.Collector
 }
 

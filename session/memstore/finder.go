@@ -13,8 +13,9 @@ import (
 
 // makeRoom ends as many of the owner's live sessions as the limit asks for before r joins them.
 func (m *Store) makeRoom(r store.Record, p store.Policy) ([]store.Handle, error) {
+	p.IdleLimit = 0 // a session that only this manager refuses counts
 	limit := p.Owner
-	others := m.live(r.Owner, r.Now, p)
+	others := m.live(store.Selector{Realm: r.Realm, Owner: r.Owner}, r.Now, p)
 	excess := len(others) + 1 - limit.Max
 	if excess <= 0 {
 		return nil, nil
@@ -30,10 +31,10 @@ func (m *Store) makeRoom(r store.Record, p store.Policy) ([]store.Handle, error)
 	return ended, nil
 }
 
-// live returns the owner's live records, newest first.
-func (m *Store) live(owner string, now time.Time, p store.Policy) []store.Record {
+// live returns the selected live records, newest first.
+func (m *Store) live(selector store.Selector, now time.Time, p store.Policy) []store.Record {
 	var found []store.Record
-	for key := range m.owners[owner] {
+	for _, key := range m.matching(selector) {
 		r := m.rows[key]
 		if now.Before(r.End(p)) {
 			r.Now = now
@@ -46,48 +47,57 @@ func (m *Store) live(owner string, now time.Time, p store.Policy) []store.Record
 	return found
 }
 
-// ListOwner implements OwnerStore.
-func (m *Store) ListOwner(ctx context.Context, owner string, keys []string, p store.Policy) ([]store.Record, error) {
+// Find implements store.Finder.
+func (m *Store) Find(ctx context.Context, selector store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	found := m.live(owner, m.now(), p)
+	found := m.live(selector, m.now(), p)
 	for i := range found {
 		obj, err := jsonobj.Scan(found[i].Data)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 		}
 		found[i].Data = obj.Only(keys).Append(nil)
-		found[i].Hash = store.Hash{}
+		found[i].Hash, found[i].Former = store.Hash{}, nil
 	}
 	return found, nil
 }
 
-// Revoke implements OwnerStore.
-func (m *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handle, error) {
+// Revoke implements store.Finder.
+func (m *Store) Revoke(ctx context.Context, selector store.Selector) ([]store.Handle, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var ended []store.Handle
-	for _, key := range m.matching(which) {
+	ended := m.matching(selector)
+	for _, key := range ended {
 		m.remove(key, store.Revoked)
-		ended = append(ended, key)
 	}
 	return ended, nil
 }
 
-func (m *Store) matching(which store.Selector) []store.Handle {
-	var keys []store.Handle
-	if which.Key.IsZero() {
-		for key := range m.owners[which.Owner] {
+// matching returns the keys of the selected rows, live or not. Only the owner has an index.
+func (m *Store) matching(selector store.Selector) (keys []store.Handle) {
+	add := func(key store.Handle) {
+		if r, ok := m.rows[key]; ok && selector.Matches(&r) {
 			keys = append(keys, key)
 		}
-	} else if r, ok := m.rows[which.Key]; ok && (which.Owner == "" || r.Owner == which.Owner) {
-		keys = append(keys, which.Key)
 	}
-	return slices.DeleteFunc(keys, func(key store.Handle) bool { return key == which.Except })
+	switch {
+	case !selector.Key.IsZero():
+		add(selector.Key)
+	case selector.Owner != "" && selector.Realm != "":
+		for key := range m.owners[owner{selector.Realm, selector.Owner}] {
+			add(key)
+		}
+	default:
+		for key := range m.rows {
+			add(key)
+		}
+	}
+	return keys
 }
