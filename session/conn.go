@@ -148,12 +148,38 @@ func (c *conn) start(r *http.Request) error {
 		return err
 	}
 	c.arrived = t
+	if t != nil {
+		ctx, cancel := c.m.deadline.Bound(r.Context())
+		defer cancel()
+		if err := c.m.open(ctx, &c.own, t); err != nil {
+			return err
+		}
+	}
+	return c.takeOver(r)
+}
+
+// takeOver takes the session over from another system, if the request's own token opens none.
+func (c *conn) takeOver(r *http.Request) error {
+	t := c.m.takeover(r)
 	if t == nil {
+		return nil
+	}
+	if c.own.stored || c.own.dead != nil {
+		c.own.elsewhere = t
 		return nil
 	}
 	ctx, cancel := c.m.deadline.Bound(r.Context())
 	defer cancel()
-	return c.m.open(ctx, &c.own, t)
+	opens, err := t.run(ctx)
+	if err != nil || opens == nil {
+		return err
+	}
+	c.own.elsewhere = t
+	if err := c.m.open(ctx, &c.own, opens); err != nil || !c.own.stored {
+		return err
+	}
+	c.own.cookie = cookieNew
+	return nil
 }
 
 // run lets the handler work, and ends what it began.

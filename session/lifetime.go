@@ -110,15 +110,22 @@ func (s *Session) Owner() string {
 // 512 bytes of valid UTF-8. Where the configuration limits an owner's sessions, the save may return ErrOwnerLimit.
 func (s *Session) SetOwner(owner string) error {
 	return s.change(func() error {
-		if err := checkText(owner); err != nil {
-			return fmt.Errorf("%w: owner: %w", ErrValue, err)
-		}
-		if len(owner) > maxOwner {
-			return fmt.Errorf("%w: owner of %d bytes, at most %d", ErrValue, len(owner), maxOwner)
+		if err := checkOwner(owner); err != nil {
+			return err
 		}
 		s.pending.owner = &owner
 		return nil
 	})
+}
+
+func checkOwner(owner string) error {
+	if err := checkText(owner); err != nil {
+		return fmt.Errorf("%w: owner: %w", ErrValue, err)
+	}
+	if len(owner) > maxOwner {
+		return fmt.Errorf("%w: owner of %d bytes, at most %d", ErrValue, len(owner), maxOwner)
+	}
+	return nil
 }
 
 // Generate gives the session a new token; its data stays, and the old token is dead once the change is saved, in the same

@@ -18,6 +18,7 @@ const (
 	OpRevoke  Op = "revoke"
 	OpRotate  Op = "rotate" // beside the OpSave that carried it
 	OpCheck   Op = "check"  // of the sessions with open sockets; Handle is zero
+	OpImport  Op = "import" // of a session of another system, or of none that lives there
 	OpEnd     Op = "end"    // an open socket's session has ended; Err says how
 )
 

@@ -335,6 +335,9 @@ func (s *Session) Destroy(ctx context.Context) error {
 	}
 	m, refs := s.m, s.names()
 	s.mu.Unlock()
+	if err := s.endElsewhere(ctx, refs); err != nil {
+		return err
+	}
 	for i, ref := range refs {
 		last := i == len(refs)-1
 		if err := m.delete(ctx, ref); err != nil && (last || !errors.Is(err, ErrRotated)) {

@@ -42,6 +42,8 @@ type Session struct {
 	maybe    []*token      // the row's new token, if such writes did and had a rotation; the latest one last
 	told     error         // of the last Save or Modify, which the handler knows
 	changes  chan struct{} // made by Changes
+
+	elsewhere *takeover // the session of another system that the request carries
 }
 
 // meta is what a row says of itself.
