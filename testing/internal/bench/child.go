@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// childVariable names the side that a process of this program measures for another one.
+// childVariable names the database and the side that a process of this program measures for another one.
 const childVariable = "SESSIONS_BENCH_SIDE"
 
 // child is a process that has one side to itself: two that share SQLite's page cache, which belongs to the process,
@@ -24,7 +24,7 @@ type child struct {
 	out *json.Decoder
 }
 
-// order asks a child for a round, or, where Each is 0, whether its side is ready.
+// order asks a child for a round, or, where Each is 0, whether its side is ready, and for what.
 type order struct {
 	Work    string
 	Callers int
@@ -32,8 +32,8 @@ type order struct {
 }
 
 type answer struct {
-	Rate  float64
-	P99   time.Duration
+	tally
+	Lacks bool // what the work needs
 	Error string
 }
 
@@ -50,17 +50,17 @@ func (s *shared) Write(p []byte) (int, error) {
 }
 
 // openChildren starts a process for each side, all of which fill their tables at once.
-func (o *options) openChildren(ctx context.Context, log io.Writer, names ...string) (sides []*side, done func(), err error) {
+func (o *options) openChildren(ctx context.Context, database string, log io.Writer, names ...string) (sides []*side, done func(), err error) {
 	done = func() {
 		for _, s := range sides {
 			s.child.end()
 		}
 	}
 	for _, name := range names {
-		if !o.measures(name) {
+		if !o.measures(name) || name == "before" && o.before == "" {
 			continue
 		}
-		c, err := o.startChild(ctx, name, log)
+		c, err := o.startChild(ctx, database, name, log)
 		if err != nil {
 			return nil, done, err
 		}
@@ -74,13 +74,16 @@ func (o *options) openChildren(ctx context.Context, log io.Writer, names ...stri
 	return sides, done, nil
 }
 
-func (o *options) startChild(ctx context.Context, name string, log io.Writer) (*child, error) {
-	self, err := os.Executable()
+func (o *options) startChild(ctx context.Context, database, side string, log io.Writer) (*child, error) {
+	program, err := os.Executable()
+	if side == "before" {
+		program = o.before
+	}
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.CommandContext(ctx, self, o.args...)}
-	c.cmd.Env = append(os.Environ(), childVariable+"="+name)
+	c := &child{cmd: exec.CommandContext(ctx, program, o.args...)}
+	c.cmd.Env = append(os.Environ(), childVariable+"="+database+" "+side)
 	c.cmd.Stderr = log
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -112,9 +115,12 @@ func (c *child) end() {
 }
 
 // serve is what a child does: it opens its side and makes the rounds that it is asked for.
-func (o *options) serve(ctx context.Context, name string, in io.Reader, out, log io.Writer) error {
+func (o *options) serve(ctx context.Context, database, name string, in io.Reader, out, log io.Writer) error {
+	if name == "before" {
+		name, o.schemas = "sessions", o.schemas+"before_"
+	}
 	o.sides = []string{name}
-	sides, done, err := o.openSQLite(ctx, log)
+	sides, done, err := o.openHere(ctx, database, log)
 	if done != nil {
 		defer done()
 	}
@@ -134,13 +140,16 @@ func (o *options) serve(ctx context.Context, name string, in io.Reader, out, log
 			return nil
 		}
 		var a answer
+		if err == nil && next.Each == 0 {
+			a.Lacks = !sides[0].does(next.Work)
+		}
 		if err == nil && next.Each > 0 {
 			if next.Work != last.Work || next.Callers != last.Callers {
 				r, err = o.another(ctx, r, sides[0], next)
 				last = next
 			}
 			if err == nil {
-				a.Rate, a.P99, err = r.round(ctx, next.Each)
+				a.tally, err = r.round(ctx, next.Each)
 			}
 		}
 		if err != nil {

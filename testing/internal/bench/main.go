@@ -42,6 +42,8 @@ type options struct {
 	pool        int
 	mapped      int64
 	out         string
+	before      string
+	schemas     string   // how the names of those on Postgres begin
 	args        []string // as given
 }
 
@@ -50,8 +52,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if name := os.Getenv(childVariable); name != "" {
-		return o.serve(ctx, name, os.Stdin, stdout, stderr)
+	if database, side, ok := strings.Cut(os.Getenv(childVariable), " "); ok {
+		return o.serve(ctx, database, side, os.Stdin, stdout, stderr)
 	}
 	var results []result
 	log := &shared{w: stderr}
@@ -66,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{args: args}
+	o := &options{args: args, schemas: "bench_"}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.databaseURL, "database-url", os.Getenv("SESSIONS_BENCH_POSTGRES_URL"), "an empty `database` on Postgres; its tables are dropped")
@@ -82,6 +84,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.IntVar(&o.pool, "pool", 16, "connections of each side's pool")
 	flags.Int64Var(&o.mapped, "map", 0, "bytes of the SQLite file that this library maps; see sqlite.WithMemoryMap")
 	flags.StringVar(&o.out, "out", "", "`directory` for plots (SVG) and raw results (for benchstat)")
+	flags.StringVar(&o.before, "before", "", "another build of this command, whose `program` measures this library as it was, beside it as it is")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

@@ -8,12 +8,20 @@ import (
 	"slices"
 )
 
+// open opens all sides. Those on SQLite, and all that are beside another build, have a process each.
 func (o *options) open(ctx context.Context, name string, log io.Writer) (sides []*side, done func(), err error) {
+	if name == "sqlite" || o.before != "" {
+		return o.openChildren(ctx, name, log, "sessions", "before", "scs")
+	}
+	return o.openHere(ctx, name, log)
+}
+
+func (o *options) openHere(ctx context.Context, name string, log io.Writer) (sides []*side, done func(), err error) {
 	switch name {
 	case "memory":
 		sides, done, err = o.openMemory()
 	case "sqlite":
-		sides, done, err = o.openChildren(ctx, log, "sessions", "scs")
+		sides, done, err = o.openSQLite(ctx, log)
 	case "postgres":
 		sides, done, err = o.openPostgres(ctx, log)
 	default:

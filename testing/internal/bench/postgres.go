@@ -56,9 +56,9 @@ type table struct {
 
 func (o *options) tables() []table {
 	return []table{
-		{"bench_sessions", o.rows, []string{"sessions", "bare"}, o.openOurs},
-		{"bench_scs", o.rows, []string{"scs"}, o.openSCS},
-		{"bench_large", o.large, []string{"large", "bare large"}, o.openOurs},
+		{o.schemas + "sessions", o.rows, []string{"sessions", "bare"}, o.openOurs},
+		{o.schemas + "scs", o.rows, []string{"scs"}, o.openSCS},
+		{o.schemas + "large", o.large, []string{"large", "bare large"}, o.openOurs},
 	}
 }
 

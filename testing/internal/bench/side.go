@@ -20,9 +20,9 @@ type side struct {
 	cookies func(ctx context.Context, n int) ([]string, error) // of live sessions, for the handler
 }
 
-// sideNames are the sides that there are: this library, scs, one plain statement for each operation, and the first and the
-// last on a second, larger table.
-var sideNames = []string{"sessions", "scs", "bare", "large", "bare large"}
+// sideNames are the sides that there are: this library, scs, one plain statement for each operation, the first and the
+// last on a second, larger table, and this library as another build has it.
+var sideNames = []string{"sessions", "scs", "bare", "large", "bare large", "before"}
 
 // entry names the key that loads check and saves set.
 const entry = "k00"
