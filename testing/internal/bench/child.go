@@ -8,12 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"sync"
 	"time"
 )
 
-// childVariable names the database and the side that a process of this program measures for another one.
+// childVariable names the database, the size of a session and the side that a process of this program measures for another one.
 const childVariable = "SESSIONS_BENCH_SIDE"
 
 // child is a process that has one side to itself: two that share SQLite's page cache, which belongs to the process,
@@ -83,7 +82,7 @@ func (o *options) startChild(ctx context.Context, database, side string, log io.
 		return nil, err
 	}
 	c := &child{cmd: exec.CommandContext(ctx, program, o.args...)}
-	c.cmd.Env = append(os.Environ(), childVariable+"="+database+" "+side)
+	c.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %q", childVariable, database, o.bytes, side))
 	c.cmd.Stderr = log
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -115,10 +114,16 @@ func (c *child) end() {
 }
 
 // serve is what a child does: it opens its side and makes the rounds that it is asked for.
-func (o *options) serve(ctx context.Context, database, name string, in io.Reader, out, log io.Writer) error {
+func (o *options) serve(ctx context.Context, what string, in io.Reader, out, log io.Writer) error {
+	var database, name string
+	var size int
+	if _, err := fmt.Sscanf(what, "%s %d %q", &database, &size, &name); err != nil {
+		return fmt.Errorf("%s: %w", childVariable, err)
+	}
 	if name == "before" {
 		name, o.schemas = "sessions", o.schemas+"before_"
 	}
+	o = o.sized(size)
 	o.sides = []string{name}
 	sides, done, err := o.openHere(ctx, database, log)
 	if done != nil {
@@ -127,13 +132,8 @@ func (o *options) serve(ctx context.Context, database, name string, in io.Reader
 	if err == nil && len(sides) != 1 {
 		err = fmt.Errorf("no side %q", name)
 	}
-	var r *runner
-	defer func() {
-		if r != nil {
-			r.close()
-		}
-	}()
-	var last order
+	var all runners
+	defer func() { all.close() }()
 	for orders := json.NewDecoder(in); ; {
 		var next order
 		if errors.Is(orders.Decode(&next), io.EOF) {
@@ -144,11 +144,8 @@ func (o *options) serve(ctx context.Context, database, name string, in io.Reader
 			a.Lacks = !sides[0].does(next.Work)
 		}
 		if err == nil && next.Each > 0 {
-			if next.Work != last.Work || next.Callers != last.Callers {
-				r, err = o.another(ctx, r, sides[0], next)
-				last = next
-			}
-			if err == nil {
+			var r *runner
+			if r, err = all.of(ctx, o, sides[0], next); err == nil {
 				a.tally, err = r.round(ctx, next.Each)
 			}
 		}
@@ -161,13 +158,29 @@ func (o *options) serve(ctx context.Context, database, name string, in io.Reader
 	}
 }
 
-func (o *options) another(ctx context.Context, old *runner, s *side, next order) (*runner, error) {
-	if old != nil {
-		old.close()
+// runners are those of the works that take turns in one process.
+type runners struct {
+	callers int
+	byWork  map[string]*runner
+}
+
+func (all *runners) of(ctx context.Context, o *options, s *side, next order) (*runner, error) {
+	if all.callers != next.Callers {
+		all.close()
+		*all = runners{next.Callers, map[string]*runner{}}
 	}
-	i := slices.IndexFunc(workloads, func(w workload) bool { return w.name == next.Work })
-	if i < 0 {
-		return nil, fmt.Errorf("no workload %q", next.Work)
+	if r := all.byWork[next.Work]; r != nil {
+		return r, nil
 	}
-	return o.runner(ctx, workloads[i], s, next.Callers)
+	r, err := o.runner(ctx, workloadOf(next.Work), s, next.Callers)
+	if err == nil {
+		all.byWork[next.Work] = r
+	}
+	return r, err
+}
+
+func (all *runners) close() {
+	for _, r := range all.byWork {
+		r.close()
+	}
 }

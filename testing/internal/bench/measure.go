@@ -42,16 +42,28 @@ func (o *options) measure(ctx context.Context, w workload, sides []*side, caller
 			one.close()
 		}
 	}()
-	for _, s := range sides {
+	add := func(w workload, s *side, name string) error {
 		if !s.does(w.name) {
-			continue
+			return nil
 		}
 		one, err := o.runner(ctx, w, s, callers)
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", s.name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
+		one.name = name
 		runners = append(runners, one)
-		r.sides = append(r.sides, measured{name: s.name})
+		r.sides = append(r.sides, measured{name: name})
+		return nil
+	}
+	for _, s := range sides {
+		if err := add(w, s, s.name); err != nil {
+			return r, err
+		}
+	}
+	if w.beside != "" {
+		if err := add(workloadOf(w.beside), sides[0], w.beside); err != nil {
+			return r, err
+		}
 	}
 	for round := range o.rounds + 1 {
 		for i := range runners {
