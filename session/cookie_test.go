@@ -20,17 +20,17 @@ var cookieCases = []struct {
 	cookie session.Cookie
 	want   string
 }{
-	{"zero", session.Cookie{}, "__Host-session; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"},
+	{"zero", session.Cookie{}, "__Host-Http-session; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"},
 	{"name", session.Cookie{Name: "sid"}, "sid; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"},
 	{"plain HTTP", session.Cookie{InsecureHTTP: true}, "session; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"},
 	{"path", session.Cookie{Path: "/app"}, "__Secure-session; Path=/app; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"},
 	{"domain", session.Cookie{Domain: "example.com"},
 		"__Secure-session; Path=/; Domain=example.com; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"},
 	{"strict", session.Cookie{SameSite: http.SameSiteStrictMode},
-		"__Host-session; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Strict"},
+		"__Host-Http-session; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Strict"},
 	{"embedded", session.Cookie{SameSite: http.SameSiteNoneMode, Partitioned: true},
-		"__Host-session; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=None; Partitioned"},
-	{"browser", session.Cookie{Browser: true}, "__Host-session; Path=/; HttpOnly; Secure; SameSite=Lax"},
+		"__Host-Http-session; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=None; Partitioned"},
+	{"browser", session.Cookie{Browser: true}, "__Host-Http-session; Path=/; HttpOnly; Secure; SameSite=Lax"},
 }
 
 func TestCookieLine(t *testing.T) {
@@ -264,20 +264,20 @@ var cookieHeaders = []struct {
 	status int
 	live   bool
 }{
-	{"alone", []string{"__Host-session=%s"}, 200, true},
-	{"among others", []string{"a=1; __Host-session=%s; b=2"}, 200, true},
-	{"without spaces", []string{"a=1;__Host-session=%s;b=2"}, 200, true},
-	{"in the second line", []string{"a=1", "__Host-session=%s"}, 200, true},
+	{"alone", []string{"__Host-Http-session=%s"}, 200, true},
+	{"among others", []string{"a=1; __Host-Http-session=%s; b=2"}, 200, true},
+	{"without spaces", []string{"a=1;__Host-Http-session=%s;b=2"}, 200, true},
+	{"in the second line", []string{"a=1", "__Host-Http-session=%s"}, 200, true},
 	{"other case", []string{"__host-session=%s"}, 200, false},
-	{"longer name", []string{"x__Host-session=%s"}, 200, false},
-	{"name with more", []string{"__Host-session2=%s"}, 200, false},
+	{"longer name", []string{"x__Host-Http-session=%s"}, 200, false},
+	{"name with more", []string{"__Host-Http-session2=%s"}, 200, false},
 	{"no name", []string{"%s"}, 200, false},
-	{"value of another", []string{"a=__Host-session=%s"}, 200, false},
-	{"twice in a line", []string{"__Host-session=%s; __Host-session=%s"}, 400, false},
-	{"twice in two lines", []string{"__Host-session=%s", "__Host-session=%s"}, 400, false},
-	{"with a planted one first", []string{"__Host-session=planted; __Host-session=%s"}, 400, false},
-	{"with a planted one last", []string{"__Host-session=%s; __Host-session=planted"}, 400, false},
-	{"with an empty one", []string{"__Host-session=%s; __Host-session="}, 400, false},
+	{"value of another", []string{"a=__Host-Http-session=%s"}, 200, false},
+	{"twice in a line", []string{"__Host-Http-session=%s; __Host-Http-session=%s"}, 400, false},
+	{"twice in two lines", []string{"__Host-Http-session=%s", "__Host-Http-session=%s"}, 400, false},
+	{"with a planted one first", []string{"__Host-Http-session=planted; __Host-Http-session=%s"}, 400, false},
+	{"with a planted one last", []string{"__Host-Http-session=%s; __Host-Http-session=planted"}, 400, false},
+	{"with an empty one", []string{"__Host-Http-session=%s; __Host-Http-session="}, 400, false},
 }
 
 func TestCookieHeaders(t *testing.T) {

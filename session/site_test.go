@@ -16,7 +16,7 @@ import (
 )
 
 // hostCookie is the cookie's name under the zero Config.
-const hostCookie = "__Host-session"
+const hostCookie = "__Host-Http-session"
 
 // errDown is what a store says whose database is down.
 var errDown = errors.New("the database is down")

@@ -90,7 +90,7 @@ func holdSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 func handshake(conn net.Conn, token string) error {
-	_, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: __Host-session=%s\r\n\r\n", token)
+	_, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: __Host-Http-session=%s\r\n\r\n", token)
 	if err != nil {
 		return err
 	}

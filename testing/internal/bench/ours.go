@@ -103,7 +103,7 @@ func oursCookies(ctx context.Context, store store.Store, size, n int) ([]string,
 		if err := s.Save(ctx); err != nil {
 			return nil, err
 		}
-		cookies[i] = "__Host-session=" + s.ID().Reveal()
+		cookies[i] = "__Host-Http-session=" + s.ID().Reveal()
 	}
 	return cookies, nil
 }
