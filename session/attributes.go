@@ -3,6 +3,8 @@ package session
 import (
 	"fmt"
 	"time"
+
+	"github.com/simples-go/sessions/session/store"
 )
 
 // MaxTimeout bounds every timeout: 10 years.
@@ -79,8 +81,11 @@ func checkTimeout(what string, d time.Duration) error {
 // the row, so that it holds for the cookies of later rotations too. ErrNoCookie after the response has begun.
 func (s *Session) SetPersistent(on bool) error {
 	return s.changeWithCookie(func() error {
-		off := !on
-		s.pending.newer.nonPersistent = &off
+		p := store.NonPersistent
+		if on {
+			p = store.Persistent
+		}
+		s.pending.newer.persistence = &p
 		return nil
 	})
 }

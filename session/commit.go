@@ -33,6 +33,13 @@ func (s *Session) loadToken(ctx context.Context, t *token) error {
 	return err
 }
 
+// mustSave reports whether something is pending, or the error of a change is to be returned.
+func (s *Session) mustSave() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed() || s.pending.setErr != nil
+}
+
 // sealUnlessOwing seals the session if its response need not wait for a save, and reports whether it has to.
 func (s *Session) sealUnlessOwing() (owing bool) {
 	s.mu.Lock()
@@ -161,7 +168,10 @@ func (s *Session) wantRow() {
 
 // nonPersistent says whether the cookie ends with the browser. s.mu is held.
 func (s *Session) nonPersistent() bool {
-	return s.row.record.NonPersistent || s.m.config.Cookie.NonPersistent
+	if p := s.row.record.Persistence; p != store.DefaultPersistence {
+		return p == store.NonPersistent
+	}
+	return s.m.config.Cookie.NonPersistent
 }
 
 // cookieLife is what is left of the absolute lifetime, since the database enforces the idle one; 0 for a cookie that ends

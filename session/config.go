@@ -50,7 +50,7 @@ type Config struct {
 	Header string
 
 	// StoreTimeout bounds the load of a request's session, and the commit, which is detached from the request's
-	// cancellation. Default 5 seconds; a call may have a 32nd less.
+	// cancellation. Default 5 seconds.
 	StoreTimeout time.Duration
 
 	// Owner limits the live sessions of one owner.

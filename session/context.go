@@ -14,6 +14,16 @@ type scope struct {
 	outer *scope
 }
 
+// handling returns the HTTP request whose session the scope has given, if it is one.
+func (sc *scope) handling() *handling {
+	for x := sc.x; sc != nil; sc = sc.outer {
+		if sc.h != nil && &sc.h.Exchange == x {
+			return sc.h
+		}
+	}
+	return nil
+}
+
 // find returns the innermost scope of m around sc, or of a manager that has the same session.
 func (sc *scope) find(m *Manager) *scope {
 	for sc != nil && !m.carries(sc.m) {

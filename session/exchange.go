@@ -78,7 +78,7 @@ func (x *Exchange) open(ctx context.Context, t *token) error {
 		return nil
 	}
 	x.arrived = t
-	ctx, cancel := x.m.deadline.Bound(ctx)
+	ctx, cancel := context.WithTimeout(ctx, x.m.config.StoreTimeout)
 	defer cancel()
 	err := x.session.loadToken(ctx, t)
 	x.live = err == nil
@@ -118,7 +118,6 @@ func (x *Exchange) commit() error {
 		return nil
 	}
 	if err != nil {
-		x.settle()
 		x.unconfirmed()
 		return err
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"github.com/simples-go/sessions/session/memstore"
 	"net/http"
 	"strings"

@@ -138,7 +138,10 @@ func (h *hub) leave(mb *member) {
 	}
 	mb.joined = false
 	h.remove(mb)
-	if h.count.Add(-1) == 0 {
+	switch last := h.count.Add(-1) == 0; {
+	case last && h.closing:
+		h.halt()
+	case last:
 		h.idle = time.AfterFunc(linger, h.stopIdle)
 	}
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"time"
+
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Rotate gives the session a new token; its data stays, and the old token is dead once the change is saved, in the same
@@ -10,7 +12,7 @@ import (
 // empty session. ErrNoCookie after the response has begun, and in a WebSocket handler after the handshake: no cookie could
 // be sent. If the request's client has gone before the commit, nothing is saved.
 func (s *Session) Rotate() error {
-	return s.begin(func(ended error) bool { return errors.Is(ended, errDestroyedHere) }, s.rotate)
+	return s.begin(func(ended error) bool { return ended == errDestroyedHere }, s.rotate)
 }
 
 // Generate is Rotate.
@@ -19,13 +21,12 @@ func (s *Session) Generate() error { return s.Rotate() }
 // Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. If a parallel request rotates the
 // session meanwhile, the save begins a session of its own, with the entries that this connection has loaded.
 func (s *Session) Renew() error {
-	return s.begin(mayLogIn, s.renew)
+	return s.begin(mayRenew, s.renew)
 }
 
-// mayLogIn reports whether an authentication begins a new session after this end: not if somebody has revoked it.
-func mayLogIn(ended error) bool {
-	return errors.Is(ended, errDestroyedHere) || errors.Is(ended, ErrRotated) || errors.Is(ended, ErrExpired)
-}
+// mayRenew and mayLogIn report whether an authentication begins a new session after an end: not if somebody has revoked it.
+func mayRenew(ended error) bool { return ended == errDestroyedHere || errors.Is(ended, ErrRotated) }
+func mayLogIn(ended error) bool { return mayRenew(ended) || errors.Is(ended, ErrExpired) }
 
 // begin runs fn in a session that lives, or in a new one if the old one's end allows it.
 func (s *Session) begin(allowed func(ended error) bool, fn func()) error {
@@ -84,7 +85,7 @@ func (s *Session) login(owner string, l login) {
 	}
 	s.renew()
 	p := &s.pending.newer
-	p.owner = &owner
+	p.owner, p.login = &owner, true
 	if s.row.presence != absent {
 		p.takeBack()
 	}
@@ -92,7 +93,8 @@ func (s *Session) login(owner string, l login) {
 
 // takeBack resets what a session has of its own.
 func (p *patch) takeBack() {
-	p.idle, p.absolute, p.tag, p.nonPersistent = new(time.Duration), new(time.Duration), new(string), new(bool)
+	p.idle, p.absolute, p.tag = new(time.Duration), new(time.Duration), new(string)
+	p.persistence = new(store.DefaultPersistence)
 }
 
 // AuthenticatedAt returns when Login, Renew or ConfirmAuthentication was last saved, by the store's clock; the zero time if

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -24,7 +23,6 @@ type Manager struct {
 	realm      string
 	attributes string // of the cookie
 	vary       string
-	deadline   *deadline.Clock // of calls to the store
 }
 
 // shared is what a manager and those derived from it have together.
@@ -49,7 +47,7 @@ func New(store Store, config Config) (*Manager, error) {
 		return nil, errors.New("session: no store")
 	}
 	s := &shared{
-		store: store, touches: make(chan struct{}, maxTouches), started: time.Now(),
+		store: store, touches: make(chan struct{}, maxTouches), started: time.Now().Truncate(time.Millisecond),
 		families: map[string]*family{}, carriers: map[string]string{},
 	}
 	s.hub = newHub(s)
@@ -71,7 +69,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	m := &Manager{
 		shared: s, config: config, source: source,
 		base: config.policy(), realm: config.Realm, vary: "Cookie", started: s.started,
-		attributes: config.Cookie.attributes(), deadline: deadline.New(config.StoreTimeout),
+		attributes: config.Cookie.attributes(),
 	}
 	if config.Header != "" {
 		m.vary = config.Header
@@ -113,8 +111,11 @@ func (m *Manager) Open(ctx context.Context, id string) (*Session, error) {
 		return nil, err
 	}
 	if _, due := s.left(); due {
-		if err := s.Touch(ctx); err != nil {
+		switch err := s.Touch(ctx); {
+		case errors.Is(err, ErrGone):
 			return nil, err
+		case err != nil:
+			m.config.Logger.WarnContext(ctx, "session: touch failed", "session", s, "error", err)
 		}
 	}
 	return s, nil
@@ -125,7 +126,7 @@ func (m *Manager) NewSession() *Session { return &Session{m: m} }
 
 // detach returns a context that outlives the request, within the store's timeout.
 func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return m.deadline.Bound(context.WithoutCancel(ctx))
+	return context.WithTimeout(context.WithoutCancel(ctx), m.config.StoreTimeout)
 }
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to

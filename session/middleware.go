@@ -43,12 +43,27 @@ func (m *Manager) join(around *scope, w http.ResponseWriter, r *http.Request, ne
 	outer, _ := r.Context().Value(scopeKey{}).(*scope)
 	sc := &scope{m: m, x: around.x, outer: outer}
 	s := around.x.Session()
-	before := s.setManager(m)
-	defer s.setManager(before)
+	defer s.setManager(m)()
 	if isUpgrade(r) && m.config.WebSocket.Create {
 		s.wantRow()
 	}
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), scopeKey{}, sc)))
+	if h := around.handling(); h != nil {
+		h.saveInside()
+	}
+}
+
+// saveInside saves what a handler under another configuration has changed, while that holds, if the response has not begun.
+func (h *handling) saveInside() {
+	if h.w.committed && h.socket {
+		h.finishSocket()
+	}
+	if h.w.committed || !h.session.mustSave() {
+		return
+	}
+	if _, err := h.save(false); err != nil {
+		h.w.fail(err)
+	}
 }
 
 // handling is one request under a manager.
@@ -69,7 +84,7 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
 	h.r = r.WithContext(h.ctx)
 	defer h.end()
-	if err := h.start(r); err != nil {
+	if err := h.onOwnStack(func() error { return h.start(r) }); err != nil {
 		h.session.refuseUse(err)
 		h.w.fail(err)
 		return

@@ -115,7 +115,7 @@ type modification struct {
 	fn     func(*Draft) error
 }
 
-func (s *Session) modify(ctx context.Context, fn func(*Draft) error) (err error) {
+func (s *Session) modify(ctx context.Context, fn func(*Draft) error) error {
 	if err := s.exchange.take(ctx); err != nil {
 		return fmt.Errorf("session: modify: %w", err)
 	}

@@ -11,29 +11,30 @@ import (
 
 // patch is what a connection has changed and the store does not have yet.
 type patch struct {
-	clear         bool
-	edits         map[string]json.RawMessage // nil: the key is deleted
-	rotate        *token                     // the row's new token
-	renew         bool
-	authenticate  bool
-	idle          *time.Duration
-	absolute      *time.Duration
-	owner         *string
-	tag           *string
-	nonPersistent *bool
-	device        *[]byte
-	create        bool // a row is wanted, whatever it holds
-	wanted        bool // a row is wanted if the response is a WebSocket's
+	clear        bool
+	edits        map[string]json.RawMessage // nil: the key is deleted
+	rotate       *token                     // the row's new token
+	renew        bool
+	login        bool // by Login
+	authenticate bool
+	idle         *time.Duration
+	absolute     *time.Duration
+	owner        *string
+	tag          *string
+	persistence  *store.Persistence
+	device       *[]byte
+	create       bool // a row is wanted, whatever it holds
+	wanted       bool // a row is wanted if the response is a WebSocket's
 }
 
 func (p *patch) empty() bool {
 	return !p.clear && len(p.edits) == 0 && p.rotate == nil && !p.renew && !p.authenticate && !p.create && !p.wanted && p.idle == nil &&
-		p.absolute == nil && p.owner == nil && p.tag == nil && p.nonPersistent == nil && p.device == nil
+		p.absolute == nil && p.owner == nil && p.tag == nil && p.persistence == nil && p.device == nil
 }
 
 // needsCookie reports whether the patch, saved to a stored row, has to be followed by a cookie.
 func (p *patch) needsCookie() bool {
-	return p.rotate != nil || p.renew || p.absolute != nil || p.nonPersistent != nil
+	return p.rotate != nil || p.renew || p.absolute != nil || p.persistence != nil
 }
 
 // lookup finds key in the patch alone. decided is false if what lies beneath has to say.
@@ -73,6 +74,7 @@ func (p patch) over(older patch) patch {
 		p.clear = older.clear
 	}
 	p.renew = p.renew || older.renew
+	p.login = p.login || older.login
 	p.authenticate = p.authenticate || older.authenticate
 	p.create = p.create || older.create
 	p.wanted = p.wanted || older.wanted
@@ -81,7 +83,7 @@ func (p patch) over(older patch) patch {
 	p.absolute = or(p.absolute, older.absolute)
 	p.owner = or(p.owner, older.owner)
 	p.tag = or(p.tag, older.tag)
-	p.nonPersistent = or(p.nonPersistent, older.nonPersistent)
+	p.persistence = or(p.persistence, older.persistence)
 	p.device = or(p.device, older.device)
 	return p
 }
@@ -148,7 +150,7 @@ func (p *patch) applyTo(r *store.Record) {
 	r.Tag = valueOr(p.tag, r.Tag)
 	r.Timeouts.Idle = valueOr(p.idle, r.Timeouts.Idle)
 	r.Timeouts.Absolute = valueOr(p.absolute, r.Timeouts.Absolute)
-	r.NonPersistent = valueOr(p.nonPersistent, r.NonPersistent)
+	r.Persistence = valueOr(p.persistence, r.Persistence)
 	r.Device = valueOr(p.device, r.Device)
 }
 
@@ -157,7 +159,7 @@ func (p *patch) change(realm string) store.Change {
 	set, del := p.split()
 	c := store.Change{
 		Clear: p.clear, Set: set, Delete: del, Renew: p.renew, Authenticate: p.authenticate,
-		Idle: p.idle, Absolute: p.absolute, Owner: p.owner, Tag: p.tag, NonPersistent: p.nonPersistent, Device: p.device,
+		Idle: p.idle, Absolute: p.absolute, Owner: p.owner, Tag: p.tag, Persistence: p.persistence, Device: p.device,
 	}
 	if p.rotate != nil {
 		hash := p.rotate.hash(realm)

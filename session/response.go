@@ -48,7 +48,7 @@ func (w *response) commit(status int) bool {
 	if status != http.StatusSwitchingProtocols {
 		h.session.unwantRow()
 	}
-	if err := h.commit(); err != nil && !h.session.answered(status, err) {
+	if err := h.onOwnStack(h.commit); err != nil && !h.session.answered(status, err) {
 		w.fail(err)
 		return false
 	}
@@ -78,7 +78,6 @@ func (w *response) fail(err error) {
 	clear(header)
 	maps.Copy(header, w.kept)
 	addVary(header, h.m.vary)
-	h.session.drop()
 	h.manager().config.ErrorHandler(&errorResponse{response: w}, h.r, err)
 	w.failed = true
 }

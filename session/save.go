@@ -58,14 +58,12 @@ func (s *Session) saveTaken(ctx context.Context, m *Manager) error {
 }
 
 // forked makes the session one of its own, and takes what is pending, if err says that a parallel request has rotated the
-// row of a login or renewal, or that the row expired during the request.
+// row of a login or renewal, or that the row of a login has expired meanwhile.
 func (s *Session) forked(err error) bool {
-	if !errors.Is(err, ErrRotated) && !errors.Is(err, ErrExpired) {
-		return false
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.pending.newer.renew {
+	p := &s.pending.newer
+	if !(errors.Is(err, ErrRotated) && p.renew || errors.Is(err, ErrExpired) && p.login) {
 		return false
 	}
 	s.fork()

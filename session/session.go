@@ -96,16 +96,21 @@ func (s *Session) manager() *Manager {
 	return s.m
 }
 
-// setManager puts the session under another manager's configuration, by which it may have expired, and returns the one
-// before.
-func (s *Session) setManager(m *Manager) (before *Manager) {
+// setManager puts the session under another manager's configuration, by which it may have expired, until restore is called.
+func (s *Session) setManager(m *Manager) (restore func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, s.m = s.m, m
+	before := s.m
+	s.m = m
 	if s.ended == nil && s.overdue(m.policy()) {
-		s.end(ErrExpired)
+		s.withhold()
 	}
-	return before
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.m = before
+		s.release()
+	}
 }
 
 // ref names the row as the store knows it now. s.mu is held.

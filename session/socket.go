@@ -34,6 +34,32 @@ func (h *handling) work() bool {
 	return h.working
 }
 
+// onOwnStack runs fn, for a socket on a goroutine of its own: what a store calls is deep, and a goroutine that has grown a
+// large stack keeps most of it, here for as long as the socket is open.
+func (h *handling) onOwnStack(fn func() error) error {
+	if !h.socket {
+		return fn()
+	}
+	type outcome struct {
+		err      error
+		panicked any
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			o.panicked = recover()
+			done <- o
+		}()
+		o.err = fn()
+	}()
+	o := <-done
+	if o.panicked != nil {
+		panic(o.panicked)
+	}
+	return o.err
+}
+
 // watched returns a context that ends with the session, and joins those whom the hub watches over.
 func (h *handling) watched(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
@@ -46,7 +72,7 @@ func (h *handling) watched(parent context.Context) context.Context {
 // may speak WebSocket all the same: its Origin is checked, and the connection is closed when the session ends.
 func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h, begun := w.h, w.committed
-	if !h.socket && !begun {
+	if !h.socket && !begun && len(h.r.Header.Values("Origin")) > 0 { // browsers send one with every handshake
 		if err := h.m.checkOrigin(h.r); err != nil {
 			h.m.logRefused(h.r, err)
 			w.fail(err)
@@ -57,7 +83,7 @@ func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.New("session: hijack: the session could not be saved, and the request has been answered")
 	}
 	conn, buffer, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err != nil {
+	if err != nil || conn == nil {
 		return conn, buffer, err
 	}
 	if !h.socket {
@@ -129,6 +155,7 @@ func (h *handling) finishSocket() {
 		_, err = h.save(false)
 	}
 	if err != nil {
+		h.session.drop()
 		h.lost(m, err)
 	}
 }

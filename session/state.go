@@ -17,6 +17,7 @@ type state struct {
 	pending pending
 	phase   phase
 	ended   error     // how the session has ended for this connection; nil while it lives
+	refused bool      // a stricter manager has found it expired: this request is no access
 	cookie  cookieDue // what the client has to be sent
 }
 
@@ -149,7 +150,7 @@ func (s *state) fork() {
 	known := s.row.record
 	base.owner, base.tag = nonZero(known.Owner), nonZero(known.Tag)
 	base.idle, base.absolute = nonZero(known.Timeouts.Idle), nonZero(known.Timeouts.Absolute)
-	base.nonPersistent = nonZero(known.NonPersistent)
+	base.persistence = nonZero(known.Persistence)
 	setErr, lastErr := s.pending.setErr, s.pending.lastErr
 	s.restart()
 	changes.rotate = nil
@@ -309,6 +310,19 @@ func (s *state) fail(err error) {
 	}
 }
 
+// withhold ends the session for a stricter manager, which shows nothing of it; release lets it live on for others.
+func (s *state) withhold() { s.ended, s.refused = errWithheld, true }
+
+// release ends what withhold has begun.
+func (s *state) release() {
+	if s.ended == errWithheld {
+		s.ended = nil
+	}
+}
+
+// errWithheld is ErrExpired for a stricter manager alone.
+var errWithheld error = &endedHere{ErrExpired}
+
 // destroyed ends the session by this connection's own doing: its entries are forgotten.
 func (s *state) destroyed() {
 	s.row.data, s.pending = jsonobj.Object{}, pending{lastErr: s.pending.lastErr}
@@ -316,12 +330,13 @@ func (s *state) destroyed() {
 }
 
 // errDestroyedHere is ErrDestroyed by this connection's own Destroy, after which it may begin a new session.
-var errDestroyedHere error = &destroyedHere{}
+var errDestroyedHere error = &endedHere{ErrDestroyed}
 
-type destroyedHere struct{}
+// endedHere is a cause that this connection alone knows.
+type endedHere struct{ cause error }
 
-func (*destroyedHere) Error() string        { return ErrDestroyed.Error() }
-func (*destroyedHere) Is(target error) bool { return target == ErrDestroyed || target == ErrGone }
+func (e *endedHere) Error() string        { return e.cause.Error() }
+func (e *endedHere) Is(target error) bool { return errors.Is(e.cause, target) }
 
 // seal notes that the response has begun.
 func (s *state) seal() { s.phase = max(s.phase, sealed) }
@@ -333,6 +348,9 @@ func (s *state) close() { s.phase = closed }
 
 // find returns an entry's text, nil if there is none.
 func (s *state) find(key string) json.RawMessage {
+	if s.ended == errWithheld {
+		return nil
+	}
 	if value, decided := s.pending.newer.lookup(key); decided {
 		return value
 	}
@@ -350,6 +368,9 @@ func (s *state) beneath(key string) json.RawMessage {
 
 // view is the session's entries with all that is pending.
 func (s *state) view() jsonobj.Object {
+	if s.ended == errWithheld {
+		return jsonobj.Object{}
+	}
 	return s.pending.newer.apply(s.pending.inflight.apply(s.row.data))
 }
 
@@ -379,7 +400,7 @@ func (s *state) storeNow() time.Time { return s.row.record.Now.Add(time.Since(s.
 
 // touchDue reports whether an access now is worth a write.
 func (s *state) touchDue(p store.Policy) bool {
-	return s.row.presence == stored && s.ended == nil && s.row.record.TouchDue(p, s.storeNow())
+	return s.row.presence == stored && s.ended == nil && !s.refused && s.row.record.TouchDue(p, s.storeNow())
 }
 
 // overdue reports whether the session has expired by what is known of it.

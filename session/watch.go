@@ -17,13 +17,10 @@ func Watch(ctx context.Context) (context.Context, error) {
 	if sc == nil || sc.x == nil {
 		FromContext(ctx) // panics, and says why
 	}
-	for sc.h == nil || &sc.h.Exchange != sc.x {
-		if sc.outer == nil {
-			return ctx, nil // an Exchange of the application's own, without a response
-		}
-		sc = sc.outer
+	if h := sc.handling(); h != nil {
+		return h.watching(ctx)
 	}
-	return sc.h.watching(ctx)
+	return ctx, nil // an Exchange of the application's own, without a response
 }
 
 func (h *handling) watching(ctx context.Context) (context.Context, error) {
