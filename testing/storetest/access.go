@@ -75,7 +75,7 @@ func accessHasTime(e *env) {
 	for what, change := range map[string]store.Change{
 		"nothing": {}, "data": set("b", `2`), "Clear": {Clear: true}, "Rotate": {Rotate: ptr(ref.Hash)}, "Owner": {Owner: ptr("anna")},
 		"Tag": {Tag: ptr("t")}, "Device": {Device: ptr([]byte("d"))}, "Authenticate": {Authenticate: true},
-		"NonPersistent": {NonPersistent: ptr(true)},
+		"Persistence": {Persistence: ptr(store.NonPersistent)},
 	} {
 		e.Advance(time.Minute)
 		before := e.load(ref)

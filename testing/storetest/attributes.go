@@ -12,12 +12,12 @@ func attributeRules() []rule {
 	return []rule{
 		{
 			name: "an attribute is set and taken away",
-			text: "For Tag, NonPersistent and Device, nil leaves what the row has, a value sets it, and the zero value takes it away.",
+			text: "For Tag, Persistence and Device, nil leaves what the row has, a value sets it, and the zero value takes it away.",
 			test: attributesAreSet,
 		},
 		{
 			name: "attributes stay",
-			text: "Owner, Tag, NonPersistent, Device, AuthenticatedAt and the row's own timeouts survive saves, touches, rotations, " +
+			text: "Owner, Tag, Persistence, Device, AuthenticatedAt and the row's own timeouts survive saves, touches, rotations, " +
 				"renewals and a Clear.",
 			test: attributesStay,
 		},
@@ -42,35 +42,39 @@ func attributeRules() []rule {
 // attributed is a change that gives a session all that one can have.
 func attributed() store.Change {
 	c := set("a", `1`)
-	c.Owner, c.Tag, c.NonPersistent, c.Device = ptr("anna"), ptr("login-7"), ptr(true), ptr([]byte("key\x00\xff"))
+	c.Owner, c.Tag, c.Persistence, c.Device = ptr("anna"), ptr("login-7"), ptr(store.NonPersistent), ptr([]byte("key\x00\xff"))
 	c.Authenticate, c.Idle, c.Absolute = true, ptr(2*idle), ptr(2*absolute)
 	return c
 }
 
 func attributesAreSet(e *env) {
 	ref := e.created(store.Change{})
-	check := func(tag string, nonPersistent bool, device string) {
+	check := func(tag string, persistence store.Persistence, device string) {
 		e.Helper()
-		if r := e.load(ref); r.Tag != tag || r.NonPersistent != nonPersistent || string(r.Device) != device {
-			e.Errorf("the row has tag %q, non-persistent %t, device %q; want %q, %t, %q",
-				r.Tag, r.NonPersistent, r.Device, tag, nonPersistent, device)
+		if r := e.load(ref); r.Tag != tag || r.Persistence != persistence || string(r.Device) != device {
+			e.Errorf("the row has tag %q, persistence %d, device %q; want %q, %d, %q",
+				r.Tag, r.Persistence, r.Device, tag, persistence, device)
 		}
 	}
-	check("", false, "")
+	check("", store.DefaultPersistence, "")
 	e.save(ref, store.Change{Tag: ptr("o'brien\"\\ü")})
-	check("o'brien\"\\ü", false, "")
-	e.save(ref, store.Change{NonPersistent: ptr(true)})
-	check("o'brien\"\\ü", true, "")
+	for _, p := range []store.Persistence{store.DefaultPersistence, store.Persistent, store.NonPersistent} {
+		check("o'brien\"\\ü", store.DefaultPersistence, "")
+		e.save(ref, store.Change{Persistence: &p})
+		check("o'brien\"\\ü", p, "")
+		e.save(ref, store.Change{Persistence: ptr(store.DefaultPersistence)})
+	}
+	e.save(ref, store.Change{Persistence: ptr(store.NonPersistent)})
 	e.save(ref, store.Change{Device: ptr([]byte("key"))})
-	check("o'brien\"\\ü", true, "key")
+	check("o'brien\"\\ü", store.NonPersistent, "key")
 	e.save(ref, store.Change{Tag: ptr("")})
-	check("", true, "key")
-	e.save(ref, store.Change{NonPersistent: ptr(false)})
-	check("", false, "key")
+	check("", store.NonPersistent, "key")
+	e.save(ref, store.Change{Persistence: ptr(store.DefaultPersistence)})
+	check("", store.DefaultPersistence, "key")
 	e.save(ref, store.Change{Device: ptr([]byte{})})
-	check("", false, "")
+	check("", store.DefaultPersistence, "")
 	ref = e.created(attributed())
-	check("login-7", true, "key\x00\xff")
+	check("login-7", store.NonPersistent, "key\x00\xff")
 }
 
 func attributesStay(e *env) {
@@ -80,7 +84,7 @@ func attributesStay(e *env) {
 	stay := func(after string) {
 		e.Helper()
 		r := e.load(ref)
-		if r.Owner != want.Owner || r.Tag != want.Tag || r.NonPersistent != want.NonPersistent || r.Timeouts != want.Timeouts ||
+		if r.Owner != want.Owner || r.Tag != want.Tag || r.Persistence != want.Persistence || r.Timeouts != want.Timeouts ||
 			!bytes.Equal(r.Device, want.Device) || r.Now.Sub(r.AuthenticatedAt) < idle/2 || r.AuthenticatedAt.IsZero() {
 			e.Errorf("after %s: got %+v, want what was in %+v", after, r, want)
 		}

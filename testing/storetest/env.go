@@ -166,7 +166,7 @@ func (e *env) unchanged(ref store.Ref, before store.Record) {
 func (e *env) same(got, want store.Record, what string) {
 	e.Helper()
 	if got.Key != want.Key || got.Hash != want.Hash || got.Version != want.Version || got.Owner != want.Owner ||
-		got.Tag != want.Tag || got.Timeouts != want.Timeouts || got.NonPersistent != want.NonPersistent ||
+		got.Tag != want.Tag || got.Timeouts != want.Timeouts || got.Persistence != want.Persistence ||
 		!slices.Equal(got.Former, want.Former) || !bytes.Equal(got.Device, want.Device) ||
 		!got.RotatedAt.Equal(want.RotatedAt) || !got.AuthenticatedAt.Equal(want.AuthenticatedAt) {
 		e.Errorf("%s:\n got %+v\nwant %+v", what, got, want)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/simples-go/sessions/session/store"
 )
@@ -188,6 +189,7 @@ func realmsSeparate(e *env) {
 		ref.Policy.Owner = store.OwnerLimit{Max: 1}
 		e.create(*ref, anna)
 	}
+	e.Advance(time.Second)
 	second := e.inRealm("site")
 	second.Policy.Owner = store.OwnerLimit{Max: 1}
 	_, err := e.Store.Create(e.ctx, second, anna)
