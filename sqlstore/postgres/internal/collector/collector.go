@@ -29,7 +29,7 @@ type Config struct {
 // Run deletes what has expired, as store.Collector says. The options have their defaults.
 func Run(ctx context.Context, c Config, opts store.CollectOptions) (store.CollectReport, error) {
 	r := &run{table: table{c}, opts: opts, started: time.Now()}
-	r.pacer = pacer{opts: opts, started: r.started, look: r.table.others, busy: true}
+	r.pacer = pacer{opts: opts, started: r.started, look: r.table.others}
 	// A statement that has begun is not torn apart when ctx ends.
 	err := r.run(ctx, context.WithoutCancel(ctx))
 	r.report.Duration = time.Since(r.started)
@@ -74,6 +74,9 @@ func (r *run) run(ctx, work context.Context) error {
 
 // delete deletes portion by portion until none is left, or until it has to stop between two of them.
 func (r *run) delete(ctx, work context.Context, w *walker) (store.StopReason, error) {
+	if err := r.pacer.begin(work); err != nil {
+		return "", err
+	}
 	for !w.done() {
 		p, err := w.look(work, r.pacer.size())
 		if err != nil {

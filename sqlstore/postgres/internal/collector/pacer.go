@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/backoff"
 )
@@ -31,6 +32,15 @@ type pacer struct {
 	ended time.Time     // when it had its answer
 	took  time.Duration // it
 	clock time.Duration // for how long sessions have expired to make up what was passed since the last rest
+}
+
+// begin looks whether others are at work, so that the first portion is of the size for it.
+func (p *pacer) begin(ctx context.Context) error {
+	if p.opts.Pause != 0 {
+		return nil
+	}
+	_, err := p.disturbs(ctx)
+	return err
 }
 
 // size is how many rows the next portion has at most.
@@ -81,7 +91,7 @@ func (p *pacer) rest(ctx, work context.Context) (over bool, err error) {
 	case p.opts.MaxDuration > 0 && time.Since(p.started)+p.opts.Pause >= p.opts.MaxDuration:
 		return true, nil
 	default:
-		sleep(ctx, p.opts.Pause)
+		_ = retry.Sleep(ctx, p.opts.Pause)
 	}
 	p.clock = 0
 	return false, err
@@ -98,7 +108,7 @@ func (p *pacer) makeWay(ctx, work context.Context) error {
 		if err != nil || !busy {
 			return err
 		}
-		sleep(ctx, min(rest, restless-time.Since(p.looked)))
+		_ = retry.Sleep(ctx, min(rest, restless-time.Since(p.looked)))
 	}
 	_, err := p.disturbs(work)
 	return err
@@ -123,15 +133,6 @@ func (p *pacer) disturbs(ctx context.Context) (busy bool, err error) {
 	p.busy, err = p.look(ctx, p.holder, time.Since(p.started))
 	p.looked = time.Now()
 	return p.busy, err
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // atWork is how recently another client of the database has done something who is said to be at work.

@@ -44,7 +44,7 @@ func TestAFixedPause(t *testing.T) {
 
 // A run is not over before it has tried to delete something, and then is, whether that had an effect or not.
 func TestATimeThatIsOver(t *testing.T) {
-	p := &pacer{opts: store.CollectOptions{MaxDuration: time.Second}, started: time.Now().Add(-time.Minute), busy: true,
+	p := &pacer{opts: store.CollectOptions{MaxDuration: time.Second}, started: time.Now().Add(-time.Minute),
 		look: func(context.Context, int64, time.Duration) (bool, error) { return false, nil }}
 	if stop, err := p.wait(t.Context(), t.Context(), true); stop != "" || err != nil {
 		t.Errorf("before it has tried: %q, %v", stop, err)
@@ -60,7 +60,7 @@ func TestATimeThatIsOver(t *testing.T) {
 func TestThePaceBesideOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		others := true
-		p := &pacer{opts: store.CollectOptions{Batch: 500}, started: time.Now(), busy: true,
+		p := &pacer{opts: store.CollectOptions{Batch: 500}, started: time.Now(),
 			look: func(context.Context, int64, time.Duration) (bool, error) { return others, nil }}
 		rested := func(took, clock time.Duration) time.Duration {
 			p.deleted(p.size(), took)
@@ -70,6 +70,9 @@ func TestThePaceBesideOthers(t *testing.T) {
 				t.Errorf("it stops: %q, %v", stop, err)
 			}
 			return time.Since(begun)
+		}
+		if err := p.begin(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 		if n := p.size(); n >= 500 {
 			t.Errorf("a portion of %d", n)
@@ -98,7 +101,7 @@ func TestARestEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
-		p := &pacer{started: time.Now(), busy: true,
+		p := &pacer{started: time.Now(),
 			look: func(context.Context, int64, time.Duration) (bool, error) { return true, nil }}
 		p.deleted(1, time.Second)
 		begun := time.Now()
