@@ -18,11 +18,11 @@ func main() {
 	if len(os.Args) == 3 && os.Args[1] == "check" {
 		os.Exit(check(os.Args[2]))
 	}
-	os.Exit(try())
+	os.Exit(command())
 }
 
-// try runs a trial as the flags say.
-func try() int {
+// command runs a trial as the flags say.
+func command() int {
 	t := &run.Trial{Log: os.Stderr}
 	flag.StringVar(&t.Backend, "backend", "sqlite", "memory, sqlite or postgres")
 	flag.Uint64Var(&t.Seed, "seed", rand.Uint64()%1e6, "decides the faults and what the clients do")

@@ -107,8 +107,7 @@ func (t *tab) revoke() {
 }
 
 // list counts the sessions of an owner.
-func (t *tab) list() {
-	owner := t.owner()
+func (t *tab) list(owner string) {
 	op := history.Op{Kind: history.List, Owner: owner, Client: t.client, Call: history.Now()}
 	res, server, err := t.outside(http.MethodGet, "/list?owner="+owner)
 	if err == nil && res.Error == wire.None {

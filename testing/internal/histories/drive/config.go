@@ -21,6 +21,7 @@ type Config struct {
 	Ops      int      // how many operations to record, at least
 	Browsers int      // at a time
 	Tabs     int      // of each
+	Owner    string   // what owners' names begin with
 	Owners   int      // in all
 	Timeout  time.Duration
 	Cancel   bool          // give some requests up at random

@@ -124,15 +124,11 @@ func (s *scribe) prepare(step wire.Step, res wire.Result) {
 		p.Set = with(p.Set, step.Key, step.N)
 		p.Delete = slices.DeleteFunc(p.Delete, func(key string) bool { return key == step.Key })
 	case wire.Delete:
-		if res.Had {
-			p.Set = maps.Clone(p.Set)
-			delete(p.Set, step.Key)
-			p.Delete = append(slices.Clone(p.Delete), step.Key)
-		}
+		p.Set = maps.Clone(p.Set)
+		delete(p.Set, step.Key)
+		p.Delete = append(slices.Clone(p.Delete), step.Key)
 	case wire.Clear:
-		if res.Had {
-			p.Clear, p.Set, p.Delete = true, nil, nil
-		}
+		p.Clear, p.Set, p.Delete = true, nil, nil
 	case wire.Rotate, wire.Login:
 		s.announced = res.Token
 		if !s.making {
@@ -220,8 +216,8 @@ func (s *scribe) lost(e exchange, call int64, err error) {
 		return
 	}
 	for _, step := range e.steps {
-		res := wire.Result{Call: call, Return: history.Open, Had: true, Text: err.Error()}
-		res.Token = fmt.Sprint("?", s.calls.Add(1))
+		res := wire.Result{Call: call, Return: history.Open, Text: err.Error()}
+		res.Token = fmt.Sprintf("?%s-%d", s.name, s.calls.Add(1))
 		switch step.Do {
 		case wire.Panic:
 			return // it saves nothing

@@ -153,7 +153,7 @@ func (s *socket) say(step wire.Step) bool {
 	call := history.Now()
 	var res wire.Result
 	if err := wsjson.Write(ctx, s.conn, step); err != nil || !s.next(&res) {
-		res = wire.Result{Call: call, Return: history.Open, Had: true, Error: wire.Failed, Text: "no reply"}
+		res = wire.Result{Call: call, Return: history.Open, Error: wire.Failed, Text: "no reply"}
 		if step.Do != wire.Save && step.Do != wire.Add {
 			res.Error = wire.None // it is pending, if it arrived
 		}
@@ -233,6 +233,9 @@ func (s *socket) last(call int64) {
 	if err == nil {
 		op.Call, op.Return, op.Outcome = min(res.Call, call), res.Return, outcome(res.Error)
 		op.Why += " " + res.Text
+	}
+	if op.Outcome != history.OK { // an attempt before the last one may have been lost, or have lost its answer
+		op.Outcome = history.Unknown
 	}
 	s.scribe.save(op)
 }

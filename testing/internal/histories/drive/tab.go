@@ -69,7 +69,7 @@ func init() {
 	scripted(8, (*tab).transfer)
 	scripted(8, (*tab).middle)
 	scripted(5, func(t *tab) []wire.Step { return append(t.changes(), wire.Step{Do: wire.Rotate}) })
-	scripted(3, (*tab).login)
+	add(3, (*tab).signIn)
 	scripted(2, func(*tab) []wire.Step { return []wire.Step{{Do: wire.Touch}} })
 	scripted(2, func(t *tab) []wire.Step { return append(t.changes(), wire.Step{Do: wire.Panic}) })
 	scripted(2, func(*tab) []wire.Step { return []wire.Step{{Do: wire.Destroy}} })
@@ -77,7 +77,7 @@ func init() {
 	add(2, func(t *tab) { t.ask(exchange{steps: t.changes(), cancel: t.Cancel}) })
 	add(6, (*tab).socket)
 	add(1, (*tab).revoke)
-	add(2, (*tab).list)
+	add(1, func(t *tab) { t.list(t.owner()) })
 }
 
 func (t *tab) key() string { return keys[t.rnd.IntN(len(keys))] }
@@ -125,6 +125,13 @@ func (t *tab) middle() []wire.Step {
 	return append(steps, t.maybeChanges()...)
 }
 
-func (t *tab) login() []wire.Step { return []wire.Step{{Do: wire.Login, Owner: t.owner()}, t.set()} }
+// signIn is a login, and a look at how many sessions the owner has then.
+func (t *tab) signIn() {
+	owner := t.owner()
+	t.ask(exchange{steps: []wire.Step{{Do: wire.Login, Owner: owner}, t.set()}})
+	if t.rnd.IntN(2) == 0 {
+		t.list(owner)
+	}
+}
 
-func (t *tab) owner() string { return fmt.Sprint("owner", t.rnd.IntN(t.Owners)) }
+func (t *tab) owner() string { return fmt.Sprint(t.Owner, t.rnd.IntN(t.Owners)) }

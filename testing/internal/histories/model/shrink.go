@@ -101,15 +101,27 @@ func (s *shrinker) drop(ops []history.Op) []history.Op {
 	return ops
 }
 
-// weaken turns operations of which it does not matter into such of unknown outcome.
+// mostWeak bounds the operations that are made such of unknown outcome: with each, the orders to look through double.
+const mostWeak = 8
+
+// weaken turns operations of which it does not matter into such of unknown outcome, or takes them away.
 func (s *shrinker) weaken(ops []history.Op) []history.Op {
-	for i := range ops {
-		if !changes(&ops[i]) || ops[i].Outcome == history.Unknown || ops[i].Kind == history.Create {
+	weak := 0
+	for i := len(ops) - 1; i >= 0 && weak < mostWeak; i-- {
+		if !changes(&ops[i]) || ops[i].Kind == history.Create {
+			continue
+		}
+		if ops[i].Outcome == history.Unknown {
+			weak++
 			continue
 		}
 		weaker := slices.Clone(ops)
 		weaker[i].Outcome, weaker[i].Return, weaker[i].View = history.Unknown, history.Open, nil
+		if !seen(&weaker[i], weaker) {
+			weaker = slices.Delete(weaker, i, i+1)
+		}
 		if s.fails(weaker) {
+			weak += len(weaker) - len(ops) + 1
 			ops = weaker
 		}
 	}

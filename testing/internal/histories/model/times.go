@@ -60,7 +60,7 @@ func (t *times) note(op *history.Op) {
 // mayHaveExpired reports whether the session may have been dead when the operation was answered. Extensions may be lost,
 // so only the creation counts as an access.
 func (t *times) mayHaveExpired(op *history.Op) bool {
-	return op.Return >= t.made.call+min(t.idle-t.idle/10, t.absolute)
+	return op.Return+slack >= t.made.call+min(t.idle-t.idle/10, t.absolute)
 }
 
 // formers is how many former tokens a session remembers.

@@ -90,20 +90,21 @@ func (r *Result) add(v *model.Verdict) {
 // round is one start of the servers with clients and a choice of faults.
 type round struct {
 	*Trial
-	db    *database
-	rnd   *rand.Rand
-	meta  model.Meta
-	nodes []*node
-	dir   string
+	number int
+	db     *database
+	rnd    *rand.Rand
+	meta   model.Meta
+	nodes  []*node
+	dir    string
 }
 
 func (t *Trial) round(ctx context.Context, db *database, res *Result) (*model.Verdict, error) {
 	n := res.Rounds
-	r := &round{Trial: t, db: db, rnd: rand.New(rand.NewPCG(t.Seed, uint64(n))), dir: filepath.Join(t.Dir, fmt.Sprint("round", n))}
+	r := &round{Trial: t, number: n, db: db, rnd: rand.New(rand.NewPCG(t.Seed, uint64(n))), dir: filepath.Join(t.Dir, fmt.Sprint("round", n))}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return nil, err
 	}
-	r.choose(n)
+	r.choose()
 	_, _ = fmt.Fprintf(t.Log, "%s, seed %d, round %d: faults %s\n", t.Backend, t.Seed, n, strings.Join(r.meta.Faults, ", "))
 	defer r.stop()
 	if err := r.serve(); err != nil {
@@ -121,14 +122,14 @@ func (t *Trial) round(ctx context.Context, db *database, res *Result) (*model.Ve
 }
 
 // choose draws the round's configuration. The faults come in turn, so that a few rounds have all of them.
-func (r *round) choose(n int) {
+func (r *round) choose() {
 	r.meta = model.Meta{Backend: r.Backend, Seed: r.Seed, Grace: 30 * time.Second, Tell: 2 * time.Second,
 		OwnerMax: r.rnd.IntN(4), EndOldest: r.rnd.IntN(2) == 0}
 	if r.rnd.IntN(4) == 0 {
 		r.meta.Grace = 150 * time.Millisecond
 	}
 	for i := range min(2, len(r.Faults)) {
-		r.meta.Faults = append(r.meta.Faults, r.Faults[(2*n+i)%len(r.Faults)])
+		r.meta.Faults = append(r.meta.Faults, r.Faults[(2*r.number+i)%len(r.Faults)])
 	}
 	if len(r.Faults) > 0 {
 		r.meta.Tell = 12 * time.Second
@@ -187,7 +188,7 @@ func (r *round) drive(ctx context.Context) ([]history.Op, error) {
 		files = append(files, filepath.Join(r.dir, fmt.Sprintf("clients%d.jsonl", i)))
 		p, err := start("drive", drive.Config{
 			Name: fmt.Sprint("s", i), Seed: r.rnd.Uint64(), Servers: servers, Ops: r.Round / drivers, Browsers: 10, Tabs: 3,
-			Owners: 8, Timeout: 8 * time.Second, Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: files[i],
+			Owner: fmt.Sprintf("owner%d-", r.number), Owners: 8, Timeout: 8 * time.Second, Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: files[i],
 		})
 		if err != nil {
 			return nil, err

@@ -29,11 +29,9 @@ func do(ctx context.Context, s *session.Session, step wire.Step, res *wire.Resul
 	case wire.Set:
 		return s.Set(step.Key, step.N)
 	case wire.Delete:
-		res.Had = s.Has(step.Key)
-		return s.Delete(step.Key)
+		return errors.Join(seen(s, step.Key), s.Delete(step.Key))
 	case wire.Clear:
-		res.Had = s.Len() > 0
-		return s.Clear()
+		return errors.Join(seen(s, "a"), s.Clear())
 	case wire.Add:
 		return add(ctx, s, step.Add, res)
 	case wire.Save:
@@ -58,6 +56,15 @@ func do(ctx context.Context, s *session.Session, step wire.Step, res *wire.Resul
 		return pause(ctx, ms(step.N))
 	}
 	return fmt.Errorf("a step that nobody knows: %q", step.Do)
+}
+
+// seen sees to it that there is something to remove: else nothing would be removed, and whether it was would depend on
+// what the handler has loaded.
+func seen(s *session.Session, key string) error {
+	if s.Has(key) {
+		return nil
+	}
+	return s.Set(key, 0)
 }
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -42,7 +42,6 @@ type Result struct {
 	Error  Class            `json:"error,omitempty"`
 	Text   string           `json:"text,omitempty"`
 	View   map[string]int64 `json:"view,omitempty"` // of Load: all entries; of Add: those that it has changed
-	Had    bool             `json:"had,omitempty"`  // of Delete and Clear: there was something to remove
 	Token  string           `json:"token,omitempty"`
 }
 
