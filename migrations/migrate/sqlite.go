@@ -83,7 +83,7 @@ func (e sqliteEngine) look(ctx context.Context, q querier) (f found, err error) 
 
 func (sqliteEngine) columns() []string {
 	return []string{"id", "secret_hash", "version", "created_at", "accessed_at", "expires_at", "realm", "owner", "tag",
-		"idle_timeout_ms", "absolute_timeout_ms", "non_persistent", "authenticated_at", "rotated_at", "former_hashes",
+		"idle_timeout_ms", "absolute_timeout_ms", "persistence", "authenticated_at", "rotated_at", "former_hashes",
 		"device", "data"}
 }
 

@@ -11,7 +11,7 @@ create table {{table}} (
     tag text,
     idle_timeout_ms integer,
     absolute_timeout_ms integer,
-    non_persistent integer check (non_persistent = 1),
+    persistence integer check (persistence in (1, 2)),
     authenticated_at integer,
     rotated_at integer,
     former_hashes blob check (length(former_hashes) % 32 = 0),

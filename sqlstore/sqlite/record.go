@@ -11,7 +11,7 @@ import (
 
 // columns are those of a row that change with it, as values returns them.
 const columns = `secret_hash, version, created_at, accessed_at, expires_at, owner, tag, idle_timeout_ms, absolute_timeout_ms,
-	non_persistent, authenticated_at, rotated_at, former_hashes, device, data`
+	persistence, authenticated_at, rotated_at, former_hashes, device, data`
 
 const columnCount = 15
 
@@ -19,7 +19,7 @@ func values(r *store.Record) []driver.Value {
 	return []driver.Value{
 		r.Hash[:], r.Version, r.CreatedAt.UnixMilli(), r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(),
 		nullText(r.Owner), nullText(r.Tag), nullMilliseconds(r.Timeouts.Idle), nullMilliseconds(r.Timeouts.Absolute),
-		nullTrue(r.NonPersistent), nullTime(r.AuthenticatedAt), nullTime(r.RotatedAt), nullHashes(r.Former),
+		nullNumber(int64(r.Persistence)), nullTime(r.AuthenticatedAt), nullTime(r.RotatedAt), nullHashes(r.Former),
 		nullBytes(r.Device), r.Data,
 	}
 }
@@ -28,9 +28,9 @@ func values(r *store.Record) []driver.Value {
 // the name and the type of each column of each query, which takes longer than to put numbers together and take them
 // apart. What most rows do not have is there if any of it is.
 const meta = `secret_hash || version || ',' || created_at || ',' || accessed_at || ',' || expires_at ||
-iif(coalesce(owner, rotated_at, authenticated_at, tag, idle_timeout_ms, absolute_timeout_ms, non_persistent, device) is null,
+iif(coalesce(owner, rotated_at, authenticated_at, tag, idle_timeout_ms, absolute_timeout_ms, persistence, device) is null,
 '.', ',' || ifnull(rotated_at, '') || ',' || ifnull(authenticated_at, '') || ',' || ifnull(idle_timeout_ms, '') || ',' ||
-ifnull(absolute_timeout_ms, '') || ',' || ifnull(non_persistent, '') || ',' ||
+ifnull(absolute_timeout_ms, '') || ',' || ifnull(persistence, '') || ',' ||
 ifnull(octet_length(former_hashes) || ',' || former_hashes, ',') || ifnull(octet_length(owner) || ',' || owner, ',') ||
 ifnull(octet_length(tag) || ',' || tag, ',') || ifnull(octet_length(device) || ',' || device, ','))`
 
@@ -60,7 +60,7 @@ func unpack(v driver.Value, r *store.Record) error {
 func (f *fields) rare(r *store.Record) {
 	r.RotatedAt, r.AuthenticatedAt = f.instant(), f.instant()
 	r.Timeouts = store.Timeouts{Idle: f.milliseconds(), Absolute: f.milliseconds()}
-	r.NonPersistent = f.number() != 0
+	r.Persistence = store.Persistence(f.number())
 	for former := range slices.Chunk(f.bytes(), len(store.Hash{})) {
 		if len(former) < len(store.Hash{}) {
 			f.bad = true

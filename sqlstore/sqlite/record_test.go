@@ -13,20 +13,20 @@ import (
 // A row is read as one value in which what is unset takes no room. Whatever is set comes back, and only that.
 func TestRowsAreReadAsTheyWereWritten(t *testing.T) {
 	s := open(t, newPath(t))
-	idle, absolute, yes := 90*time.Second, 7*time.Hour, true
+	idle, absolute, yes := 90*time.Second, 7*time.Hour, store.NonPersistent
 	odd := []string{"", "ann", ",", "7,{", ".", "名,\t{}", strings.Repeat("o", 200)}
 	for _, set := range []func(c *store.Change, value string){
 		func(*store.Change, string) {},
 		func(c *store.Change, _ string) { c.Idle = &idle },
 		func(c *store.Change, _ string) { c.Absolute = &absolute },
-		func(c *store.Change, _ string) { c.NonPersistent = &yes },
+		func(c *store.Change, _ string) { c.Persistence = &yes },
 		func(c *store.Change, _ string) { c.Authenticate = true },
 		func(c *store.Change, v string) { c.Owner = &v },
 		func(c *store.Change, v string) { c.Tag = &v },
 		func(c *store.Change, v string) { b := []byte(v); c.Device = &b },
 		func(c *store.Change, v string) {
 			b := []byte(v + "\x00\xff")
-			c.Idle, c.Absolute, c.NonPersistent, c.Authenticate, c.Owner, c.Tag, c.Device = &idle, &absolute, &yes, true, &v, &v, &b
+			c.Idle, c.Absolute, c.Persistence, c.Authenticate, c.Owner, c.Tag, c.Device = &idle, &absolute, &yes, true, &v, &v, &b
 		},
 	} {
 		for _, value := range odd {
@@ -93,7 +93,7 @@ func checkMeta(t *testing.T, got, want store.Record) {
 		}
 	}
 	if got.Key != want.Key || got.Hash != want.Hash || got.Version != want.Version || !slices.Equal(got.Former, want.Former) ||
-		got.Timeouts != want.Timeouts || got.NonPersistent != want.NonPersistent || got.Owner != want.Owner ||
+		got.Timeouts != want.Timeouts || got.Persistence != want.Persistence || got.Owner != want.Owner ||
 		got.Tag != want.Tag || !bytes.Equal(got.Device, want.Device) {
 		t.Errorf("read was\n%+v, want\n%+v", got, want)
 	}

@@ -99,6 +99,6 @@ func (c *conn) update(change store.Change, r *store.Record) (err error) {
 }
 
 func onlyData(c store.Change) bool {
-	return c.Rotate == nil && c.Owner == nil && c.Tag == nil && c.NonPersistent == nil && c.Device == nil &&
+	return c.Rotate == nil && c.Owner == nil && c.Tag == nil && c.Persistence == nil && c.Device == nil &&
 		!c.Authenticate && !c.Extend && !c.Resets()
 }

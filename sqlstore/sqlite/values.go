@@ -56,11 +56,11 @@ func nullBytes(b []byte) driver.Value {
 	return b
 }
 
-func nullTrue(b bool) driver.Value {
-	if !b {
+func nullNumber(n int64) driver.Value {
+	if n == 0 {
 		return nil
 	}
-	return int64(1)
+	return n
 }
 
 func nullHashes(hashes []store.Hash) driver.Value {
