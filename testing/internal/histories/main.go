@@ -30,6 +30,7 @@ func command() int {
 	flag.IntVar(&t.Round, "round", 2500, "operations between two starts of the servers")
 	flag.IntVar(&t.Nodes, "nodes", 2, "server processes on one database, 1 to 3")
 	flag.StringVar(&t.Mistake, "mistake", "", "a deliberate fault of the store")
+	flag.DurationVar(&t.Grace, "grace", 0, "for how long a former token hears of its rotation; default 30s, in some rounds 150ms")
 	flag.StringVar(&t.Dir, "dir", "", "where histories that break a promise are kept; default a temporary folder")
 	list := flag.String("faults", "all", "all, none, or a list with commas")
 	flag.Parse()

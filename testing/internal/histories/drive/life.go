@@ -18,6 +18,7 @@ type life struct {
 	short bool // it has timeouts of about a second
 
 	before *life // whose cookie the browser still has
+	buried bool  // the last look has found that the session has ended
 
 	mu       sync.Mutex
 	token    string
@@ -65,7 +66,7 @@ func (l *life) begin(rnd *rand.Rand) bool {
 		steps = append(steps, wire.Step{Do: wire.Save}, t.set())
 	}
 	e := exchange{begin: true, steps: steps}
-	if l.before != nil && l.before.ended {
+	if l.before != nil && l.before.buried {
 		e.token = l.before.token
 	}
 	t.ask(e)
@@ -76,7 +77,13 @@ func (l *life) begin(rnd *rand.Rand) bool {
 func (l *life) leave(rnd *rand.Rand) {
 	t := &tab{life: l, client: l.Tabs, rnd: rnd}
 	for range 200 {
+		l.mu.Lock()
+		l.ended = false
+		l.mu.Unlock()
 		if t.ask(exchange{}) {
+			l.mu.Lock()
+			l.buried = l.ended
+			l.mu.Unlock()
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -122,7 +129,7 @@ func (l *life) took(ops []history.Op) {
 	defer l.mu.Unlock()
 	for i := range ops {
 		op := &ops[i]
-		if op.Outcome == history.Unknown {
+		if op.Outcome == history.Unknown && op.Kind != history.Socket {
 			l.unknowns++
 		}
 		gone := op.Outcome == history.Gone && op.Token == l.token

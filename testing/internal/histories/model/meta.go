@@ -17,7 +17,7 @@ type Meta struct {
 	OwnerMax  int
 	EndOldest bool
 	Tell      time.Duration // within which a socket has to hear of its session's end; 0: not checked
-	Steps     bool          // the database's clock is stepped, so that sessions may end at any time
+	Steps     bool          // the database's clock is stepped, by up to largestStep
 	Effort    time.Duration // for one session; default 20 s
 }
 

@@ -69,7 +69,8 @@ func (m *Meta) inputs(ops []history.Op) []input {
 	out := make([]input, len(ops))
 	for i := range ops {
 		op := &ops[i]
-		out[i] = input{Op: op, expired: m.Steps || t.mayHaveExpired(op), late: t.mayBeLate(op, int64(m.Grace))}
+		out[i] = input{Op: op, expired: t.mayHaveExpired(op), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
+			stepped: m.Steps && t.idle < int64(largestStep)}
 	}
 	return out
 }

@@ -25,6 +25,7 @@ type input struct {
 	*history.Op
 	expired bool // the session may have expired by then
 	late    bool // the grace of its token may have passed by then
+	stepped bool // the session may seem to have expired, until the clock is stepped back
 }
 
 // session is the model of one session for porcupine.
@@ -66,7 +67,7 @@ func (s state) step(in input) (bool, state) {
 // gone: there was no such session. A live one's own token is never answered so, nor, in its grace, a former one.
 func (s state) gone(in input) (bool, state) {
 	switch {
-	case !s.born, s.dead, in.late && s.token != in.Token:
+	case !s.born, s.dead, in.stepped, in.late && s.token != in.Token:
 		return true, s
 	case in.expired:
 		s.dead = true
@@ -98,7 +99,7 @@ func (s state) done(in input) (bool, state) {
 // destroyed: to destroy what is not there is no error.
 func (s state) destroyed(in input) (bool, state) {
 	if !s.opens(in.Token) {
-		return s.dead || in.late || in.expired, s
+		return s.dead || in.late || in.expired || in.stepped, s
 	}
 	s.dead = true
 	return true, s

@@ -13,6 +13,9 @@ const (
 	defaultAbsolute = 24 * time.Hour
 )
 
+// largestStep is more than the database's clock is ever stepped by.
+const largestStep = 30 * time.Minute
+
 // times is what is known of when a session had to live and had to be dead.
 type times struct {
 	idle, absolute int64 // nanoseconds

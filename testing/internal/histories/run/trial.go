@@ -26,8 +26,9 @@ type Trial struct {
 	Round   int // operations between two starts of the servers; default 2,500
 	Nodes   int // server processes; default 2, of memory 1
 	Faults  []string
-	Mistake string // see serve.Mistakes
-	Dir     string // for histories and databases
+	Mistake string        // see serve.Mistakes
+	Grace   time.Duration // of rotations; default 30 s, in some rounds 150 ms
+	Dir     string        // for histories and databases
 	Log     io.Writer
 }
 
@@ -127,6 +128,9 @@ func (r *round) choose() {
 		OwnerMax: r.rnd.IntN(4), EndOldest: r.rnd.IntN(2) == 0}
 	if r.rnd.IntN(4) == 0 {
 		r.meta.Grace = 150 * time.Millisecond
+	}
+	if r.Trial.Grace > 0 {
+		r.meta.Grace = r.Trial.Grace
 	}
 	for i := range min(2, len(r.Faults)) {
 		r.meta.Faults = append(r.meta.Faults, r.Faults[(2*r.number+i)%len(r.Faults)])
