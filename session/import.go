@@ -177,7 +177,7 @@ func (t *takeover) movedLately(ctx context.Context) (bool, error) {
 
 // ref names the row under one of its tokens. No limit of sessions holds: this one was there before.
 func (t *takeover) ref(of *token) store.Ref {
-	policy := t.m.policy
+	policy := t.m.policy()
 	policy.Owner = OwnerLimit{}
 	return store.Ref{Key: of.handle(), Hash: of.hash(t.m.realm), Policy: policy}
 }
@@ -217,7 +217,7 @@ func (t *takeover) read(ctx context.Context) (*readout, error) {
 		return nil, ErrExpired
 	}
 	if in.Owner != "" {
-		if err := checkOwner(in.Owner); err != nil {
+		if err := checkName("owner", in.Owner); err != nil {
 			return nil, fmt.Errorf("%w: %w", errNotImported, err)
 		}
 		out.owner = &in.Owner
@@ -231,17 +231,18 @@ func (t *takeover) read(ctx context.Context) (*readout, error) {
 // lifetime bounds both timeouts by those of the other system.
 func (m *Manager) lifetime(in *Imported, now time.Time) (out *readout, alive bool) {
 	out = &readout{}
-	absolute := m.policy.Absolute
+	p := m.policy()
+	absolute := p.Absolute
 	if !in.Created.IsZero() {
 		absolute -= now.Sub(in.Created)
 	}
 	if !in.Deadline.IsZero() {
 		absolute = min(absolute, in.Deadline.Sub(now))
 	}
-	if absolute = absolute.Truncate(time.Millisecond); absolute < m.policy.Absolute {
+	if absolute = absolute.Truncate(time.Millisecond); absolute < p.Absolute {
 		out.absolute = &absolute
 	}
-	if idle := in.Idle.Truncate(time.Millisecond); in.Idle > 0 && idle < m.policy.Idle {
+	if idle := in.Idle.Truncate(time.Millisecond); in.Idle > 0 && idle < p.Idle {
 		out.idle = new(max(idle, time.Millisecond))
 	}
 	return out, absolute > 0
@@ -292,4 +293,36 @@ func (s *Session) endElsewhere(ctx context.Context, refs []store.Ref) error {
 		return err
 	}
 	return failed("end there", t.from.From.End(ctx, t.foreign))
+}
+
+// takeOver takes the request's session over from another system, if the request's own token opens none.
+func (h *handling) takeOver(r *http.Request) error {
+	t := h.m.takeover(r)
+	if t == nil {
+		return nil
+	}
+	h.session.elsewhere = t
+	if !h.session.IsNew() || h.session.Err() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), h.m.config.StoreTimeout)
+	defer cancel()
+	opens, err := t.run(ctx)
+	if err != nil || opens == nil {
+		return err
+	}
+	arrived := h.arrived
+	err = h.open(ctx, opens)
+	h.arrived = arrived
+	if err == nil && !h.session.IsNew() {
+		h.session.resend()
+	}
+	return err
+}
+
+// resend has the client sent the session's token.
+func (s *Session) resend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cookie = cookieToken
 }
