@@ -13,7 +13,12 @@ type found struct {
 	columns        []string
 	versionColumns []string
 	indexes        []index
+
+	worker, distributed bool // of Citus: the server, the table
 }
+
+// onWorker reports whether the table has come from the coordinator, to which its versions are known.
+func (f found) onWorker() bool { return f.worker && f.distributed }
 
 type index struct {
 	name  string
@@ -31,6 +36,8 @@ func (m *Migrator) diagnose(f found, s Status) (problems []string, foreign bool)
 	name, versions := m.table.Quoted(), m.table.Versions()
 	lacks := missing(f.columns, m.engine.columns())
 	switch {
+	case f.onWorker() && s.Current == 0:
+		return nil, false // behind, and not this server's business
 	case len(f.versionColumns) > 0 && len(missing(f.versionColumns, versionColumns)) > 0:
 		return []string{fmt.Sprintf("%s is not a version table: choose another table name, or rename that one", versions)}, true
 	case len(f.columns) > 0 && s.Current == 0 && len(lacks) > 0:

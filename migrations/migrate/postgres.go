@@ -64,7 +64,10 @@ func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error
 	if f.versionColumns, err = readStrings(ctx, q, postgresColumns, e.table.Versions()); err != nil {
 		return f, err
 	}
-	f.indexes, err = readIndexes(ctx, q, postgresIndexes, e.table.Quoted())
+	if f.indexes, err = readIndexes(ctx, q, postgresIndexes, e.table.Quoted()); err != nil {
+		return f, err
+	}
+	f.worker, f.distributed, err = e.citus(ctx, q)
 	return f, err
 }
 
