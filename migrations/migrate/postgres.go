@@ -110,7 +110,9 @@ func (e postgresEngine) versionTable() []string {
 	}
 }
 
-func (e postgresEngine) claim(version int64) string {
+func (e postgresEngine) claim(version int64) string { return e.record(version) }
+
+func (e postgresEngine) record(version int64) string {
 	return fmt.Sprintf("insert into %s (version_id, is_applied) values (%d, true)", e.table.Versions(), version)
 }
 

@@ -18,8 +18,9 @@ type Status struct {
 	// Problems are what makes the database dirty, each with what to do about it.
 	Problems []string `json:"problems"`
 
-	foreign bool
-	worker  bool // of Citus, where nothing can be made
+	foreign     bool
+	unversioned bool // the table is as ours, and no version is recorded
+	worker      bool // of Citus, where nothing can be made
 }
 
 // Migration is one known version.
@@ -139,6 +140,7 @@ func (m *Migrator) read(ctx context.Context, q querier) (Status, error) {
 	}
 	s := m.status(applied)
 	s.worker = found.worker
+	s.unversioned = s.Current == 0 && found.isOurs(m.engine.columns())
 	if unapplied {
 		s.Problems = append(s.Problems, fmt.Sprintf("%s has rows that say of a version that it is not applied, which no "+
 			"release of this program writes: run: delete from %s where not is_applied", m.table.Versions(), m.table.Versions()))
