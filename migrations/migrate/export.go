@@ -98,7 +98,7 @@ var layouts = map[Format]func(e exported, number string) []File{
 	},
 	GolangMigrate: func(e exported, number string) []File {
 		name := number + "_" + e.name
-		return []File{e.file(name+".up.sql", e.up), e.back(name+".down.sql")}
+		return []File{e.file(name+".up.sql", e.up), e.back(name + ".down.sql")}
 	},
 	Dbmate: func(e exported, number string) []File {
 		return []File{e.file(number+"_"+e.name+".sql", "-- migrate:up\n"+e.up+"\n-- migrate:down\n"+e.down)}
@@ -108,7 +108,7 @@ var layouts = map[Format]func(e exported, number string) []File{
 	},
 	Flyway: func(e exported, number string) []File {
 		name := number + "__" + e.name + ".sql"
-		return []File{e.file("V"+name, e.up), e.back("U"+name)}
+		return []File{e.file("V"+name, e.up), e.back("U" + name)}
 	},
 }
 

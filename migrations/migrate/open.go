@@ -47,8 +47,8 @@ func Open(_ context.Context, databaseURL string, opts Options) (*Migrator, error
 		return nil, errors.Join(err, db.Close())
 	}
 	m.path, m.owned = path, true
-	if opts.Dialect == migrations.Postgres && !choosesServer(databaseURL) {
-		if m.standby, err = openDB(driver, postgresDSN(databaseURL, "any")); err != nil {
+	if other := postgresDSN(databaseURL, pgurl.Any); opts.Dialect == migrations.Postgres && other != dsn {
+		if m.standby, err = openDB(driver, other); err != nil {
 			return nil, errors.Join(err, m.Close())
 		}
 	}
@@ -70,7 +70,7 @@ func source(databaseURL string) (driver, dsn, path string, err error) {
 		if pgurl.Ambiguous(databaseURL) {
 			return "", "", "", errUnreadable
 		}
-		return "pgx", postgresDSN(databaseURL, "read-write"), "", nil
+		return "pgx", postgresDSN(databaseURL, pgurl.Writable), "", nil
 	case "sqlite":
 		if !namesFile(rest) {
 			return "", "", "", fmt.Errorf("migrate: the database URL names no file: use sqlite:path, as in sqlite:/var/lib/app.db")
@@ -92,29 +92,15 @@ func namesFile(path string) bool {
 	return path != "" && !host && !strings.HasPrefix(path, ":memory:") && !strings.ContainsRune(path, 0)
 }
 
-// postgresDSN adds what a pooler in transaction mode and a silent network need, and which server to use, before what the
-// URL says itself: of a setting the last one counts. What is meant for a pool the server would take for a setting of its
-// own and refuse.
-func postgresDSN(databaseURL, server string) string {
+// postgresDSN adds what a pooler in transaction mode and a silent network need, and which servers will do, unless the URL
+// says otherwise. What is meant for a pool the server would take for a setting of its own and refuse.
+func postgresDSN(databaseURL, servers string) string {
 	before, params := pgurl.Split(databaseURL)
 	params = slices.DeleteFunc(params, func(p string) bool { return strings.HasPrefix(p, "pool_") })
-	defaults := []string{"default_query_exec_mode=exec", "connect_timeout=10"}
-	if os.Getenv(serverVariable) == "" {
-		defaults = append(defaults, serverSetting+server)
+	if len(params) > 0 {
+		before += "?" + strings.Join(params, "&")
 	}
-	return before + "?" + strings.Join(append(defaults, params...), "&")
-}
-
-const (
-	serverSetting  = "target_session_attrs="
-	serverVariable = "PGTARGETSESSIONATTRS"
-)
-
-// choosesServer reports whether the URL or the environment says which of several servers to use.
-func choosesServer(databaseURL string) bool {
-	_, params := pgurl.Split(databaseURL)
-	isIt := func(p string) bool { return strings.HasPrefix(p, serverSetting) }
-	return os.Getenv(serverVariable) != "" || slices.ContainsFunc(params, isIt)
+	return pgurl.WithDefaults(before, servers, "default_query_exec_mode=exec")
 }
 
 // sqliteDSN never creates the file, which create does.
