@@ -247,6 +247,9 @@ func (s *Session) draft(rec store.Record, before patch, fn func(*Draft) error) (
 	s.inflight = all
 	c := all.change(s.m.realm)
 	c.Extend = s.touchDue()
+	if rec.Data != nil {
+		c.Base = store.NewBase(rec.Version, obj)
+	}
 	return c, nil
 }
 

@@ -183,6 +183,9 @@ func (s *Session) inflightChange() store.Change {
 	defer s.mu.Unlock()
 	c := s.inflight.change(s.m.realm)
 	c.Extend = s.touchDue()
+	if s.stored {
+		c.Base = store.NewBase(s.meta.version, s.data)
+	}
 	return c
 }
 
