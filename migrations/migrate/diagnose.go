@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/simples-go/sessions/migrations"
 )
 
 // found is what the catalog says of the tables. A table that is not there has no columns.
@@ -22,16 +24,12 @@ type index struct {
 	partitioned bool // of a table with partitions
 }
 
-var (
-	tableColumns = []string{"id", "secret_hash", "rotated_at", "data", "version", "owner", "idle_timeout_ms",
-		"absolute_timeout_ms", "created_at", "expires_at"}
-	versionColumns = []string{"version_id", "is_applied"}
-)
+var versionColumns = []string{"version_id", "is_applied"}
 
 // diagnose says what does not fit. foreign: the table is somebody else's.
 func (m *Migrator) diagnose(f found, s Status) (problems []string, foreign bool) {
 	name, versions := m.table.Quoted(), m.table.Versions()
-	lacks := missing(f.columns, tableColumns)
+	lacks := missing(f.columns, m.engine.columns())
 	switch {
 	case len(f.versionColumns) > 0 && len(missing(f.versionColumns, versionColumns)) > 0:
 		return []string{fmt.Sprintf("%s is not a version table: choose another table name, or rename that one", versions)}, true
@@ -79,11 +77,9 @@ func missing(have, want []string) []string {
 // wantIndex is an index that the statements of the stores rely on, by the column that it begins with.
 type wantIndex struct{ column, create string }
 
-func wantedIndexes(name, quoted string) []wantIndex {
-	return []wantIndex{
-		{"expires_at", fmt.Sprintf(`"%s_expires_at_idx" on %s (expires_at)`, name, quoted)},
-		{"owner", fmt.Sprintf(`"%s_owner_idx" on %s (owner) where owner is not null`, name, quoted)},
-	}
+// wanted returns the index that the migrations make on columns; where is the rest of its definition.
+func wanted(t migrations.Table, column, columns, where string) wantIndex {
+	return wantIndex{column, fmt.Sprintf(`"%s_%s_idx" on %s (%s)%s`, t.Name, column, t.Quoted(), columns, where)}
 }
 
 func lackingIndexes(have []index, wants []wantIndex, create string) []string {

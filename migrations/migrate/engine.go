@@ -19,6 +19,8 @@ type engine interface {
 	begin() []string
 	// look reads the catalog.
 	look(ctx context.Context, q querier) (found, error)
+	// columns are those that the table has at the newest version.
+	columns() []string
 	indexProblems([]index) []string
 	// versionTable is the statements that make the version table and its zero row where they are not there.
 	versionTable() []string

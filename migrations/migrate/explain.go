@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/simples-go/sessions/internal/retry"
 )
 
 // The codes of SQLite that have an advice, without their extension.
@@ -114,22 +115,13 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-// busyTime is how long a starter waits for others, where its context allows.
+// busyTime is how long a starter waits for others, if its context allows.
 const busyTime = time.Minute
+
+var busyPause = retry.Backoff{First: 10 * time.Millisecond}
 
 // retryBusy runs fn until it is not refused as busy. SQLite does not wait in every place where it could.
 func retryBusy(ctx context.Context, fn func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, busyTime)
-	defer cancel()
-	for {
-		err := fn()
-		if sqliteCode(err) != sqliteBusy {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(time.Millisecond + rand.N(20*time.Millisecond)):
-		}
-	}
+	isBusy := func(err error) bool { return sqliteCode(err) == sqliteBusy }
+	return retry.While(ctx, busyTime, busyPause, isBusy, fn)
 }

@@ -68,6 +68,11 @@ func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error
 	return f, err
 }
 
+func (postgresEngine) columns() []string {
+	return []string{"id", "secret_hash", "rotated_at", "data", "version", "owner", "idle_timeout_ms",
+		"absolute_timeout_ms", "created_at", "expires_at"}
+}
+
 func (e postgresEngine) indexProblems(have []index) []string {
 	var list []string
 	for _, i := range have {
@@ -87,7 +92,10 @@ func (e postgresEngine) indexProblems(have []index) []string {
 	if slices.ContainsFunc(have, func(i index) bool { return i.partitioned }) {
 		create = "create index" // Postgres has no other for a table with partitions
 	}
-	return append(list, lackingIndexes(have, wantedIndexes(e.table.Name, e.table.Quoted()), create)...)
+	return append(list, lackingIndexes(have, []wantIndex{
+		wanted(e.table, "expires_at", "expires_at", ""),
+		wanted(e.table, "owner", "owner", " where owner is not null"),
+	}, create)...)
 }
 
 func (e postgresEngine) versionTable() []string {

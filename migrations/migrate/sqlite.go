@@ -81,8 +81,18 @@ func (e sqliteEngine) look(ctx context.Context, q querier) (f found, err error) 
 	return f, err
 }
 
+func (sqliteEngine) columns() []string {
+	return []string{"id", "secret_hash", "version", "created_at", "accessed_at", "expires_at", "realm", "owner", "tag",
+		"idle_timeout_ms", "absolute_timeout_ms", "persistence", "authenticated_at", "rotated_at", "former_hashes",
+		"device", "data"}
+}
+
 func (e sqliteEngine) indexProblems(have []index) []string {
-	return lackingIndexes(have, wantedIndexes(e.table.Name, e.table.Quoted()), "create index")
+	return lackingIndexes(have, []wantIndex{
+		wanted(e.table, "expires_at", "expires_at", ""),
+		wanted(e.table, "owner", "owner, realm", " where owner is not null"),
+		wanted(e.table, "tag", "tag, realm", " where tag is not null"),
+	}, "create index")
 }
 
 func (e sqliteEngine) versionTable() []string {

@@ -22,11 +22,11 @@ type Change struct {
 	Idle     *time.Duration // nil: leave; 0: back to the manager's
 	Absolute *time.Duration // nil: leave; 0: back to the manager's
 
-	Owner         *string // nil: leave; "": none
-	Tag           *string // nil: leave; "": none
-	NonPersistent *bool   // nil: leave
-	Device        *[]byte // nil: leave; empty: none
-	Authenticate  bool    // AuthenticatedAt becomes now
+	Owner        *string      // nil: leave; "": none
+	Tag          *string      // nil: leave; "": none
+	Persistence  *Persistence // nil: leave
+	Device       *[]byte      // nil: leave; empty: none
+	Authenticate bool         // AuthenticatedAt becomes now
 
 	// Extend writes an access as a touch does, due or not. If Renew, Idle or Absolute is set, the expiry is computed anew
 	// in any case, and may become shorter. Otherwise a save leaves both times alone, so that no index entry is written.
@@ -80,7 +80,7 @@ func (c *Change) Apply(r *Record, p Policy, now time.Time) error {
 func (c *Change) applyAttributes(r *Record, now time.Time) {
 	assign(&r.Owner, c.Owner)
 	assign(&r.Tag, c.Tag)
-	assign(&r.NonPersistent, c.NonPersistent)
+	assign(&r.Persistence, c.Persistence)
 	assign(&r.Device, c.Device)
 	if c.Authenticate {
 		r.AuthenticatedAt = now
@@ -154,7 +154,7 @@ func (c *Change) Then(next Change) Change {
 	replace(&out.Absolute, next.Absolute)
 	replace(&out.Owner, next.Owner)
 	replace(&out.Tag, next.Tag)
-	replace(&out.NonPersistent, next.NonPersistent)
+	replace(&out.Persistence, next.Persistence)
 	replace(&out.Device, next.Device)
 	out.Authenticate = c.Authenticate || next.Authenticate
 	out.Base = nil

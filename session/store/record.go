@@ -18,16 +18,26 @@ type Record struct {
 
 	// The fields below have their zero value in most rows.
 
-	Realm           string    // the policy's at Create; Load and Inspect may leave it empty
-	Owner           string    // whose session it is
-	Tag             string    // a second name to find it by
-	Timeouts        Timeouts  // set on this session; zero fields: the manager's
-	NonPersistent   bool      // the cookie ends with the browser
+	Realm           string   // the policy's at Create; Load and Inspect may leave it empty
+	Owner           string   // whose session it is
+	Tag             string   // a second name to find it by
+	Timeouts        Timeouts // set on this session; zero fields: the manager's
+	Persistence     Persistence
 	AuthenticatedAt time.Time // of the last Change with Authenticate
 	RotatedAt       time.Time // of the last rotation
 	Former          []Hash    // of the secrets from before RotatedAt, the latest first, at most MaxFormer
 	Device          []byte    // what binds the session to a device; opaque to stores, at most 4096 bytes
 }
+
+// Persistence says whether a session's cookie outlives the browser.
+type Persistence uint8
+
+// The values of a Persistence.
+const (
+	DefaultPersistence Persistence = iota // as the manager's configuration says
+	Persistent
+	NonPersistent // the cookie ends with the browser
+)
 
 // MaxFormer is how many former hashes a record keeps. More than one is needed for rotations within one grace.
 const MaxFormer = 4

@@ -16,9 +16,9 @@ import (
 // expired makes n rows, all of them dead for an hour.
 func expired(t *testing.T, s *Store, n, size int) {
 	t.Helper()
-	edit(t, s, fmt.Sprintf(`insert into sessions (id, secret_hash, data, version, created_at, expires_at)
+	edit(t, s, fmt.Sprintf(`insert into sessions (id, secret_hash, data, version, created_at, accessed_at, expires_at)
 		with recursive n(i) as (select 1 union all select i + 1 from n where i < %d)
-		select randomblob(16), zeroblob(32), json_object('pad', hex(zeroblob(%d))), 1, 0,
+		select randomblob(16), zeroblob(32), json_object('pad', hex(zeroblob(%d))), 1, 0, 0,
 			unixepoch() * 1000 - 3600000 - i / 10 from n`, n, size/2))
 }
 

@@ -36,8 +36,8 @@ func fixture(t *testing.T, s *Store) storetest.Fixture {
 		Store: s,
 		Advance: func(d time.Duration) {
 			ms := d.Milliseconds()
-			edit(t, s, `update sessions set created_at = created_at - ?1, expires_at = expires_at - ?1,
-				rotated_at = rotated_at - ?1`, ms)
+			edit(t, s, `update sessions set created_at = created_at - ?1, accessed_at = accessed_at - ?1,
+				expires_at = expires_at - ?1, rotated_at = rotated_at - ?1, authenticated_at = authenticated_at - ?1`, ms)
 		},
 		Corrupt: func(key store.Handle, data string) {
 			edit(t, s, `update sessions set data = ?1 where id = ?2`, data, key[:])

@@ -1,14 +1,38 @@
 package sqlite
 
 import (
-	"bytes"
 	"database/sql/driver"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
 )
+
+// columns are those of a row that change with it, as values returns them.
+const columns = `secret_hash, version, created_at, accessed_at, expires_at, owner, tag, idle_timeout_ms, absolute_timeout_ms,
+	persistence, authenticated_at, rotated_at, former_hashes, device, data`
+
+const columnCount = 15
+
+func values(r *store.Record) []driver.Value {
+	return []driver.Value{
+		r.Hash[:], r.Version, r.CreatedAt.UnixMilli(), r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(),
+		nullText(r.Owner), nullText(r.Tag), nullMilliseconds(r.Timeouts.Idle), nullMilliseconds(r.Timeouts.Absolute),
+		nullNumber(int64(r.Persistence)), nullTime(r.AuthenticatedAt), nullTime(r.RotatedAt), nullHashes(r.Former),
+		nullBytes(r.Device), r.Data,
+	}
+}
+
+// meta is all of a row but id, realm and data, as unpack reads it. It is one value and not fourteen: the driver asks for
+// the name and the type of each column of each query, which takes longer than to put numbers together and take them
+// apart. What most rows do not have is there if any of it is.
+const meta = `secret_hash || version || ',' || created_at || ',' || accessed_at || ',' || expires_at ||
+iif(coalesce(owner, rotated_at, authenticated_at, tag, idle_timeout_ms, absolute_timeout_ms, persistence, device) is null,
+'.', ',' || ifnull(rotated_at, '') || ',' || ifnull(authenticated_at, '') || ',' || ifnull(idle_timeout_ms, '') || ',' ||
+ifnull(absolute_timeout_ms, '') || ',' || ifnull(persistence, '') || ',' ||
+ifnull(octet_length(former_hashes) || ',' || former_hashes, ',') || ifnull(octet_length(owner) || ',' || owner, ',') ||
+ifnull(octet_length(tag) || ',' || tag, ',') || ifnull(octet_length(device) || ',' || device, ','))`
 
 // unpack fills r from packedMeta or packedRow.
 func unpack(v driver.Value, r *store.Record) error {
@@ -18,9 +42,10 @@ func unpack(v driver.Value, r *store.Record) error {
 	}
 	r.Hash = store.Hash(packed)
 	f := fields{rest: packed[len(r.Hash):]}
-	r.Version, r.CreatedAt, r.ExpiresAt, r.RotatedAt = f.number(), f.instant(), f.instant(), f.instant()
-	r.Timeouts = store.Timeouts{Idle: f.milliseconds(), Absolute: f.milliseconds()}
-	r.Owner = string(f.bytes(f.number()))
+	r.Version, r.CreatedAt, r.AccessedAt, r.ExpiresAt = f.number(), f.instant(), f.instant(), f.instant()
+	if f.end == ',' {
+		f.rare(r)
+	}
 	if f.bad {
 		return fmt.Errorf("sqlite: a row of unexpected form: a number is missing")
 	}
@@ -31,26 +56,47 @@ func unpack(v driver.Value, r *store.Record) error {
 	return nil
 }
 
-// fields are decimal numbers, each with a comma after it; nothing before the comma stands for NULL.
+// rare reads what most rows do not have.
+func (f *fields) rare(r *store.Record) {
+	r.RotatedAt, r.AuthenticatedAt = f.instant(), f.instant()
+	r.Timeouts = store.Timeouts{Idle: f.milliseconds(), Absolute: f.milliseconds()}
+	r.Persistence = store.Persistence(f.number())
+	for former := range slices.Chunk(f.bytes(), len(store.Hash{})) {
+		if len(former) < len(store.Hash{}) {
+			f.bad = true
+			return
+		}
+		r.Former = append(r.Former, store.Hash(former))
+	}
+	r.Owner, r.Tag, r.Device = string(f.bytes()), string(f.bytes()), slices.Clone(f.bytes())
+}
+
+// fields are decimal numbers, each with a character after it; nothing before that stands for NULL.
 type fields struct {
 	rest []byte
+	end  byte // what stood after the last number
 	bad  bool
 }
 
 func (f *fields) next() (n int64, is bool) {
-	end := bytes.IndexByte(f.rest, ',')
-	if end < 0 {
-		f.bad = true
-		return 0, false
+	const longest = 18 // so many digits fit
+	sign := int64(1)
+	for i, c := range f.rest {
+		switch {
+		case c >= '0' && c <= '9' && i < longest:
+			n = n*10 + int64(c-'0')
+		case c == '-' && i == 0:
+			sign = -1
+		case c == ',' || c == '.':
+			f.rest, f.end = f.rest[i+1:], c
+			return sign * n, i > 0
+		default:
+			f.bad = true
+			return 0, false
+		}
 	}
-	text := f.rest[:end]
-	f.rest = f.rest[end+1:]
-	if len(text) == 0 {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	f.bad = f.bad || err != nil
-	return n, true
+	f.bad = true
+	return 0, false
 }
 
 func (f *fields) number() int64 {
@@ -68,106 +114,14 @@ func (f *fields) instant() (t time.Time) {
 	return t
 }
 
-// bytes takes the next n bytes.
-func (f *fields) bytes(n int64) []byte {
-	if n < 0 || n > int64(len(f.rest)) {
-		f.bad = true
+// bytes takes a length and so many bytes; nil if there is no length.
+func (f *fields) bytes() []byte {
+	n, is := f.next()
+	if !is || n < 0 || n > int64(len(f.rest)) {
+		f.bad = f.bad || is
 		return nil
 	}
 	text := f.rest[:n]
 	f.rest = f.rest[n:]
 	return text
-}
-
-func integer(v driver.Value) int64 { n, _ := v.(int64); return n }
-
-// now is the clock of the database's host. A decision about a row is made by what it says after the row was read, and
-// before the transaction ends that acts on it. SQL's unixepoch reads the same clock; a fifth of a load went into that.
-func now() time.Time { return time.UnixMilli(time.Now().UnixMilli()).UTC() }
-
-func handle(v driver.Value) (h store.Handle) {
-	b, _ := v.([]byte)
-	copy(h[:], b)
-	return h
-}
-
-func nullTime(t time.Time) driver.Value {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
-}
-
-func nullMilliseconds(d time.Duration) driver.Value {
-	if d == 0 {
-		return nil
-	}
-	return d.Milliseconds()
-}
-
-func nullText(s string) driver.Value {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-// checkObject says whether data has the shape of one JSON object with nothing after it. What stands within is checked
-// by the table's constraint when it is written, and read by the session; reading it here too would double the cost of
-// a load.
-func checkObject(data []byte) error {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	if len(data) == 0 || data[0] != '{' {
-		return fmt.Errorf("%w: the row holds no object", store.ErrCorrupt)
-	}
-	end := objectEnd(data)
-	if end < 0 || len(bytes.TrimRight(data[end:], " \t\r\n")) > 0 {
-		return fmt.Errorf("%w: the object has no end, or something follows it", store.ErrCorrupt)
-	}
-	return nil
-}
-
-// objectEnd returns the position after the bracket that closes the one at data[0], −1 where there is none.
-func objectEnd(data []byte) int {
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case '"':
-			n := stringLen(data[i:])
-			if n < 0 {
-				return -1
-			}
-			i += n - 1
-		}
-	}
-	return -1
-}
-
-// stringLen returns the length of the JSON string that begins at data[0], −1 where it has no end.
-func stringLen(data []byte) int {
-	for i := 1; ; {
-		n := bytes.IndexByte(data[i:], '"')
-		if n < 0 {
-			return -1
-		}
-		i += n + 1
-		if !escaped(data[:i-1]) {
-			return i
-		}
-	}
-}
-
-// escaped reports whether what follows text is escaped by a backslash at its end.
-func escaped(text []byte) bool {
-	n := len(text)
-	for n > 0 && text[n-1] == '\\' {
-		n--
-	}
-	return (len(text)-n)%2 == 1
 }

@@ -27,13 +27,11 @@ func (c *conn) create(ref store.Ref, change store.Change) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	out, err := c.makeRoom("", &r, ref.Policy)
+	out, err := c.makeRoom(&store.Record{Realm: r.Realm}, &r, ref.Policy)
 	if err != nil {
 		return outcome{}, err
 	}
-	_, err = c.exec(insertRow, r.Key[:], r.Hash[:], nullTime(r.RotatedAt), r.Version, nullText(r.Owner),
-		nullMilliseconds(r.Timeouts.Idle), nullMilliseconds(r.Timeouts.Absolute), r.CreatedAt.UnixMilli(),
-		r.ExpiresAt.UnixMilli(), r.Data)
+	_, err = c.exec(insertRow, append(values(&r), r.Key[:], nullText(r.Realm))...)
 	return out, err
 }
 
@@ -80,30 +78,27 @@ func (c *conn) save(old store.Record, p store.Policy, change store.Change) (outc
 	if err := change.Apply(&r, p, old.Now); err != nil {
 		return outcome{}, err
 	}
-	out, err := c.makeRoom(old.Owner, &r, p)
+	out, err := c.makeRoom(&old, &r, p)
 	if err != nil {
 		return outcome{}, err
 	}
 	if change.Rotate != nil {
 		out.events = append(out.events, store.Event{Kind: store.Rotated, Key: r.Key})
 	}
-	return out, c.update(&old, &r)
+	return out, c.update(change, &r)
 }
 
-// update writes what differs. An expiry that stays where it is costs no index entry.
-func (c *conn) update(old, r *store.Record) (err error) {
-	if onlyData(old, r) {
+// update writes what the change may have changed. An expiry that stays where it is costs no index entry.
+func (c *conn) update(change store.Change, r *store.Record) (err error) {
+	if onlyData(change) {
 		_, err = c.exec(updateData, r.Version, r.Data, r.Key[:])
 		return err
 	}
-	_, err = c.exec(updateRow, r.Hash[:], nullTime(r.RotatedAt), r.Version, nullText(r.Owner),
-		nullMilliseconds(r.Timeouts.Idle), nullMilliseconds(r.Timeouts.Absolute), r.CreatedAt.UnixMilli(),
-		r.ExpiresAt.UnixMilli(), r.Data, r.Key[:])
+	_, err = c.exec(updateRow, append(values(r), r.Key[:])...)
 	return err
 }
 
-// onlyData reports whether nothing but data and version may differ.
-func onlyData(a, b *store.Record) bool {
-	return a.Hash == b.Hash && a.RotatedAt.Equal(b.RotatedAt) && a.Owner == b.Owner && a.Timeouts == b.Timeouts &&
-		a.CreatedAt.Equal(b.CreatedAt) && a.ExpiresAt.Equal(b.ExpiresAt)
+func onlyData(c store.Change) bool {
+	return c.Rotate == nil && c.Owner == nil && c.Tag == nil && c.Persistence == nil && c.Device == nil &&
+		!c.Authenticate && !c.Extend && !c.Resets()
 }

@@ -10,13 +10,20 @@ const (
 	selectMeta                   // by id, without
 	selectFew                    // by ids, without data
 	selectMany                   // by ids, without data
-	selectOwner                  // by owner, with data
+	selectRealm                  // by id, nothing else
+	findByKey                    // each of what a Selector selects, without data; the other three follow in this order
+	findByOwner
+	findByTag
+	findAll
 	insertRow
 	updateData
-	updateExpiry
+	updateAccess
 	updateRow
 	deleteRow
-	deleteOwned
+	deleteByKey // as findByKey
+	deleteByOwner
+	deleteByTag
+	deleteAll
 	deleteExpired
 	countExpired
 	beginWrite
@@ -36,19 +43,11 @@ const (
 	many = 500
 )
 
-// meta is all of a row but id and data, as unpack reads it. It is one value and not eight: the driver asks for the name
-// and the type of each column of each query, which takes longer than to put numbers together and take them apart. Few
-// rows have a time of rotation or timeouts of their own.
-const meta = `secret_hash || version || ',' || created_at || ',' || expires_at || ',' ||
-iif(rotated_at is null and idle_timeout_ms is null and absolute_timeout_ms is null, ',,,',
-ifnull(rotated_at, '') || ',' || ifnull(idle_timeout_ms, '') || ',' || ifnull(absolute_timeout_ms, '') || ',') ||
-ifnull(octet_length(owner) || ',' || owner, ',')`
-
-// What queries select. Of the columns the first is packed, the second, if there is one, the id.
+// What queries select. Of the columns the first is packed, the second, if there is one, the id, the third the realm.
 const (
 	packedMeta = `cast(` + meta + ` as blob) as packed`
 	packedRow  = `cast(` + meta + ` || data as blob) as packed`
-	maxColumns = 2
+	maxColumns = 3
 )
 
 type statements [statementCount]string
@@ -60,16 +59,13 @@ func newStatements(table string) *statements {
 		selectMeta:  `select ` + packedMeta + ` from {t} where id = ?`,
 		selectFew:   `select ` + packedMeta + `, id from {t} where id in (` + marks(few) + `)`,
 		selectMany:  `select ` + packedMeta + `, id from {t} where id in (` + marks(many) + `)`,
-		selectOwner: `select ` + packedRow + `, id from {t} where owner = ? order by created_at desc, id desc`,
+		selectRealm: `select realm from {t} where id = ?`,
 
-		insertRow: `insert into {t} (id, secret_hash, rotated_at, version, owner, idle_timeout_ms, absolute_timeout_ms,
-			created_at, expires_at, data) values (?, ?, ?, ?, ?, ?, ?, ?, ?, cast(? as text))`,
+		insertRow:    `insert into {t} (` + columns + `, id, realm) values (` + marks(columnCount-1) + `, cast(? as text), ?, ?)`,
 		updateData:   `update {t} set version = ?, data = cast(? as text) where id = ?`,
-		updateExpiry: `update {t} set expires_at = ? where id = ?`,
-		updateRow: `update {t} set secret_hash = ?, rotated_at = ?, version = ?, owner = ?, idle_timeout_ms = ?,
-			absolute_timeout_ms = ?, created_at = ?, expires_at = ?, data = cast(? as text) where id = ?`,
-		deleteRow:   `delete from {t} where id = ?`,
-		deleteOwned: `delete from {t} where owner = ? and id <> ? returning id, expires_at`,
+		updateAccess: `update {t} set accessed_at = ?, expires_at = ? where id = ?`,
+		updateRow:    `update {t} set (` + columns + `) = (` + marks(columnCount-1) + `, cast(? as text)) where id = ?`,
+		deleteRow:    `delete from {t} where id = ?`,
 
 		// Every row that is found is deleted in the same transaction, so that none can come back to life in between.
 		deleteExpired: `delete from {t} where rowid in (select rowid from {t} where expires_at <= ? order by expires_at limit ?)`,
@@ -84,10 +80,25 @@ func newStatements(table string) *statements {
 		countTables:   `select count(*) from sqlite_schema where type = 'table' and name = ? collate nocase`,
 		isUTF16:       `select encoding <> 'UTF-8' from pragma_encoding`,
 	}
+	for i, condition := range selections {
+		s[findByKey+statement(i)] = `select ` + packedMeta + `, id, realm from {t} where ` + condition +
+			` order by created_at desc, id desc`
+		s[deleteByKey+statement(i)] = `delete from {t} where rowid in (select rowid from {t} where ` + condition +
+			` limit ?6) returning id, expires_at`
+	}
 	for i, text := range s {
 		s[i] = strings.ReplaceAll(text, "{t}", `"`+table+`"`)
 	}
 	return s
+}
+
+// selections are the conditions of a Selector, for each column by which its rows are found. The parameters are those of
+// selecting.
+var selections = [...]string{
+	`id = ?1 and (?2 is null or owner = ?2) and (?3 is null or tag = ?3) and (?4 is null or realm = ?4) and id <> ?5`,
+	`owner = ?2 and (?3 is null or tag = ?3) and (?4 is null or realm = ?4) and id <> ?5`,
+	`tag = ?3 and (?4 is null or realm = ?4) and id <> ?5`,
+	`(?4 is null or realm = ?4) and id <> ?5`,
 }
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

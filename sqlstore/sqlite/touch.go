@@ -9,8 +9,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Touch implements session.Store. It writes nothing where the gain is below the step. What it writes, a power cut may
-// undo.
+// Touch implements store.Store. What it writes, a power cut may undo.
 func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	saved, due, err := s.peek(ctx, ref)
 	if err != nil || !due {
@@ -22,7 +21,7 @@ func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	return out.saved, err
 }
 
-// peek reads whether a touch would gain enough to be written.
+// peek reads whether a touch is due.
 func (s *Store) peek(ctx context.Context, ref store.Ref) (saved store.Saved, due bool, err error) {
 	var r store.Record
 	err = s.readers.do(ctx, func(c *conn) error {
@@ -45,12 +44,10 @@ func (c *conn) touch(ref store.Ref) (outcome, error) {
 	if err := r.Open(ref, r.Now); err != nil {
 		return outcome{}, err
 	}
-	until := r.Extended(ref.Policy, r.Now)
-	if until.Equal(r.ExpiresAt) {
-		return outcome{saved: r.Saved(r.Now)}, nil
+	var err error
+	if r.Touch(ref.Policy, r.Now) {
+		_, err = c.exec(updateAccess, r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.Key[:])
 	}
-	r.ExpiresAt = until
-	_, err := c.exec(updateExpiry, until.UnixMilli(), r.Key[:])
 	return outcome{saved: r.Saved(r.Now)}, err
 }
 

@@ -33,8 +33,8 @@ func filled(t *testing.T) string {
 		t.Fatal(err)
 	}
 	_, err = db.Exec(up + `;
-		insert into sessions (id, secret_hash, data, version, created_at, expires_at)
-		select randomblob(16), zeroblob(32), '{}', 1, 0, value from json_each('[1, 2, 3, 4, 5]')`)
+		insert into sessions (id, secret_hash, data, version, created_at, accessed_at, expires_at)
+		select randomblob(16), zeroblob(32), '{}', 1, 0, 0, value from json_each('[1, 2, 3, 4, 5]')`)
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}

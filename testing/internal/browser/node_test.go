@@ -24,12 +24,12 @@ const patience = 60 * time.Second
 
 // program builds examples/live once for all tests, where .gitignore expects programs.
 var program = sync.OnceValues(func() (string, error) {
-	path, err := filepath.Abs(filepath.Join("..", "..", "bin", "live"+raceFlag))
+	path, err := filepath.Abs(filepath.Join("..", "..", "..", "bin", "live"+raceFlag))
 	if err != nil {
 		return "", err
 	}
 	build := exec.Command("go", "build", raceFlag, "-o", path, ".")
-	build.Dir = filepath.Join("..", "..", "examples", "live")
+	build.Dir = filepath.Join("..", "..", "..", "examples", "live")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building examples/live: %w\n%s", err, out)
 	}

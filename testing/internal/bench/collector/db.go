@@ -95,7 +95,8 @@ func (d *db) fillSQLite(ctx context.Context, rows int, data string) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	insert, err := tx.PrepareContext(ctx, `insert into sessions (id, secret_hash, data, version, created_at, expires_at) values (?, ?, ?, 1, ?, ?)`)
+	insert, err := tx.PrepareContext(ctx, `insert into sessions (id, secret_hash, data, version, created_at, accessed_at, expires_at)
+		values (?1, ?2, ?3, 1, ?4, ?4, ?5)`)
 	if err != nil {
 		return err
 	}

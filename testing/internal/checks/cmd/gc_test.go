@@ -25,7 +25,8 @@ func (d target) count(t *testing.T) int {
 
 const (
 	fillSQLite = `with recursive n(i) as (select 1 union all select i+1 from n where i < 5000)
-		insert into sessions select randomblob(16), randomblob(32), null, '{}', 1, null, null, null, 0, i from n`
+		insert into sessions (id, secret_hash, data, version, created_at, accessed_at, expires_at)
+		select randomblob(16), randomblob(32), '{}', 1, 0, 0, i from n`
 	fillPostgres = `insert into sessions (id, secret_hash, data, version, created_at, expires_at)
 		select gen_random_uuid(), sha256('x'), '{}', 1, 'epoch', timestamptz 'epoch' + i * interval '1 ms'
 		from generate_series(1, 5000) i`

@@ -17,7 +17,7 @@ import (
 // operatorFile returns a file that operators take as it is.
 func operatorFile(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "operations", "files", name))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "operations", "files", name))
 	if err != nil {
 		t.Fatal(err)
 	}

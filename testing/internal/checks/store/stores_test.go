@@ -69,7 +69,8 @@ func newSQLite(t *testing.T, opts ...sqlite.Option) *subject {
 	return &subject{
 		full: s,
 		advance: func(d time.Duration) {
-			edit(`update sessions set created_at = created_at - ?1, expires_at = expires_at - ?1, rotated_at = rotated_at - ?1`,
+			edit(`update sessions set created_at = created_at - ?1, accessed_at = accessed_at - ?1, expires_at = expires_at - ?1,
+				rotated_at = rotated_at - ?1, authenticated_at = authenticated_at - ?1`,
 				d.Milliseconds())
 		},
 		clear: func() { edit(`delete from sessions`) },

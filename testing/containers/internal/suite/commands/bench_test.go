@@ -25,7 +25,7 @@ func TestBenchmarks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := containers.Postgres(t, containers.WithoutMigrations())
-			args := append([]string{"run", "./testing/" + name, "-database-url", db.URL}, strings.Fields(b.flags)...)
+			args := append([]string{"run", "./testing/internal/" + name, "-database-url", db.URL}, strings.Fields(b.flags)...)
 			cmd := exec.Command("go", args...)
 			cmd.Dir = filepath.Join("..", "..", "..", "..", "..")
 			output, err := cmd.CombinedOutput()

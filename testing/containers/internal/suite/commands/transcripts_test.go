@@ -13,7 +13,7 @@ import (
 func TestTranscripts(t *testing.T) {
 	db := containers.Postgres(t, containers.WithoutMigrations())
 	cmd := exec.Command("go", "test", "-count=1", "-run=^TestPostgres$", "./cmd")
-	cmd.Dir = filepath.Join("..", "..", "..", "..", "checks")
+	cmd.Dir = filepath.Join("..", "..", "..", "..", "internal", "checks")
 	cmd.Env = append(os.Environ(), "SESSIONS_TEST_POSTGRES_URL="+db.URL)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, output)
