@@ -11,7 +11,7 @@ create table {{table}} (
     tag text,
     idle_timeout_ms bigint,
     absolute_timeout_ms bigint,
-    non_persistent boolean check (non_persistent),
+    persistence smallint check (persistence in (1, 2)),
     authenticated_at timestamptz,
     rotated_at timestamptz,
     former_hashes bytea check (octet_length(former_hashes) % 32 = 0),

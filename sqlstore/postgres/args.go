@@ -69,7 +69,7 @@ func joined(hashes []store.Hash) (all []byte) {
 func rowArgs(r *store.Record) []any {
 	return []any{
 		r.Hash[:], r.Version, r.CreatedAt, r.AccessedAt, r.ExpiresAt, nullable(r.Owner), nullable(r.Tag),
-		ownMillis(r.Timeouts.Idle), ownMillis(r.Timeouts.Absolute), nullable(r.NonPersistent),
+		ownMillis(r.Timeouts.Idle), ownMillis(r.Timeouts.Absolute), nullable(int16(r.Persistence)),
 		nullable(r.AuthenticatedAt), nullable(r.RotatedAt), joined(r.Former), nullableBytes(r.Device),
 	}
 }

@@ -117,7 +117,7 @@ func (s *Store) insertWithinLimit(ctx context.Context, conn *pgxpool.Conn, at *s
 func (s *Store) insertFenced(ctx context.Context, q querier, r *store.Record, f fence) (saved store.Saved, err error) {
 	st := s.statement(s.sql.insert, uuid(r.Key), r.Hash[:], f.end, r.ExpiresAt.Sub(r.CreatedAt).Milliseconds(),
 		nullable(r.Realm), nullable(r.Owner), nullable(r.Tag), ownMillis(r.Timeouts.Idle), ownMillis(r.Timeouts.Absolute),
-		nullable(r.NonPersistent), !r.AuthenticatedAt.IsZero(), !r.RotatedAt.IsZero(), joined(r.Former),
+		nullable(int16(r.Persistence)), !r.AuthenticatedAt.IsZero(), !r.RotatedAt.IsZero(), joined(r.Former),
 		nullableBytes(r.Device), string(r.Data))
 	n, err := query(ctx, q, st, func(v [][]byte) error {
 		saved = readSaved(v)

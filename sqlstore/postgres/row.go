@@ -11,7 +11,7 @@ import (
 
 // columns are what readRecord reads first. Those from the owner on are null in most rows, which costs next to nothing.
 const columns = `s.version, s.created_at, s.accessed_at, s.expires_at, now(), s.owner, s.tag, s.idle_timeout_ms,
-s.absolute_timeout_ms, s.non_persistent, s.authenticated_at, s.rotated_at, s.former_hashes, s.device`
+s.absolute_timeout_ms, s.persistence, s.authenticated_at, s.rotated_at, s.former_hashes, s.device`
 
 // columnCount is how many they are.
 const columnCount = 14
@@ -29,7 +29,7 @@ func readRecord(v [][]byte) (r store.Record, err error) {
 	r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.Now = readTime(v[1]), readTime(v[2]), readTime(v[3]), readTime(v[4])
 	r.Owner, r.Tag = string(v[5]), string(v[6])
 	r.Timeouts = store.Timeouts{Idle: readMillis(v[7]), Absolute: readMillis(v[8])}
-	r.NonPersistent = isTrue(v[9])
+	r.Persistence = readPersistence(v[9])
 	r.AuthenticatedAt, r.RotatedAt = readTime(v[10]), readTime(v[11])
 	r.Former = readHashes(v[12])
 	r.Device = bytes.Clone(v[13])
@@ -96,6 +96,14 @@ func readInt(v []byte) int64 {
 
 func readMillis(v []byte) time.Duration {
 	return time.Duration(min(readInt(v), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
+
+// readPersistence reads a smallint.
+func readPersistence(v []byte) store.Persistence {
+	if len(v) != 2 {
+		return store.DefaultPersistence
+	}
+	return store.Persistence(v[1])
 }
 
 func isTrue(v []byte) bool { return len(v) == 1 && v[0] == 1 }

@@ -49,15 +49,15 @@ func (q *lockQueue) enter(ctx context.Context, key store.Handle) (leave func(), 
 		q.quit(key, row)
 		return nil, ctx.Err()
 	}
-	leave = func() {
+	next := func() {
 		row.turn <- struct{}{}
 		q.quit(key, row)
 	}
 	select {
 	case q.places <- struct{}{}:
-		return func() { <-q.places; leave() }, nil
+		return func() { <-q.places; next() }, nil
 	case <-ctx.Done():
-		leave()
+		next()
 		return nil, ctx.Err()
 	}
 }

@@ -45,7 +45,7 @@ func (s *Store) save(ctx context.Context, at *site, ref store.Ref, c *store.Chan
 
 // changesEntries reports whether a change is one of entries, which at most extends the session.
 func changesEntries(c *store.Change) bool {
-	rare := c.Rotate != nil || c.Owner != nil || c.Tag != nil || c.NonPersistent != nil || c.Device != nil ||
+	rare := c.Rotate != nil || c.Owner != nil || c.Tag != nil || c.Persistence != nil || c.Device != nil ||
 		c.Authenticate || c.Resets()
 	return !rare && (c.HasData() || c.Extend) && !(c.Extend && c.IfVersion != 0) && len(c.Delete) <= manyDeletes
 }

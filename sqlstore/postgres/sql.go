@@ -66,7 +66,7 @@ func newTexts(t migrations.Table) texts {
 func insertText(table string) string {
 	at := func(flag string) string { return `case when ` + flag + ` then ` + now + ` end` }
 	return `insert into ` + table + ` as s (id, secret_hash, version, created_at, accessed_at, expires_at, realm, owner, tag,
-idle_timeout_ms, absolute_timeout_ms, non_persistent, authenticated_at, rotated_at, former_hashes, device, data)
+idle_timeout_ms, absolute_timeout_ms, persistence, authenticated_at, rotated_at, former_hashes, device, data)
 values ($1, $2, case when clock_timestamp() < $3 then 1 end, ` + now + `, ` + now + `, ` + after(now, `$4::bigint`) + `,
 $5, $6, $7, $8, $9, $10, ` + at(`$11::bool`) + `, ` + at(`$12::bool`) + `, $13, $14, $15)
 on conflict do nothing returning s.version, s.created_at, s.accessed_at, s.expires_at, s.created_at`
@@ -75,7 +75,7 @@ on conflict do nothing returning s.version, s.created_at, s.accessed_at, s.expir
 // writeText writes the row $1, which the transaction has locked; the data only if $16 is not null.
 func writeText(table string) string {
 	return `update ` + table + ` s set secret_hash = $2, version = $3, created_at = $4, accessed_at = $5, expires_at = $6,
-owner = $7, tag = $8, idle_timeout_ms = $9, absolute_timeout_ms = $10, non_persistent = $11, authenticated_at = $12,
+owner = $7, tag = $8, idle_timeout_ms = $9, absolute_timeout_ms = $10, persistence = $11, authenticated_at = $12,
 rotated_at = $13, former_hashes = $14, device = $15, data = coalesce($16::json, s.data) where s.id = $1 returning s.id`
 }
 
