@@ -97,21 +97,21 @@ func (s *Session) encode(key string, value any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("%w: key %s: %w", ErrValue, quoteKey(key), err)
 	}
 	limit := s.manager().policy.MaxBytes
-	if text, ok := value.(string); ok && len(text) > limit {
-		return nil, tooLarge(key, len(text), limit) // before it is copied
+	if len(key) > limit {
+		return nil, tooLarge(key, limit)
 	}
-	raw, err := encode(value)
-	if err != nil {
+	raw, err := encode(value, limit)
+	switch {
+	case errors.Is(err, jsonobj.ErrTooLong):
+		return nil, tooLarge(key, limit)
+	case err != nil:
 		return nil, fmt.Errorf("%w: key %s: %w", ErrValue, quoteKey(key), err)
-	}
-	if len(raw) > limit {
-		return nil, tooLarge(key, len(raw), limit)
 	}
 	return raw, nil
 }
 
-func tooLarge(key string, size, limit int) error {
-	return fmt.Errorf("%w: key %s alone has %d of at most %d bytes", ErrTooLarge, quoteKey(key), size, limit)
+func tooLarge(key string, limit int) error {
+	return fmt.Errorf("%w: key %s alone has more than %d bytes", ErrTooLarge, quoteKey(key), limit)
 }
 
 // fail keeps the error of a change for the next Save. s.mu is held.

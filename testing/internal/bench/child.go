@@ -8,12 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"sync"
 	"time"
 )
 
-// childVariable names the side that a process of this program measures for another one.
+// childVariable names the database, the size of a session and the side that a process of this program measures for another one.
 const childVariable = "SESSIONS_BENCH_SIDE"
 
 // child is a process that has one side to itself: two that share SQLite's page cache, which belongs to the process,
@@ -24,7 +23,7 @@ type child struct {
 	out *json.Decoder
 }
 
-// order asks a child for a round, or, where Each is 0, whether its side is ready.
+// order asks a child for a round, or, where Each is 0, whether its side is ready, and for what.
 type order struct {
 	Work    string
 	Callers int
@@ -32,8 +31,8 @@ type order struct {
 }
 
 type answer struct {
-	Rate  float64
-	P99   time.Duration
+	tally
+	Lacks bool // what the work needs
 	Error string
 }
 
@@ -50,17 +49,17 @@ func (s *shared) Write(p []byte) (int, error) {
 }
 
 // openChildren starts a process for each side, all of which fill their tables at once.
-func (o *options) openChildren(ctx context.Context, log io.Writer, names ...string) (sides []*side, done func(), err error) {
+func (o *options) openChildren(ctx context.Context, database string, log io.Writer, names ...string) (sides []*side, done func(), err error) {
 	done = func() {
 		for _, s := range sides {
 			s.child.end()
 		}
 	}
 	for _, name := range names {
-		if !o.measures(name) {
+		if !o.measures(name) || name == "before" && o.before == "" {
 			continue
 		}
-		c, err := o.startChild(ctx, name, log)
+		c, err := o.startChild(ctx, database, name, log)
 		if err != nil {
 			return nil, done, err
 		}
@@ -74,13 +73,16 @@ func (o *options) openChildren(ctx context.Context, log io.Writer, names ...stri
 	return sides, done, nil
 }
 
-func (o *options) startChild(ctx context.Context, name string, log io.Writer) (*child, error) {
-	self, err := os.Executable()
+func (o *options) startChild(ctx context.Context, database, side string, log io.Writer) (*child, error) {
+	program, err := os.Executable()
+	if side == "before" {
+		program = o.before
+	}
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.CommandContext(ctx, self, o.args...)}
-	c.cmd.Env = append(os.Environ(), childVariable+"="+name)
+	c := &child{cmd: exec.CommandContext(ctx, program, o.args...)}
+	c.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %q", childVariable, database, o.bytes, side))
 	c.cmd.Stderr = log
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -112,35 +114,39 @@ func (c *child) end() {
 }
 
 // serve is what a child does: it opens its side and makes the rounds that it is asked for.
-func (o *options) serve(ctx context.Context, name string, in io.Reader, out, log io.Writer) error {
+func (o *options) serve(ctx context.Context, what string, in io.Reader, out, log io.Writer) error {
+	var database, name string
+	var size int
+	if _, err := fmt.Sscanf(what, "%s %d %q", &database, &size, &name); err != nil {
+		return fmt.Errorf("%s: %w", childVariable, err)
+	}
+	if name == "before" {
+		name, o.schemas = "sessions", o.schemas+"before_"
+	}
+	o = o.sized(size)
 	o.sides = []string{name}
-	sides, done, err := o.openSQLite(ctx, log)
+	sides, done, err := o.openHere(ctx, database, log)
 	if done != nil {
 		defer done()
 	}
 	if err == nil && len(sides) != 1 {
 		err = fmt.Errorf("no side %q", name)
 	}
-	var r *runner
-	defer func() {
-		if r != nil {
-			r.close()
-		}
-	}()
-	var last order
+	var all runners
+	defer func() { all.close() }()
 	for orders := json.NewDecoder(in); ; {
 		var next order
 		if errors.Is(orders.Decode(&next), io.EOF) {
 			return nil
 		}
 		var a answer
+		if err == nil && next.Each == 0 {
+			a.Lacks = !sides[0].does(next.Work)
+		}
 		if err == nil && next.Each > 0 {
-			if next.Work != last.Work || next.Callers != last.Callers {
-				r, err = o.another(ctx, r, sides[0], next)
-				last = next
-			}
-			if err == nil {
-				a.Rate, a.P99, err = r.round(ctx, next.Each)
+			var r *runner
+			if r, err = all.of(ctx, o, sides[0], next); err == nil {
+				a.tally, err = r.round(ctx, next.Each)
 			}
 		}
 		if err != nil {
@@ -152,13 +158,29 @@ func (o *options) serve(ctx context.Context, name string, in io.Reader, out, log
 	}
 }
 
-func (o *options) another(ctx context.Context, old *runner, s *side, next order) (*runner, error) {
-	if old != nil {
-		old.close()
+// runners are those of the works that take turns in one process.
+type runners struct {
+	callers int
+	byWork  map[string]*runner
+}
+
+func (all *runners) of(ctx context.Context, o *options, s *side, next order) (*runner, error) {
+	if all.callers != next.Callers {
+		all.close()
+		*all = runners{next.Callers, map[string]*runner{}}
 	}
-	i := slices.IndexFunc(workloads, func(w workload) bool { return w.name == next.Work })
-	if i < 0 {
-		return nil, fmt.Errorf("no workload %q", next.Work)
+	if r := all.byWork[next.Work]; r != nil {
+		return r, nil
 	}
-	return o.runner(ctx, workloads[i], s, next.Callers)
+	r, err := o.runner(ctx, workloadOf(next.Work), s, next.Callers)
+	if err == nil {
+		all.byWork[next.Work] = r
+	}
+	return r, err
+}
+
+func (all *runners) close() {
+	for _, r := range all.byWork {
+		r.close()
+	}
 }

@@ -24,7 +24,7 @@ func (o *options) httpRunner(ctx context.Context, w workload, s *side, callers i
 		}
 		server.Close()
 	}
-	cookies, err := s.cookies(ctx, callers)
+	cookies, path, err := w.cookies(ctx, s, callers)
 	if err != nil {
 		r.close()
 		return nil, err
@@ -36,10 +36,25 @@ func (o *options) httpRunner(ctx context.Context, w workload, s *side, callers i
 			return nil, err
 		}
 		conns = append(conns, conn)
-		c := client{conn: conn, r: bufio.NewReader(conn), cookie: cookie}
+		c := client{conn: conn, r: bufio.NewReader(conn), path: path, cookie: cookie}
 		r.do = append(r.do, func(context.Context) error { return c.request(w.method()) })
 	}
 	return r, nil
+}
+
+// strayPath is what requests ask for whose cookie opens nothing.
+const strayPath = "/stray"
+
+// cookies returns one for each caller, and the path to send them to.
+func (w workload) cookies(ctx context.Context, s *side, n int) (cookies []string, path string, err error) {
+	if !w.stray {
+		cookies, err = s.cookies(ctx, n)
+		return cookies, "/", err
+	}
+	for range n {
+		cookies = append(cookies, s.stray())
+	}
+	return cookies, strayPath, nil
 }
 
 // client sends requests and reads responses with as little work of its own as there can be, since it shares the machine
@@ -47,11 +62,12 @@ func (o *options) httpRunner(ctx context.Context, w workload, s *side, callers i
 type client struct {
 	conn   net.Conn
 	r      *bufio.Reader
+	path   string
 	cookie string
 }
 
 func (c *client) request(method string) error {
-	if _, err := io.WriteString(c.conn, method+" / HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nCookie: "+c.cookie+"\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(c.conn, method+" "+c.path+" HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nCookie: "+c.cookie+"\r\n\r\n"); err != nil {
 		return err
 	}
 	status, err := c.r.ReadSlice('\n')
@@ -86,6 +102,14 @@ func (c *client) discard() error {
 	}
 	_, err := c.r.Discard(length)
 	return err
+}
+
+// respondTo is the answer to a read.
+func respondTo(w http.ResponseWriter, r *http.Request, value string, err error) {
+	if r.URL.Path == strayPath && value == "" && err == nil {
+		value = "nothing, as it should be"
+	}
+	respond(w, value, err)
 }
 
 // respond is the handlers' answer: the entry's length, so that a wrong one is seen.

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -35,13 +36,16 @@ type options struct {
 	work        []string
 	sides       []string
 	callers     []int
-	rows, bytes int
+	rows, bytes int // of the sessions now
+	sizes       []int
 	large       int
 	rounds      int
 	each        time.Duration
 	pool        int
 	mapped      int64
 	out         string
+	before      string
+	schemas     string   // how the names of those on Postgres begin
 	args        []string // as given
 }
 
@@ -50,23 +54,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if name := os.Getenv(childVariable); name != "" {
-		return o.serve(ctx, name, os.Stdin, stdout, stderr)
+	if text := os.Getenv(childVariable); text != "" {
+		return o.serve(ctx, text, os.Stdin, stdout, stderr)
 	}
 	var results []result
 	log := &shared{w: stderr}
 	for _, name := range o.databases {
-		found, err := o.database(ctx, name, log)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		for _, size := range o.sizes {
+			found, err := o.sized(size).database(ctx, name, log)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			results = append(results, found...)
 		}
-		results = append(results, found...)
 	}
 	return o.report(results, stdout)
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{args: args}
+	o := &options{args: args, schemas: "bench_"}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.databaseURL, "database-url", os.Getenv("SESSIONS_BENCH_POSTGRES_URL"), "an empty `database` on Postgres; its tables are dropped")
@@ -76,12 +82,13 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	callers := flags.String("callers", "1,4,16,64,256", "`list` of how many work at a time")
 	flags.IntVar(&o.rows, "rows", 100_000, "sessions in the table")
 	flags.IntVar(&o.large, "large", 0, "sessions in a second table on Postgres, of the sides that are large; 0: none")
-	flags.IntVar(&o.bytes, "bytes", 400, "size of each")
+	sizes := flags.String("bytes", "400,20000", "`list` of sizes of a session; of those after the first there are fewer, and they are only loaded and saved")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds, each of which measures every side once")
 	flags.DurationVar(&o.each, "each", time.Second, "how long a side is measured in a round")
 	flags.IntVar(&o.pool, "pool", 16, "connections of each side's pool")
 	flags.Int64Var(&o.mapped, "map", 0, "bytes of the SQLite file that this library maps; see sqlite.WithMemoryMap")
 	flags.StringVar(&o.out, "out", "", "`directory` for plots (SVG) and raw results (for benchstat)")
+	flags.StringVar(&o.before, "before", "", "another build of this command, whose `program` measures this library as it was, beside it as it is")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -107,17 +114,48 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			return nil, fmt.Errorf("no side %q; there are %s", name, strings.Join(sideNames, ", "))
 		}
 	}
-	for _, s := range split(*callers) {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("-callers: %q is not a positive number", s)
-		}
-		o.callers = append(o.callers, n)
+	var err error
+	if o.callers, err = numbers(*callers); err != nil {
+		return nil, fmt.Errorf("-callers: %w", err)
 	}
-	if o.rows < 1000 || o.large < 0 || o.rounds < 1 || o.each <= 0 || o.pool < 1 || o.bytes < 100 {
+	if o.sizes, err = numbers(*sizes); err != nil {
+		return nil, fmt.Errorf("-bytes: %w", err)
+	}
+	if o.rows < 1000 || o.large < 0 || o.rounds < 1 || o.each <= 0 || o.pool < 1 || slices.Min(o.sizes) < 100 {
 		return nil, fmt.Errorf("at least 1000 rows of 100 bytes, one round, one connection and some time")
 	}
 	return o, nil
+}
+
+func numbers(list string) (numbers []int, err error) {
+	for _, s := range split(list) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is not a positive number", s)
+		}
+		numbers = append(numbers, n)
+	}
+	if len(numbers) == 0 {
+		return nil, errors.New("the list is empty")
+	}
+	return numbers, nil
+}
+
+// sized returns the options for sessions of one of the sizes. Tables of larger ones take no more room than of the first, if
+// that leaves a thousand sessions.
+func (o *options) sized(bytes int) *options {
+	one := *o
+	one.bytes = bytes
+	one.rows = max(1000, min(o.rows, o.rows*o.sizes[0]/bytes))
+	return &one
+}
+
+// does reports whether work is done with sessions of this size.
+func (o *options) does(w workload) bool {
+	if o.bytes != o.sizes[0] && w.name != "load" && w.name != "save" {
+		return false
+	}
+	return len(o.work) == 0 || slices.Contains(o.work, w.name)
 }
 
 func split(list string) (parts []string) {
@@ -138,7 +176,7 @@ func (o *options) database(ctx context.Context, name string, log io.Writer) ([]r
 	defer done()
 	var results []result
 	for _, w := range workloads {
-		if len(o.work) > 0 && !slices.Contains(o.work, w.name) {
+		if !o.does(w) {
 			continue
 		}
 		for _, callers := range o.callers {
@@ -150,6 +188,9 @@ func (o *options) database(ctx context.Context, name string, log io.Writer) ([]r
 				continue // nobody does that on this database
 			}
 			r.database = name
+			if o.bytes != o.sizes[0] {
+				r.work += fmt.Sprintf(" %g kB", float64(o.bytes)/1000)
+			}
 			results = append(results, r)
 			fmt.Fprintln(log, r.String())
 		}

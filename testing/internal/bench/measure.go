@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +23,14 @@ type measured struct {
 	name string
 	rate []float64 // per second
 	p99  []time.Duration
+	busy []float64 // processor time of the process, in µs for each operation
+}
+
+// tally is what one round of one side comes to.
+type tally struct {
+	Rate float64
+	P99  time.Duration
+	Busy float64
 }
 
 // measure runs the rounds. In each, every side works for as long, and another one begins.
@@ -33,16 +42,28 @@ func (o *options) measure(ctx context.Context, w workload, sides []*side, caller
 			one.close()
 		}
 	}()
-	for _, s := range sides {
-		if !s.does(w) {
-			continue
+	add := func(w workload, s *side, name string) error {
+		if !s.does(w.name) {
+			return nil
 		}
 		one, err := o.runner(ctx, w, s, callers)
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", s.name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
+		one.name = name
 		runners = append(runners, one)
-		r.sides = append(r.sides, measured{name: s.name})
+		r.sides = append(r.sides, measured{name: name})
+		return nil
+	}
+	for _, s := range sides {
+		if err := add(w, s, s.name); err != nil {
+			return r, err
+		}
+	}
+	if w.beside != "" {
+		if err := add(workloadOf(w.beside), sides[0], w.beside); err != nil {
+			return r, err
+		}
 	}
 	for round := range o.rounds + 1 {
 		for i := range runners {
@@ -51,30 +72,33 @@ func (o *options) measure(ctx context.Context, w workload, sides []*side, caller
 			if round == 0 {
 				each /= 4 // to warm up: not counted
 			}
-			rate, p99, err := runners[at].round(ctx, each)
+			found, err := runners[at].round(ctx, each)
 			if err != nil {
 				return r, fmt.Errorf("%s: %w", runners[at].name, err)
 			}
 			if round > 0 {
-				r.sides[at].rate = append(r.sides[at].rate, rate)
-				r.sides[at].p99 = append(r.sides[at].p99, p99)
+				r.sides[at].add(found)
 			}
 		}
 	}
 	return r, nil
 }
 
+func (m *measured) add(t tally) {
+	m.rate, m.p99, m.busy = append(m.rate, t.Rate), append(m.p99, t.P99), append(m.busy, t.Busy)
+}
+
 // does reports whether the side has what a workload needs.
-func (s *side) does(w workload) bool {
+func (s *side) does(work string) bool {
 	if s.child != nil {
-		return true
+		a, err := s.child.ask(order{Work: work})
+		return err != nil || !a.Lacks // an error is what the first round will meet, too
 	}
-	switch w.name {
-	case "create", "destroy":
-		return s.create != nil && s.load != nil
-	}
-	if w.http {
+	switch {
+	case strings.HasPrefix(work, "http"):
 		return s.handler != nil
+	case work == "create", work == "destroy":
+		return s.create != nil && s.load != nil
 	}
 	return s.load != nil
 }
@@ -108,14 +132,14 @@ func (o *options) runner(ctx context.Context, w workload, s *side, callers int) 
 }
 
 // round has all callers work for the given time.
-func (r *runner) round(ctx context.Context, each time.Duration) (rate float64, p99 time.Duration, err error) {
+func (r *runner) round(ctx context.Context, each time.Duration) (tally, error) {
 	if r.child != nil {
 		a, err := r.child(each)
-		return a.Rate, a.P99, err
+		return a.tally, err
 	}
 	var wg sync.WaitGroup
 	taken, errs := make([][]time.Duration, len(r.do)), make([]error, len(r.do))
-	start := time.Now()
+	start, busy := time.Now(), processorTime()
 	for i, do := range r.do {
 		wg.Go(func() {
 			last := start
@@ -128,10 +152,18 @@ func (r *runner) round(ctx context.Context, each time.Duration) (rate float64, p
 		})
 	}
 	wg.Wait()
-	elapsed := time.Since(start)
+	elapsed, busy := time.Since(start), processorTime()-busy
 	all := slices.Concat(taken...)
 	slices.Sort(all)
-	return float64(len(all)) / elapsed.Seconds(), all[len(all)*99/100], errors.Join(errs...)
+	n := float64(len(all))
+	return tally{n / elapsed.Seconds(), all[len(all)*99/100], busy.Seconds() * 1e6 / n}, errors.Join(errs...)
+}
+
+// processorTime is what this process has used, the server's half of a connection over the loopback included.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // median of an odd number of values is the middle one; of an even one, the lower of the two.
@@ -142,21 +174,26 @@ func median[T float64 | time.Duration](values []T) T {
 
 // ratios of the first side to another, round by round.
 func (r *result) ratios(other int) []float64 {
-	ratios := make([]float64, len(r.sides[0].rate))
-	for i := range ratios {
-		ratios[i] = r.sides[0].rate[i] / r.sides[other].rate[i]
+	return quotients(r.sides[0].rate, r.sides[other].rate)
+}
+
+func quotients(mine, theirs []float64) []float64 {
+	q := make([]float64, len(mine))
+	for i := range q {
+		q[i] = mine[i] / theirs[i]
 	}
-	return ratios
+	return q
 }
 
 func (r *result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s %-18s %4d", r.database, r.work, r.callers)
 	for i, s := range r.sides {
-		fmt.Fprintf(&b, "  %s %.0f/s p99 %v", s.name, median(s.rate), median(s.p99).Round(time.Microsecond))
+		fmt.Fprintf(&b, "  %s %.0f/s p99 %v cpu %.1fµs", s.name, median(s.rate), median(s.p99).Round(time.Microsecond), median(s.busy))
 		if i > 0 {
 			ratios := r.ratios(i)
 			fmt.Fprintf(&b, " (×%.2f, %.2f–%.2f)", median(ratios), slices.Min(ratios), slices.Max(ratios))
+			fmt.Fprintf(&b, " cpu ×%.2f", median(quotients(r.sides[0].busy, s.busy)))
 		}
 	}
 	return b.String()

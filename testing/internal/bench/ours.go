@@ -54,6 +54,12 @@ func ours(name string, st store.Store, size int) *side {
 			}
 			return err
 		},
+		miss: func(ctx context.Context, i int) error {
+			if _, err := st.Load(ctx, reference(i)); !errors.Is(err, store.ErrGone) {
+				return fmt.Errorf("a session that does not exist: %v", err)
+			}
+			return nil
+		},
 		save:   func(ctx context.Context, i int) error { _, err := st.Save(ctx, reference(i), one); return err },
 		create: func(ctx context.Context) error { _, err := st.Create(ctx, fresh(), whole); return err },
 		destroy: func(ctx context.Context, _ int) error {
@@ -63,6 +69,7 @@ func ours(name string, st store.Store, size int) *side {
 		},
 		handler: func(bool) http.Handler { return oursHandler(st, size) },
 		cookies: func(ctx context.Context, n int) ([]string, error) { return oursCookies(ctx, st, size, n) },
+		stray:   func() string { return oursCookie(oursManager(st).NewSession()) },
 	}
 }
 
@@ -86,7 +93,7 @@ func oursHandler(store store.Store, size int) http.Handler {
 			return
 		}
 		value, err := session.Get[string](s, entry)
-		respond(w, value, err)
+		respondTo(w, r, value, err)
 	}))
 }
 
@@ -103,10 +110,12 @@ func oursCookies(ctx context.Context, store store.Store, size, n int) ([]string,
 		if err := s.Save(ctx); err != nil {
 			return nil, err
 		}
-		cookies[i] = "__Host-session=" + s.ID().Reveal()
+		cookies[i] = oursCookie(s)
 	}
 	return cookies, nil
 }
+
+func oursCookie(s *session.Session) string { return "__Host-session=" + s.ID().Reveal() }
 
 func must[T any](v T, err error) T {
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/alexedwards/scs/pgxstore"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/simples-go/sessions/migrations"
@@ -56,9 +57,9 @@ type table struct {
 
 func (o *options) tables() []table {
 	return []table{
-		{"bench_sessions", o.rows, []string{"sessions", "bare"}, o.openOurs},
-		{"bench_scs", o.rows, []string{"scs"}, o.openSCS},
-		{"bench_large", o.large, []string{"large", "bare large"}, o.openOurs},
+		{o.schemas + "sessions", o.rows, []string{"sessions", "bare"}, o.openOurs},
+		{o.schemas + "scs", o.rows, []string{"scs"}, o.openSCS},
+		{o.schemas + "large", o.large, []string{"large", "bare large"}, o.openOurs},
 	}
 }
 
@@ -140,6 +141,16 @@ func bare(name string, pool *pgxpool.Pool, size int) *side {
 			var version int64
 			return pool.QueryRow(ctx, `select data, version from sessions where id = $1 and secret_hash = $2 and expires_at > now()`,
 				[16]byte(ref.Key), ref.Hash[:]).Scan(&data, &version)
+		},
+		miss: func(ctx context.Context, i int) error {
+			ref := reference(i)
+			var version int64
+			err := pool.QueryRow(ctx, `select version from sessions where id = $1 and secret_hash = $2 and expires_at > now()`,
+				[16]byte(ref.Key), ref.Hash[:]).Scan(&version)
+			if !errors.Is(err, pgx.ErrNoRows) {
+				return fmt.Errorf("a row that does not exist: %v", err)
+			}
+			return nil
 		},
 		save: func(ctx context.Context, i int) error {
 			ref := reference(i)

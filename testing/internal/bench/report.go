@@ -13,7 +13,7 @@ import (
 // report prints the table and, where a directory is named, writes the plots and the raw results.
 func (o *options) report(results []result, w io.Writer) error {
 	fmt.Fprintf(w, "\n%d sessions of %d bytes, %d rounds of %v a side, %d connections a pool; medians, and the ratio's spread.\n\n",
-		o.rows, o.bytes, o.rounds, o.each, o.pool)
+		o.rows, o.sizes[0], o.rounds, o.each, o.pool)
 	fmt.Fprintln(w, "| database | work | callers | sessions/s | p99 | beside | its rate/s | its p99 | ratio | spread |")
 	fmt.Fprintln(w, "|---|---|--:|--:|--:|---|--:|--:|--:|---|")
 	for _, r := range results {

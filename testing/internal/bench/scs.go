@@ -38,6 +38,13 @@ func scsSide(store scs.Store, size int) *side {
 			}
 			return err
 		},
+		miss: func(_ context.Context, i int) error {
+			_, found, err := store.Find(token(i))
+			if err == nil && found {
+				err = errors.New("found what does not exist")
+			}
+			return err
+		},
 		save:   func(_ context.Context, i int) error { return store.Commit(token(i), blob, time.Now().Add(lifetime)) },
 		create: func(context.Context) error { return store.Commit(rand.Text(), blob, time.Now().Add(lifetime)) },
 		destroy: func(context.Context, int) error {
@@ -46,6 +53,7 @@ func scsSide(store scs.Store, size int) *side {
 		},
 	}
 	s.handler = func(sliding bool) http.Handler { return scsHandler(scsManager(store, sliding), size) }
+	s.stray = func() string { return "session=" + rand.Text() }
 	s.cookies = func(_ context.Context, n int) ([]string, error) {
 		cookies := make([]string, n)
 		for i := range cookies {
@@ -83,6 +91,6 @@ func scsHandler(m *scs.SessionManager, size int) http.Handler {
 			respond(w, text, nil)
 			return
 		}
-		respond(w, m.GetString(r.Context(), entry), nil)
+		respondTo(w, r, m.GetString(r.Context(), entry), nil)
 	}))
 }

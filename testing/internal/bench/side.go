@@ -11,6 +11,7 @@ type side struct {
 	rows    int    // of its table; 0: as many as options say
 	child   *child // where a process of its own has all that follows
 	load    func(ctx context.Context, i int) error
+	miss    func(ctx context.Context, i int) error // loads what the table does not have
 	save    func(ctx context.Context, i int) error // sets one key
 	create  func(ctx context.Context) error
 	destroy func(ctx context.Context, i int) error // a session that it makes for that
@@ -18,11 +19,12 @@ type side struct {
 	// Middleware over this side's store: GET reads one key, POST sets one. With sliding, each access extends the expiry.
 	handler func(sliding bool) http.Handler
 	cookies func(ctx context.Context, n int) ([]string, error) // of live sessions, for the handler
+	stray   func() string                                      // a cookie as its library makes it, which opens nothing
 }
 
-// sideNames are the sides that there are: this library, scs, one plain statement for each operation, and the first and the
-// last on a second, larger table.
-var sideNames = []string{"sessions", "scs", "bare", "large", "bare large"}
+// sideNames are the sides that there are: this library, scs, one plain statement for each operation, the first and the
+// last on a second, larger table, this library as another build has it, and scs on Redis.
+var sideNames = []string{"sessions", "scs", "bare", "large", "bare large", "before", "redis", "redis always"}
 
 // entry names the key that loads check and saves set.
 const entry = "k00"

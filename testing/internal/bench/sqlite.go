@@ -19,6 +19,9 @@ import (
 
 // openSQLite makes a file for each side, with the same pragmas, of those that are measured in this process.
 func (o *options) openSQLite(ctx context.Context, log io.Writer) (sides []*side, done func(), err error) {
+	if !o.measures("sessions") && !o.measures("scs") {
+		return nil, func() {}, nil
+	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return nil, nil, err

@@ -28,14 +28,14 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-// public reports whether a file belongs to a package that users import: of the root module or testing/containers.
+// public reports whether a file belongs to a package that users import: of the root module, adopt or testing/containers.
 func public(t *testing.T, name string) bool {
 	if strings.HasSuffix(name, "_test.go") || strings.Contains("/"+name, "/internal/") {
 		return false
 	}
 	for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
 		if exists(filepath.Join(top(t), dir, "go.mod")) {
-			return dir == "testing/containers"
+			return dir == "testing/containers" || dir == "adopt"
 		}
 	}
 	return true

@@ -61,6 +61,7 @@ var known = map[string]string{
 	"sessiontest": modulePath + "/testing/sessiontest",
 	"storetest":   modulePath + "/testing/storetest",
 	"containers":  modulePath + "/testing/containers",
+	"adopt":       modulePath + "/adopt",
 
 	"pgx":       pgx,
 	"pgxpool":   pgx + "/pgxpool",
