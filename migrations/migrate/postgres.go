@@ -64,13 +64,17 @@ func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error
 	if f.versionColumns, err = readStrings(ctx, q, postgresColumns, e.table.Versions()); err != nil {
 		return f, err
 	}
-	f.indexes, err = readIndexes(ctx, q, postgresIndexes, e.table.Quoted())
+	if f.indexes, err = readIndexes(ctx, q, postgresIndexes, e.table.Quoted()); err != nil {
+		return f, err
+	}
+	f.worker, f.distributed, err = e.citus(ctx, q)
 	return f, err
 }
 
 func (postgresEngine) columns() []string {
-	return []string{"id", "secret_hash", "rotated_at", "data", "version", "owner", "idle_timeout_ms",
-		"absolute_timeout_ms", "created_at", "expires_at"}
+	return []string{"id", "secret_hash", "version", "created_at", "accessed_at", "expires_at", "realm", "owner", "tag",
+		"idle_timeout_ms", "absolute_timeout_ms", "persistence", "authenticated_at", "rotated_at", "former_hashes",
+		"device", "data"}
 }
 
 func (e postgresEngine) indexProblems(have []index) []string {
@@ -94,7 +98,8 @@ func (e postgresEngine) indexProblems(have []index) []string {
 	}
 	return append(list, lackingIndexes(have, []wantIndex{
 		wanted(e.table, "expires_at", "expires_at", ""),
-		wanted(e.table, "owner", "owner", " where owner is not null"),
+		wanted(e.table, "owner", "owner, realm", " where owner is not null"),
+		wanted(e.table, "tag", "tag, realm", " where tag is not null"),
 	}, create)...)
 }
 
@@ -107,7 +112,9 @@ func (e postgresEngine) versionTable() []string {
 	}
 }
 
-func (e postgresEngine) claim(version int64) string {
+func (e postgresEngine) claim(version int64) string { return e.record(version) }
+
+func (e postgresEngine) record(version int64) string {
 	return fmt.Sprintf("insert into %s (version_id, is_applied) values (%d, true)", e.table.Versions(), version)
 }
 
