@@ -66,6 +66,7 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, parseError(err)
 	}
+	config.ShouldPing = markIdle
 	if config.PingTimeout <= 0 {
 		config.PingTimeout = poolPingTimeout
 	}
