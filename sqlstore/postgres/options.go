@@ -24,7 +24,7 @@ type Option func(*options)
 
 type options struct {
 	table, schema string
-	names         []string // that were given
+	tables        []string // that were named
 	timeout       time.Duration
 	logger        *slog.Logger
 
@@ -80,7 +80,7 @@ const (
 )
 
 func (o *options) validate() error {
-	for _, name := range o.names {
+	for _, name := range o.tables {
 		if err := migrations.ValidateName(name); err != nil {
 			return err
 		}
@@ -125,13 +125,11 @@ func (o *options) validateListening() error {
 
 // WithTable names the table; "sessions" by default. migrations.ValidateName says what is possible.
 func WithTable(name string) Option {
-	return func(o *options) { o.table, o.names = name, append(o.names, name) }
+	return func(o *options) { o.table, o.tables = name, append(o.tables, name) }
 }
 
-// WithSchema names the table's schema; by default the connection's search path finds the table.
-func WithSchema(name string) Option {
-	return func(o *options) { o.schema, o.names = name, append(o.names, name) }
-}
+// WithSchema names the table's schema; by default, and with "", the connection's search path finds the table.
+func WithSchema(name string) Option { return func(o *options) { o.schema = name } }
 
 // WithTimeout sets the deadline of calls whose context has none; DefaultTimeout by default. A call may have a 32nd less.
 func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
