@@ -48,9 +48,6 @@ func forgetStale(ctx context.Context, conn *pgx.Conn, err error) bool {
 	return conn.DeallocateAll(ctx) == nil
 }
 
-// exhaustedAfter is how long a call waits for a connection while others than the store have all of the pool.
-const exhaustedAfter = time.Second
-
 // ErrPoolExhausted is returned when all connections of a pool that the store shares are in use by others: by
 // transactions that handlers hold, for example, while they wait for a session. A pool of the store's own, as Open makes
 // it, is never exhausted by others.
@@ -59,30 +56,51 @@ var ErrPoolExhausted = errors.New("all connections of the pool are in use by oth
 
 // acquire takes a connection from the pool.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	waiting := ctx
+	if s.exhausted() {
+		guarded, done := s.guard(ctx)
+		defer done()
+		waiting = guarded
+	}
 	for {
-		bound, cancel := s.acquiring.Bound(ctx)
-		conn, err := s.pool.Acquire(bound)
-		cancel()
+		conn, err := s.pool.Acquire(waiting)
 		switch {
 		case err == nil && s.answers(ctx, conn):
 			s.held.Add(1)
 			return conn, nil
 		case err == nil:
 			continue
-		case !errors.Is(err, context.DeadlineExceeded):
-			return nil, err
-		case s.exhausted():
+		case waiting.Err() != nil && s.exhausted():
 			return nil, fmt.Errorf("%w: %w", ErrPoolExhausted, err)
-		case ctx.Err() != nil:
-			return nil, err
 		}
+		return nil, err
+	}
+}
+
+// exhaustedAfter is how long a call waits for a connection while others have all of the pool.
+const exhaustedAfter = time.Second
+
+// guard returns a context that ends with ctx, or when others have had all of the pool for a while.
+func (s *Store) guard(ctx context.Context) (guarded context.Context, done func()) {
+	guarded, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(exhaustedAfter, func() {
+		if s.exhausted() {
+			cancel()
+		}
+	})
+	return guarded, func() {
+		timer.Stop()
+		cancel()
 	}
 }
 
 // exhausted reports whether others have all of the pool's connections.
 func (s *Store) exhausted() bool {
+	if s.held.Load() > 0 {
+		return false
+	}
 	stat := s.pool.Stat()
-	return s.held.Load() == 0 && stat.AcquiredConns() == stat.MaxConns()
+	return stat.AcquiredConns() == stat.MaxConns()
 }
 
 // cleanupTime is how long a connection that was lost stays in its place in the pool. pgx cleans it up for up to 15 s if

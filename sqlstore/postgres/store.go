@@ -30,11 +30,10 @@ type Store struct {
 	node     string // tells this process's notifications from those of others
 	events   hub
 
-	acquiring *deadline.Clock // how long a call waits for a connection before it looks who has them
-	held      atomic.Int64    // connections of the pool that calls have
-	pingTime  time.Duration   // for a connection that was idle
-	validates bool            // the pool refuses servers that accept no writes, or some others
-	hooked    bool            // the pool does something with the context of each call
+	held      atomic.Int64  // connections of the pool that calls have
+	pingTime  time.Duration // for a connection that was idle
+	validates bool          // the pool refuses servers that accept no writes, or some others
+	hooked    bool          // the pool does something with the context of each call
 
 	unsettled unsettled
 
@@ -80,7 +79,6 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 
 // usePool notes what there is to know of the pool.
 func (s *Store) usePool(config *pgxpool.Config) {
-	s.acquiring = deadline.New(exhaustedAfter)
 	s.pingTime = cmp.Or(config.PingTimeout, poolPingTimeout)
 	s.validates = config.ConnConfig.ValidateConnect != nil
 	s.hooked = config.BeforeAcquire != nil || config.PrepareConn != nil
