@@ -21,9 +21,9 @@ const (
 // database once. Close ends both.
 //
 // Unless the URL says otherwise, an attempt to connect is given up after 5 s, or after 2 s if the URL has several hosts,
-// and the check of an idle connection after 1 s, connections live for an hour and up to 5 min more at random, and only a server that accepts writes is
-// used (target_session_attrs=read-write). With several hosts in the URL, the store follows a failover. Errors never
-// contain the password.
+// and the check of an idle connection after 1 s, connections live for an hour and up to 5 min more at random, and only a
+// server that accepts writes is used (target_session_attrs=read-write). With several hosts in the URL, the store follows
+// a failover. Errors never contain the password.
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	config, err := parseURL(url)
 	if err != nil {
