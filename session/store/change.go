@@ -78,7 +78,9 @@ func (c *Change) applyAttributes(r *Record, now time.Time) {
 	assign(&r.Owner, c.Owner)
 	assign(&r.Tag, c.Tag)
 	assign(&r.Persistence, c.Persistence)
-	assign(&r.Device, c.Device)
+	if c.Device != nil {
+		r.Device = slices.Clone(*c.Device)
+	}
 	if c.Authenticate {
 		r.AuthenticatedAt = now
 	}
