@@ -290,7 +290,9 @@ func TestASlowModifyDoesNotHoldUpTheResponse(t *testing.T) {
 	result := make(chan error, 1)
 	w := b.visit(func(w http.ResponseWriter, r *http.Request) {
 		of := session.FromContext(r.Context())
-		go func() { result <- of.Modify(context.WithoutCancel(r.Context()), func(d *session.Draft) error { return d.Set("k", 1) }) }()
+		go func() {
+			result <- of.Modify(context.WithoutCancel(r.Context()), func(d *session.Draft) error { return d.Set("k", 1) })
+		}()
 		await(t, "the save", saving)
 		w.WriteHeader(http.StatusNoContent)
 		close(proceed)
