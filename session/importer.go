@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"time"
 )
@@ -41,7 +42,7 @@ func (i *Imported) lookup(key string) (json.RawMessage, error) {
 	if !ok {
 		return nil, nil
 	}
-	return encode(value)
+	return encode(value, math.MaxInt)
 }
 
 // Import takes sessions over from another system, for [Config]: at the first visit that brings the other system's cookie,

@@ -98,52 +98,23 @@ func decode[T any](raw []byte, into *T) error {
 	return json.Unmarshal(raw, into)
 }
 
-// encode gives the canonical JSON of a value: what every store holds alike.
-func encode(value any) (json.RawMessage, error) {
+// encode returns the canonical JSON of a value, which every store holds alike, or jsonobj.ErrTooLong.
+func encode(value any, limit int) (json.RawMessage, error) {
 	switch v := value.(type) {
-	case nil:
-		return json.RawMessage("null"), nil
-	case string:
-		return jsonobj.AppendQuoted(make([]byte, 0, len(v)+2), []byte(v))
-	case bool:
-		return strconv.AppendBool(nil, v), nil
 	case int:
 		return strconv.AppendInt(nil, int64(v), 10), nil
 	case int64:
 		return strconv.AppendInt(nil, v, 10), nil
-	case float64:
-		return jsonobj.AppendFloat(nil, v)
+	case string:
+		if len(v) < limit {
+			return jsonobj.Encode(make([]byte, 0, len(v)+2), v, limit)
+		}
 	case json.RawMessage:
-		if v == nil {
-			return json.RawMessage("null"), nil
+		if len(v) < limit {
+			return jsonobj.Encode(make([]byte, 0, len(v)), v, limit)
 		}
-		return jsonobj.Canonical(make([]byte, 0, len(v)), v)
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	if replaced(text) {
-		return nil, errors.New("invalid UTF-8 in a string")
-	}
-	return jsonobj.Canonical(make([]byte, 0, len(text)), text)
-}
-
-// replaced reports whether encoding/json has put its replacement for invalid UTF-8, which it spells as an escape, whereas
-// it leaves a U+FFFD of the value's own as it is.
-func replaced(text []byte) bool {
-	const escape = `\ufffd`
-	for {
-		i := bytes.Index(text, []byte(escape))
-		if i < 0 {
-			return false
-		}
-		backslashes := len(text[:i]) - len(bytes.TrimRight(text[:i], `\`))
-		if backslashes%2 == 0 {
-			return true
-		}
-		text = text[i+len(escape):]
-	}
+	return jsonobj.Encode(nil, value, limit)
 }
 
 func checkText(text string) error {

@@ -42,7 +42,7 @@ func BenchmarkCanonical(b *testing.B) {
 	sizes(b, func(b *testing.B, data []byte) {
 		var buf []byte
 		for b.Loop() {
-			out, err := jsonobj.Canonical(buf[:0], data)
+			out, err := jsonobj.Canonical(buf[:0], data, 1<<20)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -113,4 +113,50 @@ func BenchmarkSave(b *testing.B) {
 			}
 		}
 	})
+}
+
+type profile struct {
+	ID      int64             `json:"id"`
+	Name    string            `json:"name"`
+	Roles   []string          `json:"roles"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Score   float64           `json:"score"`
+	Visited []int             `json:"visited"`
+}
+
+var encoded = map[string]any{
+	"struct": profile{7, "Anna Beispiel", []string{"admin", "author"}, map[string]string{"b": "2", "a": "1"}, 0.5, []int{1, 2, 3, 4}},
+	"map":    map[string]any{"id": 7, "name": "Anna Beispiel", "roles": []any{"admin", "author"}, "score": 0.5},
+	"list":   make([]int, 100),
+}
+
+func BenchmarkEncode(b *testing.B) {
+	for name, value := range encoded {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := jsonobj.Encode(nil, value, 1<<20); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkMarshal is what there is to compare Encode with.
+func BenchmarkMarshal(b *testing.B) {
+	for name, value := range encoded {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				text, err := json.Marshal(value)
+				if err == nil {
+					_, err = jsonobj.Canonical(make([]byte, 0, len(text)), text, 1<<20)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -17,7 +17,7 @@ import (
 
 func TestCanonical(t *testing.T) {
 	for _, v := range storetest.Values() {
-		got, err := jsonobj.Canonical([]byte("before"), []byte(v.JSON))
+		got, err := jsonobj.Canonical([]byte("before"), []byte(v.JSON), math.MaxInt)
 		switch {
 		case v.Refused() && err == nil:
 			t.Errorf("%s: %.60q is accepted as %.60q", v.Name, v.JSON, got)
@@ -31,7 +31,7 @@ func TestCanonicalNamesThePlace(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"a":tru}`: "at byte 5", `[1,2`: "at byte 4", `1 x`: "at byte 2", `{"a":1e999}`: "range of float64", `["a",]`: "at byte 5",
 	} {
-		if _, err := jsonobj.Canonical(nil, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := jsonobj.Canonical(nil, []byte(text), math.MaxInt); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v, want one that says %q", text, err, want)
 		}
 	}
@@ -56,12 +56,12 @@ func TestAppendQuoted(t *testing.T) {
 	for text, want := range map[string]string{
 		"": `""`, "a": `"a"`, "a\"\\/": `"a\"\\/"`, "\b\f\n\r\t\x01\x1f": `"\b\f\n\r\t\u0001\u001f"`, "é\u2028<>&😀\x7f": "\"é\u2028<>&😀\x7f\"",
 	} {
-		if got, err := jsonobj.AppendQuoted(nil, []byte(text)); err != nil || string(got) != want {
+		if got, err := jsonobj.AppendQuoted(nil, text); err != nil || string(got) != want {
 			t.Errorf("%q is quoted as %s (%v), want %s", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"\x00", "a\x00b", "\xff", "\xed\xa0\x80"} {
-		if got, err := jsonobj.AppendQuoted(nil, []byte(text)); err == nil {
+		if got, err := jsonobj.AppendQuoted(nil, text); err == nil {
 			t.Errorf("%q is quoted as %q", text, got)
 		}
 	}
@@ -146,7 +146,7 @@ func FuzzCanonical(f *testing.F) {
 			return
 		}
 		kept := bytes.Clone(src)
-		got, err := jsonobj.Canonical(nil, src)
+		got, err := jsonobj.Canonical(nil, src, math.MaxInt)
 		if !bytes.Equal(src, kept) {
 			t.Fatal("the source was written into")
 		}
@@ -178,7 +178,7 @@ func canonical(t *testing.T, text []byte, want any) {
 	if err != nil || !reflect.DeepEqual(v, want) {
 		t.Fatalf("%q (%v) is not equal to %v", text, err, want)
 	}
-	again, err := jsonobj.Canonical(nil, text)
+	again, err := jsonobj.Canonical(nil, text, math.MaxInt)
 	if err != nil || !bytes.Equal(again, text) {
 		t.Fatalf("%q is canonical, and made canonical again it is %q (%v)", text, again, err)
 	}
@@ -236,7 +236,7 @@ func FuzzCanonicalFloat(f *testing.F) {
 		if err != nil || parsed != nil || back != x {
 			t.Fatalf("%v is spelled %s (%v), which is %v", x, text, err, back)
 		}
-		again, err := jsonobj.Canonical(nil, text)
+		again, err := jsonobj.Canonical(nil, text, math.MaxInt)
 		if err != nil || !bytes.Equal(again, text) {
 			t.Fatalf("%s becomes %s (%v)", text, again, err)
 		}

@@ -220,7 +220,7 @@ func model(pairs []byte) map[string]json.RawMessage {
 func text(m map[string]json.RawMessage) string {
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		quoted, err := jsonobj.AppendQuoted(nil, []byte(key))
+		quoted, err := jsonobj.AppendQuoted(nil, key)
 		if err != nil {
 			panic(err)
 		}

@@ -76,13 +76,15 @@ func namesFile(path string) bool {
 	return path != "" && !host && !strings.HasPrefix(path, ":memory:") && !strings.ContainsRune(path, 0)
 }
 
-// postgresDSN adds what a pooler in transaction mode and a silent network need, before what the URL says itself: of a
-// setting the last one counts. What is meant for a pool the server would take for a setting of its own and refuse.
+// postgresDSN adds what a pooler in transaction mode and a silent network need, unless the URL says otherwise. What is
+// meant for a pool the server would take for a setting of its own and refuse.
 func postgresDSN(databaseURL string) string {
 	before, params := pgurl.Split(databaseURL)
 	params = slices.DeleteFunc(params, func(p string) bool { return strings.HasPrefix(p, "pool_") })
-	defaults := []string{"default_query_exec_mode=exec", "connect_timeout=10"}
-	return before + "?" + strings.Join(append(defaults, params...), "&")
+	if len(params) > 0 {
+		before += "?" + strings.Join(params, "&")
+	}
+	return pgurl.WithDefaults(before, pgurl.Writable, "default_query_exec_mode=exec")
 }
 
 // sqliteDSN never creates the file, which create does.

@@ -69,5 +69,6 @@ const (
 	StopDone        StopReason = "done"
 	StopMaxDuration StopReason = "max-duration"
 	StopSignal      StopReason = "signal"
-	StopLocked      StopReason = "locked" // another collector holds the lock; nothing was done
+	StopLocked      StopReason = "locked"  // another collector holds the lock; nothing was done
+	StopRefused     StopReason = "refused" // the database keeps expired rows, as row-level security can have it do
 )

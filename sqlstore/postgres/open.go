@@ -3,11 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/internal/pgurl"
@@ -15,7 +13,6 @@ import (
 
 // What Open sets where the URL does not.
 const (
-	connectTimeout  = 5 * time.Second
 	poolPingTimeout = 2 * time.Second
 	lifetimeJitter  = 5 * time.Minute
 )
@@ -23,8 +20,8 @@ const (
 // Open makes a pool for a URL (postgres://…, postgresql://… or keyword=value pairs) and a store on it, and reaches the
 // database once. Close ends both.
 //
-// Where the URL does not say otherwise, a connection attempt is given up after 5 s and the check of an idle connection
-// after 2 s, connections live for an hour and up to 5 min more at random, and only a server that accepts writes is
+// Unless the URL says otherwise, an attempt to connect is given up after 5 s, or after 2 s if the URL has several hosts,
+// and the check of an idle connection after 2 s, connections live for an hour and up to 5 min more at random, and only a server that accepts writes is
 // used (target_session_attrs=read-write). With several hosts in the URL, the store follows a failover. Errors never
 // contain the password.
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
@@ -65,17 +62,9 @@ func parseURL(url string) (*pgxpool.Config, error) {
 		return nil, localErrorf("postgres: the database URL cannot be read: " +
 			"@ and / in user, password and database have to be written %%40 and %%2F")
 	}
-	config, err := pgxpool.ParseConfig(url)
+	config, err := pgxpool.ParseConfig(pgurl.WithDefaults(url, pgurl.Writable))
 	if err != nil {
 		return nil, parseError(err)
-	}
-	c := config.ConnConfig
-	if c.ConnectTimeout <= 0 {
-		c.ConnectTimeout = connectTimeout
-	}
-	if c.ValidateConnect == nil && !strings.Contains(url, "target_session_attrs") &&
-		os.Getenv("PGTARGETSESSIONATTRS") == "" {
-		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	if config.PingTimeout <= 0 {
 		config.PingTimeout = poolPingTimeout

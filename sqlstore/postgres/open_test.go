@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/internal/pgurl"
 )
 
 // testPool is a pool that never connects: nobody listens at its address.
@@ -84,7 +86,7 @@ func TestTheDefaultsOfOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.ConnConfig.ConnectTimeout != connectTimeout || config.PingTimeout != poolPingTimeout ||
+	if config.ConnConfig.ConnectTimeout != pgurl.ConnectTimeout || config.PingTimeout != poolPingTimeout ||
 		config.MaxConnLifetimeJitter != lifetimeJitter || config.ConnConfig.ValidateConnect == nil {
 		t.Errorf("connect %v, ping %v, jitter %v, read-write %v", config.ConnConfig.ConnectTimeout, config.PingTimeout,
 			config.MaxConnLifetimeJitter, config.ConnConfig.ValidateConnect != nil)

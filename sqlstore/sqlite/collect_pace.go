@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/simples-go/sessions/sqlstore/internal/courtesy"
+	"github.com/simples-go/sessions/sqlstore/internal/backoff"
 )
 
 // stepTime is how long a step of a collector may hold up those who save.
@@ -63,7 +63,7 @@ func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error)
 func (k *collector) makeWay(ctx context.Context, p pace) (rested bool) {
 	switch {
 	case k.opts.Pause == 0 && k.last.disturbed:
-		pause(ctx, courtesy.Rest(p.took, k.start, k.opts))
+		pause(ctx, backoff.InTime(backoff.Rest(p.took, 0), k.start, k.opts.MaxDuration))
 		rested = true
 	case time.Since(k.free) >= stretch:
 		pause(ctx, gap)

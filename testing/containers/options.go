@@ -48,6 +48,7 @@ func WithoutMigrations() Option { return func(c *config) { c.empty = true } }
 
 // WithPrepared runs fn once on the template, after the migration: here the application's own tables are made. What
 // name stands for must not change within a process: a template is made once for each combination of names and tables.
+// Connections that fn opens by itself, to conn.Config().ConnString(), are to be done with their work when it returns.
 func WithPrepared(name string, fn func(ctx context.Context, conn *pgx.Conn) error) Option {
 	return func(c *config) { c.prepare = append(c.prepare, preparation{name, fn}) }
 }

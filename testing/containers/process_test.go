@@ -16,10 +16,10 @@ func TestNeedsPostgres(t *testing.T) {
 	}
 }
 
-// alone runs TestNeedsPostgres with variables changed and returns what it printed and whether it passed.
-func alone(t *testing.T, env ...string) (string, bool) {
+// alone runs a test in a process of its own with variables changed. It returns what that printed and whether it passed.
+func alone(t *testing.T, test string, env ...string) (string, bool) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestNeedsPostgres$", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run="+test, "-test.v")
 	cmd.Env = append(os.Environ(), env...)
 	output, err := cmd.CombinedOutput()
 	return string(output), err == nil
@@ -27,11 +27,11 @@ func alone(t *testing.T, env ...string) (string, bool) {
 
 func TestWithoutTheImageATestSaysHowToGetOne(t *testing.T) {
 	const none = containers.ImageVariable + "=localhost:1/no/such:image"
-	output, passed := alone(t, none, "CI=")
+	output, passed := alone(t, "^TestNeedsPostgres$", none, "CI=")
 	if !passed || !strings.Contains(output, "--- SKIP") || !strings.Contains(output, "image/build.sh") {
 		t.Errorf("passed: %t, and the output is\n%s", passed, output)
 	}
-	if output, passed := alone(t, none, "CI=true"); passed {
+	if output, passed := alone(t, "^TestNeedsPostgres$", none, "CI=true"); passed {
 		t.Errorf("the test passes in CI:\n%s", output)
 	}
 }

@@ -77,13 +77,20 @@ func (s *server) urlOf(database string) string {
 
 // exec runs a statement in the server's own database.
 func (s *server) exec(ctx context.Context, sql string) error {
+	return s.with(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql)
+		return err
+	})
+}
+
+// with calls fn with a connection to the server's own database.
+func (s *server) with(ctx context.Context, fn func(*pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, s.url.String())
 	if err != nil {
 		return fmt.Errorf("connecting to the container: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	_, err = conn.Exec(ctx, sql)
-	return err
+	return fn(conn)
 }
 
 // create makes a database for one test and returns its name.
@@ -121,7 +128,10 @@ func (s *server) fill(ctx context.Context, name string, c config) error {
 	if err := fillTemplate(ctx, s.urlOf(name), c); err != nil {
 		return err
 	}
-	return s.exec(ctx, fmt.Sprintf("alter database %s allow_connections false", name))
+	if err := s.exec(ctx, fmt.Sprintf("alter database %s allow_connections false", name)); err != nil {
+		return err
+	}
+	return s.vacate(ctx, name)
 }
 
 func (s *server) drop(ctx context.Context, name string) error {

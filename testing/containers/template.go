@@ -45,3 +45,28 @@ func migrateUp(ctx context.Context, url string, c config) error {
 	defer func() { _ = db.Close() }()
 	return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.Postgres, Schema: c.schema, Table: c.table})
 }
+
+// atWork names the statements of those who are connected to a database and not idle. vacateIdle ends the others.
+const (
+	atWork = `select coalesce(string_agg(state || ': ' || left(query, 60), '; '), '') from pg_stat_activity
+		where datname = $1 and backend_type = 'client backend' and state <> 'idle'`
+	vacateIdle = `select count(pg_terminate_backend(pid)) from pg_stat_activity
+		where datname = $1 and backend_type = 'client backend' and state = 'idle'`
+)
+
+// vacate ends the idle connections that a preparation has left to the template, as no copy can be made beside them. One
+// that is at work, or in a transaction, is an error: what it does would be missing in the copies.
+func (s *server) vacate(ctx context.Context, name string) error {
+	return s.with(ctx, func(conn *pgx.Conn) error {
+		var working string
+		if err := conn.QueryRow(ctx, atWork, name).Scan(&working); err != nil {
+			return fmt.Errorf("looking for connections to the template: %w", err)
+		}
+		if working != "" {
+			return fmt.Errorf("a function given to WithPrepared has returned and left a connection at work on the template, "+
+				"which cannot be copied then: end its transactions and close what it opens (%s)", working)
+		}
+		_, err := conn.Exec(ctx, vacateIdle, name)
+		return err
+	})
+}

@@ -147,6 +147,39 @@ func brokenRevocations() map[string]breakage {
 	}
 }
 
+func brokenSelectors() map[string]breakage {
+	revoking := func(change func(*store.Selector)) breakage {
+		return func(b *broken) {
+			b.onRevoke = func(ctx context.Context, s store.Selector) ([]store.Handle, error) {
+				change(&s)
+				return b.Store.Revoke(ctx, s)
+			}
+		}
+	}
+	return map[string]breakage{
+		"selector: a list has what its selector selects": listing(
+			func(b *broken, s store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
+				if s.Owner != "" {
+					s.Tag = ""
+				}
+				return b.Store.Find(bg, s, keys, p)
+			}),
+		"selector: a revocation ends what its selector selects": revoking(func(s *store.Selector) { s.Realm = "" }),
+		"selector: a list follows the tag": saving(func(_ *store.Ref, c *store.Change) {
+			if c.Tag != nil && *c.Tag == "" {
+				c.Tag = nil
+			}
+		}),
+		"selector: realms separate owners": creating(func(ref *store.Ref, _ *store.Change) { ref.Policy.Realm = "site" }),
+		"selector: all are many": func(b *broken) {
+			b.onRevoke = func(ctx context.Context, s store.Selector) ([]store.Handle, error) {
+				ended, err := b.Store.Revoke(ctx, s)
+				return ended[:min(len(ended), 1000)], err
+			}
+		},
+	}
+}
+
 func brokenLimits() map[string]breakage {
 	limits := func(change func(*store.OwnerLimit)) breakage {
 		return func(b *broken) {

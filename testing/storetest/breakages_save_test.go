@@ -42,6 +42,34 @@ func brokenSaves() map[string]breakage {
 	}
 }
 
+func brokenAttributes() map[string]breakage {
+	return map[string]breakage{
+		"attributes: an attribute is set and taken away": saving(func(_ *store.Ref, c *store.Change) {
+			if c.Tag != nil && *c.Tag == "" {
+				c.Tag = nil
+			}
+		}),
+		"attributes: attributes stay": saving(func(_ *store.Ref, c *store.Change) {
+			if c.Rotate != nil {
+				c.Device = ptr([]byte(nil))
+			}
+		}),
+		"attributes: an authentication has its time": saving(func(_ *store.Ref, c *store.Change) {
+			c.Authenticate = c.Authenticate || c.Renew
+		}),
+		"attributes: any device goes": creating(func(_ *store.Ref, c *store.Change) {
+			c.Device = ptr([]byte(strings.ToValidUTF8(string(*c.Device), "?")))
+		}),
+		"attributes: attributes are set together with the data": saved(
+			func(b *broken, ref store.Ref, c store.Change, s store.Saved, err error) (store.Saved, error) {
+				if errors.Is(err, store.ErrTooLarge) {
+					_, _ = b.Store.Save(bg, ref, store.Change{Device: c.Device})
+				}
+				return s, err
+			}),
+	}
+}
+
 func brokenVersions() map[string]breakage {
 	return map[string]breakage{
 		"version: each save raises the version by one": func(b *broken) {

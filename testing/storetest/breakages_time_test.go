@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
@@ -13,11 +14,6 @@ func brokenTouches() map[string]breakage {
 		"touch: a touch extends by the idle timeout": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
 			r, err := b.Store.Load(bg, ref)
 			return r.Saved(r.Now), err
-		}),
-		"touch: a touch below the step may wait": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
-			s, err := b.Store.Touch(bg, ref)
-			s.ExpiresAt = s.ExpiresAt.Add(time.Millisecond)
-			return s, err
 		}),
 		"touch: a touch follows the row's own timeout": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
 			r, err := b.Store.Load(bg, ref)
@@ -33,7 +29,7 @@ func brokenTouches() map[string]breakage {
 			ref.Policy.Absolute = 0
 			return b.Store.Touch(bg, ref)
 		}),
-		"touch: a touch changes the expiry alone": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+		"touch: a touch changes the two times alone": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
 			_, _ = b.Store.Save(bg, ref, store.Change{Owner: ptr("")})
 			return b.Store.Touch(bg, ref)
 		}),
@@ -153,6 +149,17 @@ func brokenRotations() map[string]breakage {
 			return b.Store.Load(bg, ref)
 		})
 	}
+	// formerOf answers by some of the former hashes alone.
+	formerOf := func(keep func([]store.Hash) []store.Hash) breakage {
+		return loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			r, err := b.Store.Load(bg, ref)
+			rows, _ := b.Store.Inspect(bg, []store.Handle{ref.Key})
+			if saysMore(err) && len(rows) == 1 && !slices.Contains(keep(rows[0].Former), ref.Hash) {
+				err = store.ErrGone
+			}
+			return r, err
+		})
+	}
 	return map[string]breakage{
 		"rotation: a rotation closes the old secret and opens the new one": loading(func(b *broken, ref store.Ref) (store.Record, error) {
 			return b.Store.Load(bg, b.anyHash(ref))
@@ -160,9 +167,20 @@ func brokenRotations() map[string]breakage {
 		"rotation: the old secret deletes nothing": deleting(func(b *broken, ref store.Ref) error {
 			return b.Store.Delete(bg, b.anyHash(ref))
 		}),
-		"rotation: after the grace the old secret is unknown": graceOf(func(d time.Duration) time.Duration { return d + 3*time.Millisecond }),
-		"rotation: no grace is none":                          graceOf(func(time.Duration) time.Duration { return grace }),
-		"rotation: rotations follow one another":              graceOf(func(d time.Duration) time.Duration { return d * 9 / 10 }),
+		"rotation: after the grace the old secret is reused": graceOf(func(d time.Duration) time.Duration { return d + 3*time.Millisecond }),
+		"rotation: no grace is none":                         graceOf(func(time.Duration) time.Duration { return grace }),
+		"rotation: rotations follow one another":             graceOf(func(d time.Duration) time.Duration { return d * 9 / 10 }),
+		"rotation: only who had a former secret hears of it": loading(func(b *broken, ref store.Ref) (store.Record, error) {
+			r, err := b.Store.Load(bg, ref)
+			if rows, _ := b.Store.Inspect(bg, []store.Handle{ref.Key}); err == store.ErrGone && len(rows) == 1 && !rows[0].RotatedAt.IsZero() {
+				err = store.ErrRotated
+			}
+			return r, err
+		}),
+		"rotation: some former secrets are kept": formerOf(func(f []store.Hash) []store.Hash { return f[:min(len(f), 1)] }),
+		"rotation: a rotation after the grace forgets the secrets before": saving(func(ref *store.Ref, _ *store.Change) {
+			ref.Policy.Grace = time.Hour
+		}),
 		"rotation: an expired session is expired for every secret": loading(func(b *broken, ref store.Ref) (store.Record, error) {
 			r, err := b.Store.Load(bg, ref)
 			if errors.Is(err, store.ErrExpired) && b.anyHash(ref).Hash != ref.Hash {
@@ -170,5 +188,43 @@ func brokenRotations() map[string]breakage {
 			}
 			return r, err
 		}),
+	}
+}
+
+func brokenAccesses() map[string]breakage {
+	touchingUnder := func(change func(*store.Policy)) breakage {
+		return touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			change(&ref.Policy)
+			return b.Store.Touch(bg, ref)
+		})
+	}
+	unlimited := loading(func(b *broken, ref store.Ref) (store.Record, error) {
+		ref.Policy.IdleLimit = 0
+		return b.Store.Load(bg, ref)
+	})
+	return map[string]breakage{
+		"access: an access has its time": saved(
+			func(b *broken, ref store.Ref, c store.Change, s store.Saved, err error) (store.Saved, error) {
+				if c.Rotate != nil {
+					return b.Store.Save(bg, ref, store.Change{Extend: true})
+				}
+				return s, err
+			}),
+		"access: a touch that is not due writes nothing": touchingUnder(func(p *store.Policy) { p.Step = 0 }),
+		"access: a touch near the absolute end is written": touching(func(b *broken, ref store.Ref) (store.Saved, error) {
+			r, err := b.Store.Load(bg, ref)
+			if err != nil || r.Extended(ref.Policy, r.Now).Sub(r.ExpiresAt) < ref.Policy.Step {
+				return r.Saved(r.Now), err
+			}
+			return b.Store.Touch(bg, ref)
+		}),
+		"access: accesses are recorded if the policy says so": touchingUnder(func(p *store.Policy) { p.RecordAccess = false }),
+		"access: a stricter idle limit holds":                 unlimited,
+		"access: an idle limit ends at its instant":           unlimited,
+		"access: who is past the idle limit is not listed": listing(
+			func(b *broken, s store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
+				p.IdleLimit = 0
+				return b.Store.Find(bg, s, keys, p)
+			}),
 	}
 }

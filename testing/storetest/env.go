@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,7 @@ func defaultPolicy() store.Policy {
 		Step:     time.Minute,
 		Grace:    grace,
 		MaxBytes: 1 << 20,
+		Realm:    "storetest",
 	}
 }
 
@@ -65,7 +67,7 @@ func (e *env) create(ref store.Ref, change store.Change) store.Saved {
 	e.Helper()
 	saved, err := e.Store.Create(e.ctx, ref, change)
 	e.must(err, "Create")
-	e.wholeMilliseconds(saved.CreatedAt, saved.ExpiresAt, saved.Now)
+	e.wholeMilliseconds(saved.CreatedAt, saved.AccessedAt, saved.ExpiresAt, saved.Now)
 	return saved
 }
 
@@ -73,7 +75,7 @@ func (e *env) load(ref store.Ref) store.Record {
 	e.Helper()
 	r, err := e.Store.Load(e.ctx, ref)
 	e.must(err, "Load")
-	e.wholeMilliseconds(r.CreatedAt, r.ExpiresAt, r.RotatedAt, r.Now)
+	e.wholeMilliseconds(r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.RotatedAt, r.AuthenticatedAt, r.Now)
 	return r
 }
 
@@ -81,7 +83,7 @@ func (e *env) save(ref store.Ref, change store.Change) store.Saved {
 	e.Helper()
 	saved, err := e.Store.Save(e.ctx, ref, change)
 	e.must(err, "Save")
-	e.wholeMilliseconds(saved.CreatedAt, saved.ExpiresAt, saved.Now)
+	e.wholeMilliseconds(saved.CreatedAt, saved.AccessedAt, saved.ExpiresAt, saved.Now)
 	return saved
 }
 
@@ -89,7 +91,7 @@ func (e *env) touch(ref store.Ref) store.Saved {
 	e.Helper()
 	saved, err := e.Store.Touch(e.ctx, ref)
 	e.must(err, "Touch")
-	e.wholeMilliseconds(saved.CreatedAt, saved.ExpiresAt, saved.Now)
+	e.wholeMilliseconds(saved.CreatedAt, saved.AccessedAt, saved.ExpiresAt, saved.Now)
 	return saved
 }
 
@@ -117,10 +119,15 @@ func (e *env) wholeMilliseconds(times ...time.Time) {
 // failed checks that err is the wanted one and gives nothing away. ErrGone may be ErrExpired, and nothing more exact.
 func (e *env) failed(err, want error, ref store.Ref, what string) {
 	e.Helper()
-	if !errors.Is(err, want) || (want == store.ErrGone && errors.Is(err, store.ErrRotated)) {
+	if !errors.Is(err, want) || want == store.ErrGone && saysMore(err) {
 		e.Errorf("%s: got error %v, want %v", what, err, want)
 	}
 	e.discreet(err, ref)
+}
+
+// saysMore reports whether an error says of a session that is gone what only its former secret may hear.
+func saysMore(err error) bool {
+	return errors.Is(err, store.ErrRotated) || errors.Is(err, store.ErrReused)
 }
 
 // discreet checks that the error does not contain the secret's hash.
@@ -151,15 +158,23 @@ func (e *env) refuses(ref store.Ref, want error) {
 func (e *env) unchanged(ref store.Ref, before store.Record) {
 	e.Helper()
 	after := e.load(ref)
-	if after.Version != before.Version || after.Owner != before.Owner || after.Timeouts != before.Timeouts ||
-		after.Hash != before.Hash || !after.RotatedAt.Equal(before.RotatedAt) {
-		e.Errorf("the row has changed:\n got %+v\nwant %+v", after, before)
-	}
-	if !after.CreatedAt.Equal(before.CreatedAt) || !after.ExpiresAt.Equal(before.ExpiresAt) {
-		e.Errorf("the row's times have changed: created %v, expires %v; want %v, %v",
-			after.CreatedAt, after.ExpiresAt, before.CreatedAt, before.ExpiresAt)
-	}
+	e.same(after, before, "the row has changed")
 	e.sameData(after.Data, string(before.Data))
+}
+
+// same compares all of two records but their data, the realm, which may be left out, and the store's clock.
+func (e *env) same(got, want store.Record, what string) {
+	e.Helper()
+	if got.Key != want.Key || got.Hash != want.Hash || got.Version != want.Version || got.Owner != want.Owner ||
+		got.Tag != want.Tag || got.Timeouts != want.Timeouts || got.Persistence != want.Persistence ||
+		!slices.Equal(got.Former, want.Former) || !bytes.Equal(got.Device, want.Device) ||
+		!got.RotatedAt.Equal(want.RotatedAt) || !got.AuthenticatedAt.Equal(want.AuthenticatedAt) {
+		e.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+	if !got.CreatedAt.Equal(want.CreatedAt) || !got.AccessedAt.Equal(want.AccessedAt) || !got.ExpiresAt.Equal(want.ExpiresAt) {
+		e.Errorf("%s: created %v, accessed %v, expires %v; want %v, %v, %v", what,
+			got.CreatedAt, got.AccessedAt, got.ExpiresAt, want.CreatedAt, want.AccessedAt, want.ExpiresAt)
+	}
 }
 
 // holds checks the session's data.

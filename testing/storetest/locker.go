@@ -50,7 +50,10 @@ func lockerRules() []rule {
 func (e *env) locker() store.Locker { return e.Store.(store.Locker) }
 
 func lockedSave(e *env) {
-	ref := e.created(set("n", `7`))
+	made := attributed()
+	made.Idle, made.Set = nil, set("n", `7`).Set
+	ref := e.created(made)
+	before := e.load(ref)
 	change := set("n", `8`)
 	next := newHash()
 	change.Rotate = &next
@@ -60,6 +63,7 @@ func lockedSave(e *env) {
 		return change, nil
 	})
 	e.must(err, "SaveLocked")
+	e.same(seen, before, "the function got another record")
 	e.sameData(seen.Data, `{"n":7}`)
 	if seen.Key != ref.Key || seen.Version != 1 || seen.ExpiresAt.Sub(seen.CreatedAt) != idle || saved.Version != 2 || saved.Folded {
 		e.Errorf("fn got %+v, SaveLocked returned %+v", seen, saved)

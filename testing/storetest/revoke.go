@@ -10,12 +10,12 @@ func revokeRules() []rule {
 	return []rule{
 		{
 			name: "a revocation ends what it names", needs: Finder,
-			text: "Revoke ends the sessions for which every field of Which but Except holds, returns them, and leaves all others.",
+			text: "Revoke ends the sessions for which every field of Selector but Except holds, returns them, and leaves all others.",
 			test: revokes,
 		},
 		{
 			name: "a revocation that names nothing ends nothing", needs: Finder,
-			text: "Without Owner and Key nothing is revoked, which is no error.",
+			text: "Without All, Owner, Tag and Key nothing is revoked, which is no error.",
 			test: revokesNothing,
 		},
 		{
@@ -79,7 +79,7 @@ func (e *env) revokesOnly(name string, which func(a1, a2, a3, b store.Handle) st
 
 func revokesNothing(e *env) {
 	owned, free := e.owned("anna"), e.created(store.Change{})
-	for _, which := range []store.Selector{{}, {Except: owned.Key}} {
+	for _, which := range []store.Selector{{}, {Except: owned.Key}, {Realm: owned.Policy.Realm}} {
 		ended, err := e.finder().Revoke(e.ctx, which)
 		e.must(err, "Revoke of nothing")
 		if len(ended) != 0 {

@@ -19,7 +19,7 @@
 //  6. The row's clock decides: a session is dead from the very millisecond of its expiry, for every method alike. A Touch
 //     never shortens a session and never passes the absolute end. A row's own timeouts go before the policy's.
 //  7. A rotation takes effect in one step, together with the data: at no instant do both hashes open the row, or neither.
-//     For Policy.Grace the old one is answered with ErrRotated, then like any unknown one.
+//     For Policy.Grace the old one is answered with ErrRotated, then with ErrReused; a hash that the row never had, with ErrGone.
 //  8. Destroyed is final, whatever runs beside the Delete. Delete is idempotent.
 //  9. What is stored comes back as an equal JSON value: integers of up to 40 digits and every float64 exactly. Policy.MaxBytes
 //     counts the merged data as store.Size does.
@@ -52,8 +52,8 @@ type Harness struct {
 type Fixture struct {
 	Store store.Store
 
-	// Advance lets time pass: it makes every time in every row (creation, expiry, rotation) d older, or moves the store's
-	// clock forward by d. Required.
+	// Advance lets time pass: it makes every time in every row (creation, access, expiry, rotation, authentication) d older,
+	// or moves the store's clock forward by d. Required.
 	Advance func(d time.Duration)
 
 	// Corrupt replaces the row's data by the given text. Nil where the store cannot hold such data.
@@ -156,6 +156,8 @@ func groups() []group {
 		{"delete", deleteRules()},
 		{"expiry", expiryRules()},
 		{"timeouts", timeoutRules()},
+		{"access", accessRules()},
+		{"attributes", attributeRules()},
 		{"rotation", rotationRules()},
 		{"values", valueRules()},
 		{"races", raceRules()},
@@ -165,6 +167,7 @@ func groups() []group {
 		{"toucher", toucherRules()},
 		{"watcher", watcherRules()},
 		{"owner", slices.Concat(ownerRules(), revokeRules(), limitRules())},
+		{"selector", selectorRules()},
 		{"collector", slices.Concat(collectorRules(), collectorRaceRules())},
 	}
 }

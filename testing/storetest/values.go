@@ -59,6 +59,7 @@ func texts() []Value {
 		same("64 KB", `"`+strings.Repeat("0123456789abcdef", 4096)+`"`),
 		{"escaped slash", `"\/"`, `"/"`}, {"escaped letters", `"\u0061\u00e9\u20AC"`, `"aé€"`},
 		{"escaped pair", `"\ud83d\uDE00"`, `"😀"`}, {"escaped controls", `"\u0008\u000A\u000d\u0009\u000c"`, `"\b\n\r\t\f"`},
+		{"escaped replacement character", `"\ufffd"`, "\"\ufffd\""},
 		{"escaped quote", `"\u0022\u005c"`, `"\"\\"`}, {"escaped delete", `"\u007f"`, "\"\x7f\""},
 	}
 }

@@ -33,7 +33,7 @@ Examples:
 
 The JSON object: deleted; expired_remaining, rows that have expired and are still there, counted up to
 100000, and expired_remaining_capped, true where the counting stopped there; batches; duration_seconds;
-stopped: done, max-duration, signal or locked; dry_run.
+stopped: done, max-duration, signal, locked or refused; dry_run.
 
 Exit codes:
   0  the run ended as it should: nothing is left to delete, the time of --max-duration is over, or
@@ -41,4 +41,5 @@ Exit codes:
   1  failed; what was deleted until then stays deleted
   2  the command line is wrong
   3  stopped by SIGTERM or an interrupt, between batches; the next run goes on
+  4  expired rows are left that the database does not delete, as row-level security can have it do
 `

@@ -35,7 +35,7 @@ func (m metricsFile) text(r store.CollectReport, start time.Time, failed error) 
 	add("sessions_gc_batches", "gauge", "Batches of the last run.", float64(r.Batches))
 	add("sessions_gc_duration_seconds", "gauge", "Duration of the last run.", r.Duration.Seconds())
 	add("sessions_gc_done", "gauge", "1 if the last run went on until nothing was left.", truth(r.Stopped == store.StopDone))
-	if failed == nil {
+	if r.Stopped != "" {
 		add("sessions_gc_expired_remaining", "gauge", "Expired rows left, counted up to 100000.", float64(r.Remaining))
 	}
 	return b.String()

@@ -70,28 +70,29 @@ func poolConfig(url string, dryRun bool) (*pgxpool.Config, error) {
 	if pgurl.Ambiguous(url) {
 		return nil, errUnreadable
 	}
-	config, err := pgxpool.ParseConfig(url)
+	servers := pgurl.Writable
+	if dryRun {
+		servers = pgurl.Any
+	}
+	config, err := pgxpool.ParseConfig(pgurl.WithDefaults(url, servers))
 	if err != nil {
 		return nil, errUnreadable
 	}
 	conn := config.ConnConfig
-	if conn.ConnectTimeout == 0 {
-		conn.ConnectTimeout = 10 * time.Second
-	}
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = program
 	}
-	if conn.ValidateConnect == nil && !dryRun {
-		conn.ValidateConnect = writable
+	if validate := conn.ValidateConnect; validate != nil && !dryRun {
+		conn.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return advisedOn(validate(ctx, conn)) }
 	}
 	return config, nil
 }
 
-func writable(ctx context.Context, conn *pgconn.PgConn) error {
-	if err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn); err != nil {
-		return fmt.Errorf("%w: %s", err, readOnlyAdvice)
+func advisedOn(refused error) error {
+	if refused == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %s", refused, readOnlyAdvice)
 }
 
 const readOnlyAdvice = "this server is read-only; connect to the primary, for example by naming all servers and " +

@@ -2,6 +2,7 @@
 package gc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,11 @@ import (
 
 const program = "sessions-gc"
 
-// stoppedBySignal is an exit code.
-const stoppedBySignal = 3
+// Exit codes of this command.
+const (
+	stoppedBySignal = 3
+	refused         = 4
+)
 
 const maxBatch = 100_000
 
@@ -26,6 +30,7 @@ type command struct {
 	json    bool
 	quiet   bool
 	metrics string
+	open    func(context.Context, cli.Database, bool) (*opened, error)
 }
 
 // Run is a cli.Run.
@@ -34,6 +39,10 @@ func Run(ctx context.Context, args []string, env cli.Env, stdout, stderr io.Writ
 	if err != nil {
 		return cli.Code(stderr, program, err)
 	}
+	return c.run(ctx, env, stdout, stderr)
+}
+
+func (c *command) run(ctx context.Context, env cli.Env, stdout, stderr io.Writer) int {
 	report, err := c.collect(ctx, env, stderr)
 	if err == nil {
 		err = c.print(stdout, report)
@@ -41,10 +50,24 @@ func Run(ctx context.Context, args []string, env cli.Env, stdout, stderr io.Writ
 	if err != nil {
 		return cli.Code(stderr, program, err)
 	}
+	if err := kept(report.Stopped); err != nil {
+		return cli.Fail(stderr, program, refused, err)
+	}
 	if report.Stopped == store.StopSignal {
 		return stoppedBySignal
 	}
 	return cli.OK
+}
+
+// kept returns the error of a run that could not delete what has expired. Work that is left is no failure only if
+// somebody has chosen to leave it: by a limit, by another run, by a signal.
+func kept(reason store.StopReason) error {
+	switch reason {
+	case store.StopDone, store.StopMaxDuration, store.StopLocked, store.StopSignal:
+		return nil
+	}
+	return fmt.Errorf("expired rows are left that the database does not delete (%s): look for row-level security without a "+
+		"policy for delete, and for triggers or rules on the table", reason)
 }
 
 // courteous stands for a pause that was not given.
@@ -62,7 +85,7 @@ func pauseOption(given time.Duration) time.Duration {
 }
 
 func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
-	c := &command{}
+	c := &command{open: open}
 	flags := cli.NewFlags(program)
 	batch := flags.Int("batch", 500, 1, maxBatch)
 	pause := flags.Duration("pause", courteous)
@@ -92,10 +115,10 @@ func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (r
 	if c.options.DryRun {
 		c.keepMetrics(stderr)
 	} else {
-		defer func() { err = errors.Join(err, metrics.write(report, start, err)) }()
+		defer func() { err = errors.Join(err, metrics.write(report, start, cmp.Or(err, kept(report.Stopped)))) }()
 	}
 	// A run that is stopped before it has begun still says what there is to do.
-	store, err := open(context.WithoutCancel(ctx), c.db, c.options.DryRun)
+	store, err := c.open(context.WithoutCancel(ctx), c.db, c.options.DryRun)
 	if err != nil {
 		return report, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
 	"github.com/simples-go/sessions/migrations"
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/sqlite"
 )
 
@@ -68,6 +70,40 @@ func TestAPauseThatIsNotGivenIsTheCollectorsOwn(t *testing.T) {
 		c, err := parse(strings.Fields("--database-url sqlite:x.db "+args), cli.Env{}, io.Discard)
 		if err != nil || c.options.Pause != want {
 			t.Errorf("%q: %v, %v, want %v", args, c.options.Pause, err, want)
+		}
+	}
+}
+
+// stopping is a collector that stops for a reason.
+type stopping store.StopReason
+
+func (s stopping) Collect(context.Context, store.CollectOptions) (store.CollectReport, error) {
+	return store.CollectReport{Deleted: 3, Remaining: 58_285, Stopped: store.StopReason(s)}, nil
+}
+
+// Rows that nobody has chosen to leave are no success, for a reason that this program does not know yet either.
+func TestExitCodeByReason(t *testing.T) {
+	for reason, want := range map[store.StopReason]int{
+		store.StopDone: 0, store.StopMaxDuration: 0, store.StopLocked: 0, store.StopSignal: 3, store.StopRefused: 4, "news": 4,
+	} {
+		file := filepath.Join(t.TempDir(), "m.prom")
+		c := command{quiet: true, metrics: file, db: cli.Database{Table: migrations.Table{Name: "sessions"}}}
+		c.open = func(context.Context, cli.Database, bool) (*opened, error) {
+			return &opened{Collector: stopping(reason), close: func() {}}, nil
+		}
+		var complaint strings.Builder
+		if code := c.run(t.Context(), cli.Env{}, io.Discard, &complaint); code != want {
+			t.Errorf("%s: exit code %d, want %d", reason, code, want)
+		}
+		if want != refused {
+			continue
+		}
+		if !strings.Contains(complaint.String(), "row-level security") {
+			t.Errorf("%s: it says %q", reason, complaint.String())
+		}
+		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), `sessions_gc_success{table="sessions"} 0`) ||
+			!strings.Contains(string(text), `sessions_gc_expired_remaining{table="sessions"} 58285`) {
+			t.Errorf("%s: the metrics are %s, %v", reason, text, err)
 		}
 	}
 }
