@@ -25,7 +25,7 @@ func (s *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Rec
 		return store.Saved{}, failed("saving a locked session after a write whose outcome is open", err)
 	}
 	var event store.Event
-	saved, err := s.saveInLock(ctx, at, ref, func(r store.Record) (store.Change, error) {
+	saved, err := s.saveInLock(ctx, at, ref, s.remaining(ctx), func(r store.Record) (store.Change, error) {
 		if !isObject(r.Data) {
 			return store.Change{}, store.ErrCorrupt
 		}
@@ -53,10 +53,10 @@ type callbackError struct{ err error }
 
 func (e *callbackError) Error() string { return e.err.Error() }
 
-// saveInLock saves the change that fn makes of the row. store.Change.Apply decides what becomes of it.
-func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, fn func(store.Record) (store.Change, error)) (
-	saved store.Saved, err error) {
-	err = s.inRow(ctx, at, ref, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
+// saveInLock saves the change that fn, which has so long, makes of the row. store.Change.Apply decides what becomes of it.
+func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, long time.Duration,
+	fn func(store.Record) (store.Change, error)) (saved store.Saved, err error) {
+	err = s.inRow(ctx, at, ref, long, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
 		change, err := fn(*r)
 		if err != nil {
 			return err
@@ -76,13 +76,14 @@ func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, fn func
 	return saved, err
 }
 
-// inRow calls fn with the live record that ref opens, in a transaction that has its row locked.
-func (s *Store) inRow(ctx context.Context, at *site, ref store.Ref,
+// inRow calls fn with the live record that ref opens, in a transaction that has its row locked. The server ends one whose
+// next statement takes longer to come than fn has.
+func (s *Store) inRow(ctx context.Context, at *site, ref store.Ref, long time.Duration,
 	fn func(context.Context, pgx.Tx, *store.Record) error) error {
 	return s.withLock(ctx, ref.Key, func(lock time.Duration) error {
 		return s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
 			return inTx(ctx, conn, func(tx pgx.Tx) error {
-				if err := s.boundTx(ctx, tx, at, lock, s.remaining(ctx)); err != nil {
+				if err := s.boundTx(ctx, tx, at, lock, long); err != nil {
 					return err
 				}
 				r, err := s.lockRow(ctx, tx, ref)
