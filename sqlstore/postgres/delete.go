@@ -44,7 +44,7 @@ func (s *Store) deleteOn(ctx context.Context, conn *pgxpool.Conn, at *site, ref 
 	for range deletions {
 		n := 0
 		if at.distributed {
-			n, live, err = s.deleteInTx(ctx, conn, at, ref)
+			n, live, err = s.deleteInTx(ctx, conn, at, ref, lock)
 		} else {
 			n, live, err = s.deleteRow(ctx, conn, at, ref, lock)
 		}
@@ -78,10 +78,14 @@ func (s *Store) deleteRow(ctx context.Context, conn *pgxpool.Conn, at *site, ref
 }
 
 // deleteInTx is deleteRow for a distributed table.
-func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref) (n int, live bool, err error) {
+func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, lock time.Duration) (
+	n int, live bool, err error) {
 	err = inTx(ctx, conn, func(tx pgx.Tx) error {
-		r, err := s.lockRow(ctx, tx, ref)
+		r, err := s.lockRow(ctx, tx, at, ref, lock)
 		live = err == nil
+		if err != nil && !isSession(err) {
+			return err
+		}
 		if err != nil && !(errors.Is(err, store.ErrExpired) && r.Hash == ref.Hash) {
 			return nil // kept tells why
 		}

@@ -86,7 +86,7 @@ func (s *Store) inRow(ctx context.Context, at *site, ref store.Ref, long time.Du
 				if err := s.boundTx(ctx, tx, at, lock, long); err != nil {
 					return err
 				}
-				r, err := s.lockRow(ctx, tx, ref)
+				r, err := s.lockRow(ctx, tx, at, ref, lock)
 				if err != nil {
 					return err
 				}
@@ -104,8 +104,12 @@ func (s *Store) remaining(ctx context.Context) time.Duration {
 
 // lockRow returns the record that ref opens at a time at which its row is locked: what the statement that locks it has
 // read of the clock may be from before it has waited.
-func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, ref store.Ref) (store.Record, error) {
-	r, err := readOne(ctx, tx, s.statement(s.sql.lock, uuid(ref.Key), ref.Hash[:]))
+func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref, lock time.Duration) (store.Record, error) {
+	text := s.sql.lock
+	if at.distributed && lock == briefLock {
+		text += ` nowait` // boundTx has not bounded it
+	}
+	r, err := readOne(ctx, tx, s.statement(text, uuid(ref.Key), ref.Hash[:]))
 	if err != nil {
 		return r, err
 	}
