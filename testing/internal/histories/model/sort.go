@@ -93,7 +93,7 @@ func (m *Meta) inputs(ops []history.Op) []input {
 	out := make([]input, len(ops))
 	for i := range ops {
 		op := &ops[i]
-		out[i] = input{Op: op, expired: t.mayHaveExpired(op), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
+		out[i] = input{Op: op, expired: t.mayHaveExpired(op), racing: t.races(op, m.tail()), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
 			stepped: m.Steps && t.idle < int64(largestStep)}
 	}
 	return out

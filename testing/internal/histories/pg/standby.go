@@ -29,7 +29,7 @@ func (s *Server) Follow(ctx context.Context, addr string) error {
 
 // Promote makes a standby the primary, and returns when it accepts writes.
 func (s *Server) Promote(ctx context.Context) error {
-	return errors.Join(s.Exec(ctx, "select pg_promote(true, 30)"), s.until(ctx, "select not pg_is_in_recovery()"))
+	return errors.Join(s.Exec(ctx, "select pg_promote(false)"), s.until(ctx, "select not pg_is_in_recovery()"))
 }
 
 // Synchronous has commits wait for a standby, or not.

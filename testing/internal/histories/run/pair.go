@@ -133,4 +133,4 @@ func (r *round) failover(ctx context.Context, name string) error {
 }
 
 // recovery is how long a failover has to itself before the next: longer than nodes may take to write again.
-const recovery = 7 * time.Second
+const recovery = 12 * time.Second
