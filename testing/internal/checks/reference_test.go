@@ -76,6 +76,7 @@ func TestConfigIsListed(t *testing.T) {
 	page := readFile(t, filepath.Join(top(t), "docs/reference/config.md"))
 	for file, structs := range map[string]map[string]string{
 		"session/config.go":       {"Config": "", "WebSocket": "WebSocket."},
+		"session/device.go":       {"DeviceBound": "DeviceBound."},
 		"session/cookie.go":       {"Cookie": "Cookie."},
 		"session/store/finder.go": {"OwnerLimit": "Owner."},
 		"session/importer.go":     {"Import": "Import."},
