@@ -41,7 +41,7 @@ func (s *Store) at(ctx context.Context) (*site, error) {
 	return found, nil
 }
 
-func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error {
+func (s *Store) look(ctx context.Context, conn querier, found *site) error {
 	var citus bool
 	var encoding string
 	sent := time.Now()
