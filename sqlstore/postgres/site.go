@@ -35,7 +35,7 @@ func (s *Store) at(ctx context.Context) (*site, error) {
 		return s.look(ctx, conn, found)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: looking for the table: %w", err)
+		return nil, failed("looking for the table", err)
 	}
 	s.site.Store(found)
 	return found, nil

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -124,6 +125,6 @@ func TestPreparedStatementsThroughPgBouncer(t *testing.T) {
 		return nil
 	})
 	if err := wrong.Load(); err == nil || !strings.Contains((*err).Error(), "WithoutPreparedStatements") {
-		t.Errorf("the error is %v", err)
+		t.Errorf("the error is %v", *cmp.Or(err, new(error)))
 	}
 }
