@@ -84,7 +84,7 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
 	h.r = r.WithContext(h.ctx)
 	defer h.end()
-	if err := h.onOwnStack(func() error { return h.start(r) }); err != nil {
+	if err := h.onOwnStack(func() error { return h.begin(r) }); err != nil {
 		h.session.refuseUse(err)
 		h.w.fail(err)
 		return
@@ -93,6 +93,14 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		return
 	}
 	h.run(next)
+}
+
+// begin loads the request's session, or takes it over from another system.
+func (h *handling) begin(r *http.Request) error {
+	if err := h.start(r); err != nil {
+		return err
+	}
+	return h.takeOver(r)
 }
 
 // start finds the request's token and loads its session.
@@ -145,7 +153,9 @@ func (h *handling) panicked() {
 func (h *handling) finish() {
 	if !h.w.committed {
 		h.w.warnIfBegun()
-		h.w.commit(http.StatusOK)
+		if !h.leftToTheFramework() {
+			h.w.commit(http.StatusOK)
+		}
 		return
 	}
 	if h.w.failed {
@@ -164,6 +174,24 @@ func (h *handling) finish() {
 	if _, err := h.save(false); err != nil {
 		h.report(err)
 	}
+}
+
+// leftToTheFramework leaves a response to a framework that answers a handler's error after the middleware has ended, if a
+// change has failed and the handler has written nothing: most likely that is the error. Nothing is saved then.
+func (h *handling) leftToTheFramework() bool {
+	if !answersLater(h.w.ResponseWriter) {
+		return false
+	}
+	err := h.session.forgive()
+	if err == nil {
+		return false
+	}
+	h.report(err)
+	h.w.committed = true
+	h.session.drop()
+	h.unconfirmed()
+	h.announce(h.w.Header())
+	return true
 }
 
 // end is called when the handler has returned, or panicked.
