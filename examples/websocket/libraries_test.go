@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -43,7 +44,10 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(m.Handler(handler))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		_ = m.Shutdown(context.WithoutCancel(t.Context()))
+	})
 	return server
 }
 

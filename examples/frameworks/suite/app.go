@@ -47,7 +47,9 @@ func Fill(r *http.Request) {
 }
 
 // Refuse sets what no session holds, for a handler that answers by itself.
-func Refuse(r *http.Request) error { return session.FromContext(r.Context()).Set("callback", func() {}) }
+func Refuse(r *http.Request) error {
+	return session.FromContext(r.Context()).Set("callback", func() {})
+}
 
 // Break changes the session and panics.
 func Break(r *http.Request) {
