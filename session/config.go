@@ -56,6 +56,9 @@ type Config struct {
 	// cancellation. Default 5 seconds.
 	StoreTimeout time.Duration
 
+	// Sealing encrypts entries before they are stored.
+	Sealing Sealing
+
 	// Owner limits the live sessions of one owner.
 	Owner OwnerLimit
 
@@ -143,6 +146,7 @@ func (c *Config) validate() error {
 		checkTimeout("RotationGrace", c.RotationGrace),
 		c.Cookie.validate(),
 		c.DeviceBound.validate(c),
+		c.Sealing.validate(),
 		c.checkHeader(),
 	}
 	if c.AbsoluteTimeout < c.IdleTimeout {
