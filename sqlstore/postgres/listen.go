@@ -79,6 +79,9 @@ func (s *Store) subscribe(ctx context.Context, conn *pgx.Conn) error {
 	if err := isDirect(ctx, conn); err != nil {
 		return err
 	}
+	if s.isDemoted(conn) {
+		return errDemoted
+	}
 	at, err := s.tableOn(ctx, conn)
 	if err != nil {
 		return err
