@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type measured struct {
 	rate []float64 // per second
 	p99  []time.Duration
 	busy []float64 // processor time of the process, in µs for each operation
+	made []float64 // allocations of the process for each operation
 }
 
 // tally is what one round of one side comes to.
@@ -31,6 +33,7 @@ type tally struct {
 	Rate float64
 	P99  time.Duration
 	Busy float64
+	Made float64
 }
 
 // measure runs the rounds. In each, every side works for as long, and another one begins.
@@ -86,6 +89,7 @@ func (o *options) measure(ctx context.Context, w workload, sides []*side, caller
 
 func (m *measured) add(t tally) {
 	m.rate, m.p99, m.busy = append(m.rate, t.Rate), append(m.p99, t.P99), append(m.busy, t.Busy)
+	m.made = append(m.made, t.Made)
 }
 
 // does reports whether the side has what a workload needs.
@@ -139,7 +143,8 @@ func (r *runner) round(ctx context.Context, each time.Duration) (tally, error) {
 	}
 	var wg sync.WaitGroup
 	taken, errs := make([][]time.Duration, len(r.do)), make([]error, len(r.do))
-	start, busy := time.Now(), processorTime()
+	made, busy := allocations(), processorTime()
+	start := time.Now()
 	for i, do := range r.do {
 		wg.Go(func() {
 			last := start
@@ -152,11 +157,18 @@ func (r *runner) round(ctx context.Context, each time.Duration) (tally, error) {
 		})
 	}
 	wg.Wait()
-	elapsed, busy := time.Since(start), processorTime()-busy
+	elapsed := time.Since(start)
+	made, busy = allocations()-made, processorTime()-busy
 	all := slices.Concat(taken...)
 	slices.Sort(all)
 	n := float64(len(all))
-	return tally{n / elapsed.Seconds(), all[len(all)*99/100], busy.Seconds() * 1e6 / n}, errors.Join(errs...)
+	return tally{n / elapsed.Seconds(), all[len(all)*99/100], busy.Seconds() * 1e6 / n, float64(made) / n}, errors.Join(errs...)
+}
+
+func allocations() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
 }
 
 // processorTime is what this process has used, the server's half of a connection over the loopback included.
@@ -189,7 +201,7 @@ func (r *result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s %-18s %4d", r.database, r.work, r.callers)
 	for i, s := range r.sides {
-		fmt.Fprintf(&b, "  %s %.0f/s p99 %v cpu %.1fµs", s.name, median(s.rate), median(s.p99).Round(time.Microsecond), median(s.busy))
+		fmt.Fprintf(&b, "  %s %.0f/s p99 %v cpu %.1fµs allocs %.0f", s.name, median(s.rate), median(s.p99).Round(time.Microsecond), median(s.busy), median(s.made))
 		if i > 0 {
 			ratios := r.ratios(i)
 			fmt.Fprintf(&b, " (×%.2f, %.2f–%.2f)", median(ratios), slices.Min(ratios), slices.Max(ratios))
