@@ -31,11 +31,11 @@ func newBar(out io.Writer) *bar { return &bar{out: out} }
 
 // count counts how many rows there are to delete. It ends before the collector begins, which may find no connection
 // free beside it, and gives up where that would take long: then there is a rate, but no end in sight.
-func (b *bar) count(ctx context.Context, store *opened, keep time.Duration) {
+func (b *bar) count(ctx context.Context, expired func(context.Context, time.Duration) (int64, error), keep time.Duration) {
 	b.draw("counting what has expired")
 	ctx, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
-	if n, err := store.expired(ctx, keep); err == nil {
+	if n, err := expired(ctx, keep); err == nil {
 		b.total = n
 	}
 }
