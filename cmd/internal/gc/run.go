@@ -74,7 +74,7 @@ func kept(reason store.StopReason) error {
 // courteous stands for a pause that was not given.
 const courteous = -1
 
-// pauseOption is a --pause as the collector takes it, where 0 is to make way for others and less is no pause.
+// pauseOption is a --pause as the collector takes it: 0 is to make way for others, less is no pause.
 func pauseOption(given time.Duration) time.Duration {
 	switch given {
 	case courteous:

@@ -37,7 +37,7 @@ func (c *command) down(ctx context.Context) error {
 	return errors.Join(err, c.reportUnless(err, steps))
 }
 
-// confirm asks, where there is something to take back. Not due: there was nothing when it looked, and what somebody has
+// confirm asks if there is something to take back. Not due: there was nothing when it looked, and what somebody has
 // made since has not been asked about.
 func (c *command) confirm(ctx context.Context) (due bool, err error) {
 	if c.yes {

@@ -45,7 +45,7 @@ func TestKilledHoldingTheLock(t *testing.T) {
 	succeed(t, target, "sessions-migrate", "check")
 }
 
-// TestMissingRights: who may not create is told what to grant; who finds everything done needs no rights.
+// TestMissingRights: the error of who may not create says what to grant; who finds everything done needs no rights.
 func TestMissingRights(t *testing.T) {
 	target := database(t)
 	u, err := url.Parse(target)
