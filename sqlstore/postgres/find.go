@@ -98,13 +98,16 @@ func (c *conditions) selector(which store.Selector) {
 }
 
 func readFound(ctx context.Context, q querier, st statement, keys []string) (found []store.Record, err error) {
-	const entries = columnCount + 4
+	const realm, entries = columnCount + 3, columnCount + 4
 	_, err = query(ctx, q, st, func(v [][]byte) error {
 		r, err := readRecord(v)
 		if err != nil {
 			return err
 		}
-		r.Former, r.Realm = nil, string(v[entries-1])
+		if len(v) < entries {
+			return localErrorf("a row of unexpected form: %d columns", len(v))
+		}
+		r.Realm, r.Former = string(v[realm]), nil
 		switch {
 		case len(v) > entries && !isTrue(v[entries]), len(keys) > mostColumns && !isObject(r.Data):
 			return store.ErrCorrupt
