@@ -6,7 +6,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Delete implements session.Store.
+// Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 	_, err := s.write(ctx, &write{what: "delete", apply: func(c *conn) (outcome, error) { return c.delete(ref) }})
 	return err

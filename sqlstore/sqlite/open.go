@@ -6,11 +6,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	modernc "modernc.org/sqlite"
+
+	"github.com/simples-go/sessions/internal/sqlitefile"
 )
 
 // ErrNoTable: the database has no sessions table. Run the command "sessions-migrate up", or pass a function that calls
@@ -101,18 +101,12 @@ func create(ctx context.Context, at location, r role, busy time.Duration) (*conn
 	if found != absent {
 		return connect(ctx, at, r, busy, "")
 	}
-	// The database gets the mode of another file. To make it ourselves we would have to close it again, and that
-	// drops the locks of every connection that this process may have to it meanwhile.
-	dir, _ := filepath.Split(at.path)
-	template, err := os.CreateTemp(dir, ".sessions-*")
+	template, remove, err := sqlitefile.Template(at.path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
 	}
-	defer func() { _ = os.Remove(template.Name()) }()
-	if err := template.Close(); err != nil {
-		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
-	}
-	return connect(ctx, at, r, busy, template.Name())
+	defer remove()
+	return connect(ctx, at, r, busy, template)
 }
 
 func newStore(at location, config *config, first *conn) *Store {

@@ -136,7 +136,11 @@ func TestNoCharacterOfAPathIsAParameter(t *testing.T) {
 		"?", "'", `"`, "é", "a?vfs=none", "memory:", ":memory:x", "100%", "a+b", `a\b`, "?immutable=1&mode=memory",
 	} {
 		for _, prefix := range []string{"", "sqlite:"} {
-			path := filepath.Join(t.TempDir(), name)
+			dir := filepath.Join(t.TempDir(), "a b+%20")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, name)
 			s := open(t, prefix+path)
 			created(t, s, set("a", "1"))
 			for _, made := range fileNames(t, path) {
@@ -152,6 +156,29 @@ func TestNoCharacterOfAPathIsAParameter(t *testing.T) {
 			}); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+func TestAFileThatAllMayWriteIsRefused(t *testing.T) {
+	for _, size := range []int{0, 1} { // a new database, and one that is there
+		path := newPath(t)
+		if size > 0 {
+			if err := open(t, path).Close(); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), path, migrated("sessions"))
+		if err == nil || !strings.Contains(err.Error(), "chmod o-w") {
+			t.Errorf("Open: %v", err)
+		}
+		if _, err := OpenDB(t.Context(), path); err == nil {
+			t.Error("OpenDB opens it")
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/simples-go/sessions/internal/retry"
 )
 
 var errClosed = errors.New("sqlite: the store is closed")
@@ -126,20 +128,5 @@ const busyPause = time.Millisecond
 // retryBusy calls fn until the file is not busy, ctx ends or the timeout has passed. Unlike the database's own
 // handler it ends with ctx.
 func retryBusy(ctx context.Context, timeout time.Duration, fn func() error) error {
-	err := fn()
-	if !isBusy(err) {
-		return err
-	}
-	deadline := time.Now().Add(timeout)
-	for isBusy(err) && time.Now().Before(deadline) {
-		timer := time.NewTimer(busyPause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-		err = fn()
-	}
-	return err
+	return retry.While(ctx, timeout, retry.Backoff{First: busyPause}, isBusy, fn)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/simples-go/sessions/internal/broadcast"
+	"github.com/simples-go/sessions/internal/keylock"
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
@@ -18,6 +19,7 @@ type Store struct {
 	group   *batch.Group[*write, *write, outcome]
 	ended   broadcast.Broadcast[store.Event]
 	poll    poller
+	locks   keylock.Locks[store.Handle] // of sessions for which a SaveLocked is under way
 
 	closing sync.Once
 	closed  error
@@ -57,7 +59,7 @@ func (c *conn) live(ref store.Ref, r *store.Record) error {
 	return checkObject(r.Data)
 }
 
-// Load implements session.Store with one SELECT. A row whose data has the shape of an object is taken for one.
+// Load implements store.Store with one SELECT. A row whose data has the shape of an object is taken for one.
 func (s *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
 	var r store.Record
 	err := s.readers.do(ctx, func(c *conn) error { return c.live(ref, &r) })
