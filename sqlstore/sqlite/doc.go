@@ -4,6 +4,5 @@
 // writes and a few that read. Saves that have to wait for the disk travel together in the next commit, so that many
 // callers share one fsync; a save is acknowledged when that fsync is done. Several processes may work on one file.
 //
-// The store does not make its table: run the command sessions-migrate, or pass a function that calls migrate.Up with
-// [WithMigrate].
+// The store does not make its table: run the command sessions-migrate, or pass migrate.UpSQLite with [WithMigrate].
 package sqlite

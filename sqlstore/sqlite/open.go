@@ -13,8 +13,8 @@ import (
 	"github.com/simples-go/sessions/internal/sqlitefile"
 )
 
-// ErrNoTable: the database has no sessions table. Run the command "sessions-migrate up", or pass a function that calls
-// migrate.Up with WithMigrate.
+// ErrNoTable is returned by Open if the database has no sessions table. Run the command "sessions-migrate up", or pass
+// migrate.UpSQLite with WithMigrate.
 var ErrNoTable = errors.New("sqlite: no sessions table")
 
 // Open opens the SQLite file at a path, which may begin with "sqlite:". ":memory:" is a database that ends with the
@@ -164,13 +164,13 @@ func (c *conn) checkTable(at location, table string) error {
 }
 
 func noTable(at location, table string) error {
-	return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or migrate.Up in Go", ErrNoTable, at, table)
+	return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or in Go: sqlite.WithMigrate(migrate.UpSQLite)", ErrNoTable, at, table)
 }
 
 func (s *Store) migrate(ctx context.Context) error {
 	db := sql.OpenDB(connector{s.at.dsn(writing, s.config.busy, "")})
 	db.SetMaxOpenConns(1)
-	err := s.config.migrate(ctx, db)
+	err := s.config.migrate(ctx, db, s.config.table)
 	if err != nil {
 		err = fmt.Errorf("sqlite: migrating %s: %w", s.at, err)
 	}

@@ -280,7 +280,7 @@ func TestOpenAsksForTheTable(t *testing.T) {
 	if !errors.Is(err, ErrNoTable) || !strings.Contains(err.Error(), "others") {
 		t.Errorf("without that table: %v", err)
 	}
-	foreign := WithMigrate(func(ctx context.Context, db *sql.DB) error {
+	foreign := WithMigrate(func(ctx context.Context, db *sql.DB, _ string) error {
 		_, err := db.ExecContext(ctx, "create table theirs (id text)")
 		return err
 	})
@@ -334,7 +334,7 @@ func TestAFileInUTF16IsRefused(t *testing.T) {
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
 		}
-		asked := WithMigrate(func(context.Context, *sql.DB) error { t.Error("it was migrated"); return nil })
+		asked := WithMigrate(func(context.Context, *sql.DB, string) error { t.Error("it was migrated"); return nil })
 		for _, opts := range [][]Option{nil, {asked}} {
 			_, err := Open(t.Context(), path, opts...)
 			if err == nil || !strings.Contains(err.Error(), "a file of their own") {
@@ -346,7 +346,7 @@ func TestAFileInUTF16IsRefused(t *testing.T) {
 
 func TestAFailedMigrationIsTold(t *testing.T) {
 	want := errors.New("no")
-	_, err := Open(t.Context(), newPath(t), WithMigrate(func(context.Context, *sql.DB) error { return want }))
+	_, err := Open(t.Context(), newPath(t), WithMigrate(func(context.Context, *sql.DB, string) error { return want }))
 	if !errors.Is(err, want) {
 		t.Errorf("got %v", err)
 	}

@@ -37,9 +37,9 @@ func WithPollInterval(d time.Duration) Option { return func(c *config) { c.poll 
 // fails, the operating system ends the process, and not a load with an error.
 func WithMemoryMap(bytes int64) Option { return func(c *config) { c.mapped = bytes } }
 
-// WithMigrate has Open call fn before it looks for the table. The handle is opened as the store's own connections are, and
-// closed when fn returns. Pass a function that calls migrate.Up in services that migrate at their start.
-func WithMigrate(fn func(context.Context, *sql.DB) error) Option {
+// WithMigrate makes Open call fn with the table's name before it looks for the table. The handle is opened as the store's
+// own connections are, and closed when fn returns. Pass migrate.UpSQLite in services that migrate at their start.
+func WithMigrate(fn func(ctx context.Context, db *sql.DB, table string) error) Option {
 	return func(c *config) { c.migrate = fn }
 }
 
@@ -50,7 +50,7 @@ type config struct {
 	busy    time.Duration
 	poll    time.Duration
 	mapped  int64
-	migrate func(context.Context, *sql.DB) error
+	migrate func(context.Context, *sql.DB, string) error
 }
 
 // maxMapped is the most that the database maps.
