@@ -18,11 +18,12 @@ type Config struct {
 	IdleTimeout time.Duration
 
 	// AbsoluteTimeout ends a session this long after its creation or Renew, however much it is accessed. Default 24
-	// hours, or IdleTimeout where that is longer; it may not be shorter than IdleTimeout.
+	// hours, or IdleTimeout if that is longer; it may not be shorter than IdleTimeout.
 	AbsoluteTimeout time.Duration
 
 	// TouchStep is the least extension of the expiry for which an access writes to the database. The effective idle
-	// timeout lies between IdleTimeout − TouchStep and IdleTimeout. Default a tenth of IdleTimeout.
+	// timeout lies between IdleTimeout − TouchStep and IdleTimeout. Default a tenth of IdleTimeout. If managers derived
+	// from one another have different idle timeouts, the shortest of their steps holds for all.
 	TouchStep time.Duration
 
 	// RotationGrace is how long after a rotation a request with the old token gets ErrRotated, so that a parallel request
@@ -32,11 +33,11 @@ type Config struct {
 	// MaxBytes bounds a session's data; see Size. Default 1 MB (1<<20), at most 100 MB.
 	MaxBytes int
 
-	// Realm keeps the token of one manager from opening a session under another on the same table. Default: the name of
-	// the cookie or header.
+	// Realm keeps the token of one manager from opening a session under another on the same table, and their owners and
+	// tags apart. Default: the name of the cookie or header.
 	Realm string
 
-	// Disabled switches sessions off. Enabled, where set, decides for each request. Handlers of requests without sessions
+	// Disabled switches sessions off. Enabled, if set, decides for each request. Handlers of requests without sessions
 	// find none in their context.
 	Disabled bool
 	Enabled  func(*http.Request) bool
@@ -44,12 +45,12 @@ type Config struct {
 	// Cookie is the cookie that carries the token.
 	Cookie Cookie
 
-	// Header, where set, names the request header that carries the token instead of a cookie, for API clients. A new
+	// Header, if set, names the request header that carries the token instead of a cookie, for API clients. A new
 	// token is sent in the response header of that name; an empty value there says that the session has ended.
 	Header string
 
 	// StoreTimeout bounds the load of a request's session, and the commit, which is detached from the request's
-	// cancellation. Default 5 seconds; a call may have a 32nd less.
+	// cancellation. Default 5 seconds.
 	StoreTimeout time.Duration
 
 	// Owner limits the live sessions of one owner.
@@ -59,40 +60,43 @@ type Config struct {
 	WebSocket WebSocket
 
 	// ErrorHandler answers a request whose session could not be loaded or committed; what the handler had written is
-	// discarded. Default: StatusCode(err) with its text.
+	// discarded. The session in the request's context returns the error from every use, but can be destroyed, which ends
+	// the cookie. Default: StatusCode(err) with its text.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
-	// Observe, where set, is told of each operation when it is done, on the goroutine that did it: for metrics and
+	// Observe, if set, is called with each operation when it is done, on the goroutine that did it: for metrics and
 	// tracing.
 	Observe func(context.Context, Observation)
 
-	// Logger gets what nobody else can be told. Default slog.Default().
+	// Logger gets what no return value and no response can say. Default slog.Default().
 	Logger *slog.Logger
 }
 
 // WebSocket configures sockets and what is like them: handlers that live long and end with their session.
 type WebSocket struct {
 	// Origins are allowed to open sockets, exactly: scheme://host[:port]. Empty: the page's own origin alone, which is
-	// https and the request's Host, or http where Cookie.InsecureHTTP is set.
+	// https and the request's Host, or http if Cookie.InsecureHTTP is set.
 	Origins []string
 
 	// AllowMissingOrigin lets clients in that send no Origin. Browsers always do.
 	AllowMissingOrigin bool
 
-	// Create makes a row at the handshake where there is no session; otherwise such a socket's session cannot be changed.
+	// Create makes a row at the handshake if there is no session; otherwise such a socket's session cannot be changed. A
+	// request that is not answered with 101 makes none.
 	Create bool
 
 	// NoKeepAlive lets a session expire under its open socket. Otherwise it is touched, within its absolute timeout.
 	NoKeepAlive bool
 
-	// PollInterval is how often all open sessions are checked in one statement, which finds what no notification told.
-	// Default 2 seconds, jittered; more often, down to every 100 ms, where a short idle timeout needs that to be extended.
+	// PollInterval is how often all open sessions are checked in one statement, which finds what no notification has
+	// reported. Default 2 seconds, jittered; more often, down to every 100 ms, if a short idle timeout needs that to be
+	// extended.
 	PollInterval time.Duration
 
-	// SaveRetry is how long the save after the handler's return is tried again where the database fails. Default 10 s.
+	// SaveRetry is how long the save after the handler's return is tried again if the database fails. Default 10 s.
 	SaveRetry time.Duration
 
-	// OnSaveError is told when that save has failed for good. Default: it is logged.
+	// OnSaveError is called when that save has failed for good. Default: it is logged.
 	OnSaveError func(ctx context.Context, handle Handle, err error)
 }
 
@@ -158,7 +162,12 @@ func (c *Config) checkHeader() error {
 		return fmt.Errorf("the field Header %q is not a header's name", c.Header)
 	}
 	switch name := http.CanonicalHeaderKey(c.Header); name {
-	case "Cookie", "Set-Cookie", "Host":
+	case "Authorization":
+		return errors.New("the field Header Authorization does not carry bare tokens: have clients send another, or pass the one that " +
+			"follows Bearer to Manager.Begin")
+	case "Cookie", "Set-Cookie", "Host", "Location", "Vary", "Connection", "Upgrade", "Te", "Trailer", "Transfer-Encoding", "Origin",
+		"Content-Length", "Content-Type", "Content-Encoding", "Cache-Control", "Date", "Expires", "Keep-Alive", "Age", "Etag",
+		"Proxy-Authorization", "Sec-Websocket-Key", "Sec-Websocket-Accept", "Sec-Websocket-Version", "Sec-Websocket-Protocol":
 		return fmt.Errorf("the field Header %q has another meaning", name)
 	}
 	return nil
@@ -170,33 +179,4 @@ func (c *Config) policy() store.Policy {
 		Step:     c.TouchStep, Grace: c.RotationGrace, MaxBytes: c.MaxBytes, Owner: c.Owner,
 		Realm: c.Realm,
 	}
-}
-
-// StatusCode is the HTTP status that says what err means to a client: 400 two tokens, 403 origin, 409 gone or rotated, 413
-// too large, 429 too many sessions, 500 a mistake of this server's code or data, 503 the store.
-func StatusCode(err error) int {
-	for _, is := range []struct {
-		status int
-		causes []error
-	}{
-		{http.StatusBadRequest, []error{ErrAmbiguous}},
-		{http.StatusForbidden, []error{ErrOrigin}},
-		{http.StatusInternalServerError, []error{ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie}},
-		{http.StatusConflict, []error{ErrGone}},
-		{http.StatusRequestEntityTooLarge, []error{ErrTooLarge}},
-		{http.StatusTooManyRequests, []error{ErrOwnerLimit}},
-	} {
-		for _, cause := range is.causes {
-			if errors.Is(err, cause) {
-				return is.status
-			}
-		}
-	}
-	return http.StatusServiceUnavailable
-}
-
-// answer is the default ErrorHandler. The client learns the status alone.
-func answer(w http.ResponseWriter, _ *http.Request, err error) {
-	status := StatusCode(err)
-	http.Error(w, http.StatusText(status), status)
 }

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Cookie configures the cookie. The zero value is the secure one: __Host-session; Path=/; Secure; HttpOnly; SameSite=Lax.
+// Cookie configures the cookie. The zero value is the secure one: __Host-Http-session; Path=/; Secure; HttpOnly;
+// SameSite=Lax.
 type Cookie struct {
-	// Name defaults to __Host-session, to __Secure-session where Domain or Path is set, and to session where InsecureHTTP
-	// is. A browser takes a __Host- cookie only from the very host, over TLS, with Path=/.
+	// Name defaults to __Host-Http-session, to __Secure-session if Domain or Path is set, and to session if InsecureHTTP is.
+	// A browser takes a __Host- cookie only from the very host, over TLS, with Path=/, and a __Host-Http- one, if it knows
+	// that prefix, not from scripts (RFC 6265bis, 4.1.3).
 	Name string
 
 	Domain      string        // default: the host alone. With it, every subdomain gets the token
@@ -21,17 +24,29 @@ type Cookie struct {
 	SameSite    http.SameSite // default http.SameSiteLaxMode
 	Partitioned bool          // for pages that are embedded by other sites; needs SameSite=None
 
-	// Browser makes the cookie end with the browser, instead of with the session's absolute timeout.
-	Browser bool
+	// NonPersistent makes the cookie end with the browser, instead of with the session's absolute timeout.
+	NonPersistent bool
+
+	// Former are the domains and paths that cookies of this name had before, so that those which browsers still have are
+	// ended. The request's own host and its parent domains need not be named.
+	Former []CookieScope
 
 	// InsecureHTTP leaves Secure away, for development over plain HTTP. Whoever listens on the network has the sessions
 	// of all users.
 	InsecureHTTP bool
 }
 
+// CookieScope is where a browser sends a cookie.
+type CookieScope struct {
+	Domain string // "": the host alone
+	Path   string // default /
+}
+
 const (
-	hostPrefix   = "__Host-"
-	securePrefix = "__Secure-"
+	hostPrefix     = "__Host-" // of hostHTTPPrefix too
+	hostHTTPPrefix = "__Host-Http-"
+	httpPrefix     = "__Http-"
+	securePrefix   = "__Secure-"
 
 	// maxAge is what browsers cut Max-Age to (RFC 6265bis, 5.5).
 	maxAge = 400 * 24 * time.Hour
@@ -48,9 +63,13 @@ func (c Cookie) withDefaults() Cookie {
 	case c.Domain != "" || (c.Path != "" && c.Path != "/"):
 		c.Name = securePrefix + "session"
 	default:
-		c.Name = hostPrefix + "session"
+		c.Name = hostHTTPPrefix + "session"
 	}
 	c.Path = cmp.Or(c.Path, "/")
+	c.Former = slices.Clone(c.Former)
+	for i := range c.Former {
+		c.Former[i].Path = cmp.Or(c.Former[i].Path, "/")
+	}
 	c.SameSite = cmp.Or(c.SameSite, http.SameSiteLaxMode)
 	return c
 }
@@ -62,7 +81,7 @@ func (c *Cookie) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	host, secure := hasPrefixFold(c.Name, hostPrefix), hasPrefixFold(c.Name, securePrefix)
+	host, secure := c.hostOnly(), hasPrefixFold(c.Name, securePrefix) || hasPrefixFold(c.Name, httpPrefix)
 	refuse(!isToken(c.Name), "Cookie.Name %q has characters that no cookie's name may have", c.Name)
 	refuse(len(c.Name)+tokenChars > maxCookie, "Cookie.Name is longer than %d bytes", maxCookie-tokenChars)
 	refuse(host && c.Domain != "", "a %s cookie may not have a Domain", hostPrefix)
@@ -73,11 +92,16 @@ func (c *Cookie) validate() error {
 		"Cookie.SameSite %d is none of Lax, Strict and None", c.SameSite)
 	refuse(c.Partitioned && c.SameSite != http.SameSiteNoneMode, "Partitioned needs SameSite=None")
 	refuse(!strings.HasPrefix(c.Path, "/"), "Cookie.Path %q does not begin with a slash", c.Path)
-	if err := (&http.Cookie{Name: "n", Value: "v", Domain: c.Domain, Path: c.Path}).Valid(); err != nil {
-		errs = append(errs, fmt.Errorf("Cookie: %w", err))
+	for _, scope := range append([]CookieScope{{c.Domain, c.Path}}, c.Former...) {
+		if err := (&http.Cookie{Name: "n", Value: "v", Domain: scope.Domain, Path: scope.Path}).Valid(); err != nil {
+			errs = append(errs, fmt.Errorf("Cookie: %w", err))
+		}
 	}
 	return errors.Join(errs...)
 }
+
+// hostOnly reports whether browsers keep other hosts from setting a cookie of this name.
+func (c *Cookie) hostOnly() bool { return hasPrefixFold(c.Name, hostPrefix) }
 
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
@@ -106,41 +130,6 @@ func (m *Manager) line(t *token, life time.Duration) string {
 
 // expired is the Set-Cookie header that takes the cookie away.
 func (m *Manager) expired() string { return m.config.Cookie.Name + "=; Max-Age=0" + m.attributes }
-
-// find returns the request's token; nil where it carries none that this package could have issued. ErrAmbiguous where it
-// carries two.
-func (m *Manager) find(r *http.Request) (*token, error) {
-	value, found := "", 0
-	if name := m.config.Header; name != "" {
-		values := r.Header.Values(name)
-		if found = len(values); found > 0 {
-			value = values[0]
-		}
-	} else {
-		for _, line := range r.Header["Cookie"] {
-			value, found = findCookie(line, m.config.Cookie.Name, value, found)
-		}
-	}
-	if found > 1 {
-		return nil, ErrAmbiguous
-	}
-	t, _ := parseToken(value)
-	return t, nil
-}
-
-// findCookie looks through one Cookie header without taking it apart, and counts.
-func findCookie(line, name, value string, found int) (string, int) {
-	for line != "" {
-		var pair string
-		pair, line, _ = strings.Cut(line, ";")
-		pair = strings.Trim(pair, " \t")
-		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
-			value = pair[len(name)+1:]
-			found++
-		}
-	}
-	return value, found
-}
 
 // isToken reports whether s is a token of RFC 9110, 5.6.2.
 func isToken(s string) bool {

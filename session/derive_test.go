@@ -204,7 +204,7 @@ func TestTwoManagersWithDifferentCookies(t *testing.T) {
 	}
 }
 
-// Of two managers, the one whose commit fails answers, and the other's cookie gets out with it: its row is there.
+// Of two managers, the one whose commit fails answers, and with its 503 the other saves nothing either.
 func TestTwoManagersOfWhichOneFails(t *testing.T) {
 	s := newSite(t)
 	other := newSite(t, func(c *session.Config) { c.Cookie.Name = "__Host-other" })
@@ -217,9 +217,8 @@ func TestTwoManagersOfWhichOneFails(t *testing.T) {
 		})).ServeHTTP(w, r)
 	})
 	wantStatus(t, w, http.StatusServiceUnavailable)
-	wantKeys(t, b.keys(), "k")
-	if _, ok := b.cookies["__Host-other"]; ok {
-		t.Error("a cookie of a session that is not there")
+	if len(b.cookies) != 0 || s.store.Len() != 0 {
+		t.Errorf("cookies %v, %d rows", b.cookies, s.store.Len())
 	}
 }
 
@@ -287,7 +286,7 @@ func TestTheEndByAStricterManager(t *testing.T) {
 	s.ok(err)
 	infos, err := strict.Sessions(t.Context(), "ann")
 	s.ok(err)
-	if len(infos) != 1 || !infos[0].ExpiresAt.Equal(infos[0].CreatedAt.Add(10*time.Minute)) ||
+	if len(infos) != 1 || !infos[0].ExpiresAt.Equal(infos[0].CreatedAt.Add(5*time.Minute)) ||
 		!opened.Expiration().Equal(infos[0].ExpiresAt) {
 		t.Errorf("listed %+v, expires %v", infos, opened.Expiration())
 	}

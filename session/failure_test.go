@@ -40,7 +40,7 @@ var failureCases = []struct {
 }
 
 // A commit that fails is answered in the handler's place: nothing of what it has put into header and body gets out, and
-// every later write returns the error.
+// every later write is discarded as if it had succeeded: frameworks answer an error of it once more.
 func TestFailedCommitIsAnswered(t *testing.T) {
 	for _, c := range failureCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestFailedCommitIsAnswered(t *testing.T) {
 					t.Errorf("handler: %v", err)
 				}
 				w.WriteHeader(http.StatusCreated)
-				refusesWrites(t, w, c.status)
+				discardsWrites(t, w)
 			})
 			wantStatus(t, w, c.status)
 			if got := w.Header(); got.Get("X-Handler") != "" || got.Get("Content-Length") != "" || len(b.cookies) != 1 &&
@@ -75,22 +75,20 @@ func TestFailedCommitIsAnswered(t *testing.T) {
 	}
 }
 
-// refusesWrites checks that every way of writing returns the commit's error.
-func refusesWrites(t *testing.T, w http.ResponseWriter, status int) {
+// discardsWrites checks that every way of writing succeeds.
+func discardsWrites(t *testing.T, w http.ResponseWriter) {
 	t.Helper()
 	n, err := w.Write([]byte("secret"))
-	_, err2 := io.WriteString(w, "secret")
-	_, err3 := io.Copy(w, strings.NewReader("secret"))
+	n2, err2 := io.WriteString(w, "secret")
+	n3, err3 := io.Copy(w, strings.NewReader("secret"))
 	err4 := http.NewResponseController(w).Flush()
 	w.WriteHeader(http.StatusEarlyHints)
 	w.WriteHeader(http.StatusAccepted)
-	if n != 0 {
-		t.Errorf("%d bytes written", n)
+	if n != 6 || n2 != 6 || n3 != 6 {
+		t.Errorf("%d, %d and %d bytes written", n, n2, n3)
 	}
-	for i, err := range []error{err, err2, err3, err4} {
-		if err == nil || session.StatusCode(err) != status {
-			t.Errorf("write %d returned %v", i, err)
-		}
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		t.Error(err)
 	}
 }
 

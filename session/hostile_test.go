@@ -154,10 +154,7 @@ func TestCorruptRows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := &rows{Store: memstore.New()}
-			m, err := session.New(store, session.Config{Logger: discard()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			m := newManager(t, store, session.Config{Logger: discard()})
 			made := m.NewSession()
 			if err := errors.Join(made.Set("a", 1), made.Save(t.Context())); err != nil {
 				t.Fatal(err)
@@ -169,7 +166,7 @@ func TestCorruptRows(t *testing.T) {
 			m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })).ServeHTTP(w, r)
 			wantStatus(t, w, http.StatusInternalServerError)
 			wantNoCookie(t, w)
-			err = made.Load(t.Context())
+			err := made.Load(t.Context())
 			if wantIs(t, "Load", err, session.ErrCorrupt); errors.Is(err, session.ErrGone) {
 				t.Error("a corrupt session is not gone")
 			}
@@ -183,10 +180,7 @@ func TestCorruptRows(t *testing.T) {
 // A corrupt session that no request can load can be ended by its handle.
 func TestCorruptRowCanBeRevoked(t *testing.T) {
 	store := &rows{Store: memstore.New(), data: "null"}
-	m, err := session.New(store, session.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := newManager(t, store, session.Config{})
 	made := m.NewSession()
 	if err := errors.Join(made.Set("a", 1), made.Save(t.Context())); err != nil {
 		t.Fatal(err)

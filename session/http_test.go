@@ -70,7 +70,7 @@ var firstByteCases = []struct {
 }{
 	{"WriteHeader", func(w http.ResponseWriter) error { w.WriteHeader(200); return nil }, "header 200 with cookie"},
 	{"WriteHeader 303", func(w http.ResponseWriter) error { w.WriteHeader(303); return nil }, "header 303 with cookie"},
-	{"WriteHeader 500", func(w http.ResponseWriter) error { w.WriteHeader(500); return nil }, "header 500 with cookie"},
+	{"WriteHeader 422", func(w http.ResponseWriter) error { w.WriteHeader(422); return nil }, "header 422 with cookie"},
 	{"WriteHeader 101", func(w http.ResponseWriter) error { w.WriteHeader(101); return nil }, "header 101 with cookie"},
 	{"Write", func(w http.ResponseWriter) error { _, err := w.Write([]byte("x")); return err }, "header 200 with cookie"},
 	{"Write of nothing", func(w http.ResponseWriter) error {

@@ -1,22 +1,22 @@
 package session
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"github.com/simples-go/sessions/session/store"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/simples-go/sessions/session/store"
 )
 
-// hub knows the sessions of this process that somebody watches: sockets, and handlers that called Watch. It ends their
-// contexts with their sessions, keeps the sessions alive, and tells of changes. Two goroutines serve all of them, and
-// run only while there are any: one hears of events from the store, one looks at all sessions in each interval, the
-// shortest that one of them needs, which finds what no event told.
+// hub watches over the sessions of this process that long-lived handlers have: sockets, and those that called Watch. It
+// ends their contexts with their sessions, keeps the sessions alive, and reports changes. Two goroutines serve all of them,
+// from the first member until some time after the last: one receives the store's events, one polls all rows in each
+// interval, the shortest that one of them needs, which finds what no event has said.
+//
+// It calls methods of a Session and writes no field of one. Locks are taken in the order Session.mu, hub.mu.
 type hub struct {
 	shared *shared
 	count  atomic.Int64 // of members; read without mu on the path of every request
@@ -24,11 +24,12 @@ type hub struct {
 	mu       sync.Mutex
 	members  map[Handle]*member   // lists by member.next
 	waiting  map[*member]struct{} // for a row, which they may never have
-	stop     context.CancelFunc
-	wake     chan struct{} // of the running loop; holds a mark where fresh or all is set
+	stop     context.CancelFunc   // of the goroutines; nil while they do not run
+	idle     *time.Timer          // stops them
+	wake     chan struct{}        // of the running poll; holds a mark if soon or all is set
 	interval time.Duration
-	fresh    []Handle // to be looked at soon
-	all      bool     // all of them
+	soon     map[Handle]error // to be polled at once, and how the session has ended if its row is gone
+	all      bool             // all rows are to be polled at once
 	closing  bool
 }
 
@@ -38,21 +39,14 @@ type member struct {
 	cancel  context.CancelCauseFunc
 	key     Handle // since it has joined
 
-	next   *member
-	joined bool
-	told   int64  // the version that it was told of
-	asked  *token // guarded by the session's mu
+	next     *member
+	joined   bool
+	reported int64 // the version of the last change that was reported
 }
 
-// Statements for many sessions are cut to these sizes.
-const (
-	inspectSize = 5000
-	touchSize   = 1000
-)
-
-// minInterval bounds how often all sessions are looked at for one that would expire between two looks. A shorter
-// PollInterval holds all the same.
-const minInterval = 100 * time.Millisecond
+// linger is how long the goroutines outlive the last member: somebody who goes from page to page shall not open and close a
+// connection to the database each time.
+const linger = time.Minute
 
 func newHub(s *shared) *hub {
 	return &hub{shared: s, members: map[Handle]*member{}, waiting: map[*member]struct{}{}}
@@ -68,33 +62,26 @@ func (h *hub) enter() bool {
 	return !h.closing
 }
 
-// join adds a member whose session has a row, and has the row looked at, since the session may have ended after it was
+// join adds a member whose session has a row, and has the row polled, since the session may have ended after it was
 // loaded. One without a row waits: for the row, or for the shutdown. For one that has joined, the configuration may have
 // become that of a manager within m's.
 func (h *hub) join(mb *member, m *Manager) {
-	mb.session.mu.Lock()
-	stored, dead := mb.session.stored, mb.session.dead
-	interval := mb.session.m.interval(mb.session.meta.timeouts)
-	var key Handle
-	if stored && dead == nil {
-		key = mb.session.token.handle()
-	}
-	mb.session.mu.Unlock()
+	row := mb.session.watched()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.closing:
 		mb.cancel(ErrShutdown)
 	case mb.joined:
-		if interval < h.interval {
-			h.request(mb.key)
+		if row.interval < h.interval {
+			h.request(mb.key, nil)
 		}
-	case dead != nil:
-		mb.cancel(dead)
-	case !stored:
+	case row.ended != nil:
+		mb.cancel(row.ended)
+	case row.presence != stored:
 		h.waiting[mb] = struct{}{}
 	default:
-		h.add(mb, key, m)
+		h.add(mb, row.token.handle(), m)
 	}
 }
 
@@ -102,25 +89,45 @@ func (h *hub) join(mb *member, m *Manager) {
 func (h *hub) add(mb *member, key Handle, m *Manager) {
 	delete(h.waiting, mb)
 	mb.joined, mb.key = true, key
-	mb.next = h.members[mb.key]
-	h.members[mb.key] = mb
-	if h.count.Add(1) == 1 {
-		h.start(m.config.WebSocket.PollInterval)
-	}
-	h.request(mb.key)
+	mb.next = h.members[key]
+	h.members[key] = mb
+	h.count.Add(1)
+	h.start(m)
+	h.request(key, nil)
 }
 
-// start starts the goroutines. h.mu is held.
-func (h *hub) start(interval time.Duration) {
+// start starts the goroutines if they do not run. h.mu is held.
+func (h *hub) start(m *Manager) {
+	if h.idle != nil {
+		h.idle.Stop()
+		h.idle = nil
+	}
+	if h.stop != nil {
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	h.stop, h.wake, h.interval = cancel, make(chan struct{}, 1), interval
-	go h.loop(ctx, h.wake)
+	h.stop, h.wake, h.interval, h.soon = cancel, make(chan struct{}, 1), m.config.WebSocket.PollInterval, map[Handle]error{}
+	go h.poll(ctx, m, h.wake)
 	if watcher, ok := h.shared.store.(store.Watcher); ok {
-		go func() { _ = watcher.Watch(ctx, h.event) }()
+		go h.watch(ctx, m, watcher)
 	}
 }
 
-// leave removes a member, and stops the goroutines with the last.
+// watch receives the store's events until ctx ends. A watcher that gives up is started again.
+func (h *hub) watch(ctx context.Context, m *Manager, watcher store.Watcher) {
+	for {
+		err := watcher.Watch(ctx, h.event)
+		if ctx.Err() != nil {
+			return
+		}
+		m.config.Logger.ErrorContext(ctx, "session: watching for ended sessions failed, sockets learn of it by polling", "error", err)
+		if pause(ctx, 6) != nil {
+			return
+		}
+	}
+}
+
+// leave removes a member, and stops the goroutines some time after the last.
 func (h *hub) leave(mb *member) {
 	mb.cancel(context.Canceled)
 	h.mu.Lock()
@@ -130,28 +137,59 @@ func (h *hub) leave(mb *member) {
 		return
 	}
 	mb.joined = false
-	if first := h.members[mb.key]; first == mb {
-		h.members[mb.key] = mb.next
-	} else {
+	h.remove(mb)
+	switch last := h.count.Add(-1) == 0; {
+	case last && h.closing:
+		h.halt()
+	case last:
+		h.idle = time.AfterFunc(linger, h.stopIdle)
+	}
+}
+
+// remove takes mb off the list of its key. h.mu is held.
+func (h *hub) remove(mb *member) {
+	first := h.members[mb.key]
+	if first != mb {
 		for ; first.next != mb; first = first.next {
 		}
 		first.next = mb.next
+		return
 	}
-	if h.members[mb.key] == nil {
+	h.members[mb.key] = mb.next
+	if mb.next == nil {
 		delete(h.members, mb.key)
-	}
-	if h.count.Add(-1) == 0 {
-		h.stop()
 	}
 }
 
-// request asks the loop for a look at key. h.mu is held.
-func (h *hub) request(key Handle) {
-	h.fresh = append(h.fresh, key)
+// stopIdle stops the goroutines if there is still no member.
+func (h *hub) stopIdle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.count.Load() == 0 {
+		h.halt()
+	}
+}
+
+// halt stops the goroutines. h.mu is held.
+func (h *hub) halt() {
+	if h.stop != nil {
+		h.stop()
+		h.stop = nil
+	}
+}
+
+// request has key polled at once; cause says how its session has ended if the row is gone. h.mu is held.
+func (h *hub) request(key Handle, cause error) {
+	if h.stop == nil {
+		return
+	}
+	if cause != nil || h.soon[key] == nil {
+		h.soon[key] = cause
+	}
 	h.signal()
 }
 
-// signal wakes the loop. h.mu is held.
+// signal wakes the poll. h.mu is held.
 func (h *hub) signal() {
 	select {
 	case h.wake <- struct{}{}:
@@ -159,29 +197,30 @@ func (h *hub) signal() {
 	}
 }
 
-// event takes what the store tells.
+// event takes what the store reports. It is believed only once the row has been looked at: on some databases everybody can
+// send a notification.
 func (h *hub) event(e store.Event) {
 	switch e.Kind {
 	case store.Destroyed:
-		h.end(e.Key, ErrDestroyed)
+		h.pollSoon(e.Key, ErrDestroyed)
 	case store.Revoked:
-		h.end(e.Key, ErrRevoked)
+		h.pollSoon(e.Key, ErrRevoked)
 	case store.Missed:
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.all = true
 		h.signal()
 	default:
-		h.look(e.Key)
+		h.pollSoon(e.Key, nil)
 	}
 }
 
-// look has one session looked at, if somebody watches it.
-func (h *hub) look(key Handle) {
+// pollSoon has one row polled at once, if somebody watches it.
+func (h *hub) pollSoon(key Handle, cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.members[key] != nil {
-		h.request(key)
+		h.request(key, cause)
 	}
 }
 
@@ -201,368 +240,75 @@ func (h *hub) of(key Handle) (found []*member) {
 // end ends all that watch key.
 func (h *hub) end(key Handle, cause error) {
 	for _, mb := range h.of(key) {
-		h.kill(mb, cause)
+		mb.end(cause)
 	}
 }
 
 // destroyed ends those that watch the row under the secret that it was destroyed with. Under another one nothing may have
-// been deleted: those are looked at.
+// been deleted: those are polled.
 func (h *hub) destroyed(ref store.Ref) {
 	for _, mb := range h.of(ref.Key) {
-		mb.session.mu.Lock()
-		t, m := mb.session.token, mb.session.m
-		same := t != nil && t.hash(m.realm) == ref.Hash
-		mb.session.mu.Unlock()
-		if same {
-			h.kill(mb, ErrDestroyed)
+		if mb.session.hasHash(ref.Hash) {
+			mb.end(ErrDestroyed)
 		} else {
-			h.look(ref.Key)
+			h.pollSoon(ref.Key, ErrDestroyed)
 		}
 	}
 }
 
-// saved tells those that watch key, but for s itself, that s was saved.
+// saved reports to those that watch key, but for s itself, that s was saved.
 func (h *hub) saved(s *Session, key Handle, version int64, rotated bool) {
-	for _, mb := range h.of(key) {
+	members := h.of(key)
+	if len(members) == 0 {
+		return
+	}
+	own := s.ownTimeouts()
+	for _, mb := range members {
 		switch {
 		case mb.session == s:
 		case rotated:
-			h.kill(mb, ErrRotated)
+			mb.end(ErrRotated)
 		default:
-			h.tell(mb, version)
+			h.report(mb, version)
 		}
-		h.hasten(mb, s.own())
+		h.pollSooner(mb, own)
 	}
 }
 
-// own returns the timeouts that are set on the session itself.
-func (s *Session) own() store.Timeouts {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.meta.timeouts
-}
-
-// hasten has a session looked at whose own timeouts, just saved, are too short for the interval.
-func (h *hub) hasten(mb *member, own store.Timeouts) {
+// pollSooner has a row polled whose own timeouts, just saved, are too short for the interval.
+func (h *hub) pollSooner(mb *member, own store.Timeouts) {
 	interval := mb.session.manager().interval(own)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if interval < h.interval {
-		h.request(mb.key)
+		h.request(mb.key, nil)
 	}
 }
 
-// kill ends a member's session for its connection, and its context.
-func (h *hub) kill(mb *member, cause error) {
-	s := mb.session
-	s.mu.Lock()
-	first := s.dead == nil
-	if first {
-		s.dead = cause
-	}
-	m, ctx := s.m, context.Background()
-	s.mu.Unlock()
+// end ends a member's session for its connection, and its context.
+func (mb *member) end(cause error) {
+	m, first := mb.session.endFromElsewhere(cause)
 	mb.cancel(cause)
 	if first {
-		m.observe(ctx, OpEnd, mb.key, time.Now(), cause)
+		m.observe(context.Background(), OpEnd, mb.key, time.Now(), cause)
 	}
 }
 
-// tell fires the session's Changes, once for each version.
-func (h *hub) tell(mb *member, version int64) {
-	s := mb.session
-	s.mu.Lock()
-	seen, changes := s.meta.version, s.changes
-	s.mu.Unlock()
-	if changes == nil {
+// report fires the session's RemoteChanges, once for each version.
+func (h *hub) report(mb *member, version int64) {
+	seen, remote := mb.session.remoteChanges()
+	if remote == nil {
 		return
 	}
 	h.mu.Lock()
-	news := version > max(seen, mb.told)
-	mb.told = max(mb.told, version)
+	news := version > max(seen, mb.reported)
+	mb.reported = max(mb.reported, version)
 	h.mu.Unlock()
 	if news {
 		select {
-		case changes <- struct{}{}:
+		case remote <- struct{}{}:
 		default:
 		}
-	}
-}
-
-// loop looks at sessions: at all in each interval, with some jitter so that processes part, and at some when asked.
-func (h *hub) loop(ctx context.Context, wake <-chan struct{}) {
-	next := time.Now().Add(h.pause())
-	timer := time.NewTimer(time.Until(next))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-			h.round(ctx, true)
-			next = time.Now().Add(h.pause())
-		case <-wake:
-			h.round(ctx, false)
-			if sooner := time.Now().Add(h.pause()); sooner.Before(next) { // the interval may have become shorter
-				next = sooner
-			}
-		}
-		timer.Reset(time.Until(next))
-	}
-}
-
-func (h *hub) pause() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.interval - h.interval/10 + rand.N(h.interval/5+1)
-}
-
-// take returns which sessions to look at: all, or those that were asked for. None to a loop that has been stopped: what
-// is asked for by then is for the next.
-func (h *hub) take(ctx context.Context, all bool) (keys []Handle, everything bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if ctx.Err() != nil {
-		return nil, false
-	}
-	all = all || h.all
-	if keys = h.fresh; all {
-		keys = slices.AppendSeq(make([]Handle, 0, len(h.members)), maps.Keys(h.members))
-	}
-	h.all, h.fresh = false, nil
-	return keys, all
-}
-
-// round is one look, at all sessions or at those that were asked for. It sets the interval by what they need.
-func (h *hub) round(ctx context.Context, all bool) {
-	keys, all := h.take(ctx, all)
-	slices.SortFunc(keys, compareHandles)
-	interval := h.check(ctx, slices.Compact(keys))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if ctx.Err() != nil {
-		return
-	}
-	if !all {
-		interval = min(interval, h.interval)
-	}
-	h.interval = interval
-}
-
-// interval is how often the session has to be looked at.
-func (s *Session) interval() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.m.interval(s.meta.timeouts)
-}
-
-// interval is how often a session with these timeouts of its own has to be looked at: in each PollInterval, and where
-// it is kept alive, three times between when an access extends its life and its end. The latter is bounded by
-// minInterval: an idle timeout below about 300 ms is not kept alive, unless PollInterval is short enough.
-func (m *Manager) interval(own store.Timeouts) time.Duration {
-	socket := &m.config.WebSocket
-	r := store.Record{Timeouts: own}
-	span := own.Or(m.policy.Timeouts).Idle - r.Step(m.policy)
-	if socket.NoKeepAlive || span <= 0 {
-		return socket.PollInterval
-	}
-	return min(socket.PollInterval, max(minInterval, span/3))
-}
-
-func compareHandles(a, b Handle) int { return slices.Compare(a[:], b[:]) }
-
-// check looks at the rows of keys, acts on what it finds, and touches those that are due. It returns how soon that has
-// to be done again.
-func (h *hub) check(ctx context.Context, keys []Handle) (interval time.Duration) {
-	interval = MaxTimeout
-	for chunk := range slices.Chunk(keys, inspectSize) {
-		members := h.watching(chunk)
-		if len(members) == 0 {
-			continue
-		}
-		h.checkChunk(ctx, chunk, members)
-		for _, mb := range members {
-			interval = min(interval, mb.session.interval())
-		}
-	}
-	return interval
-}
-
-// checkChunk acts on what a look says about those who were there when it began: an answer that was on its way already
-// may be too old for those who have come since. They are looked at next.
-func (h *hub) checkChunk(ctx context.Context, keys []Handle, members []*member) {
-	m := members[0].session.manager()
-	ask(members)
-	records, err := h.inspect(ctx, m, keys, members)
-	var due []store.Ref
-	for _, mb := range members {
-		if ref, touch := h.judge(mb, records[mb.key], err); touch {
-			due = append(due, ref)
-		}
-	}
-	due = slices.CompactFunc(due, func(a, b store.Ref) bool { return a.Key == b.Key })
-	for some := range slices.Chunk(due, touchSize) {
-		h.touch(ctx, m, some)
-	}
-}
-
-// watching returns the members that watch one of keys, in their order.
-func (h *hub) watching(keys []Handle) (found []*member) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, key := range keys {
-		for mb := h.members[key]; mb != nil; mb = mb.next {
-			found = append(found, mb)
-		}
-	}
-	return found
-}
-
-// ask takes note of the tokens that the sessions have when a look begins.
-func ask(members []*member) {
-	for _, mb := range members {
-		mb.session.mu.Lock()
-		mb.asked = mb.session.token
-		mb.session.mu.Unlock()
-	}
-}
-
-// rotating reports whether this connection has itself rotated the session since the look began, or is about to: what
-// the look has found may be the row from before that. The next one finds what was true. s.mu is held.
-func (mb *member) rotating() bool {
-	s := mb.session
-	return s.token != mb.asked || s.inflight.id != nil
-}
-
-// inspect returns the rows that there are.
-func (h *hub) inspect(ctx context.Context, m *Manager, keys []Handle, members []*member) (map[Handle]*store.Record, error) {
-	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
-	defer cancel()
-	start := time.Now()
-	records, err := h.rows(bounded, keys, members)
-	if err == nil || ctx.Err() == nil { // unless nobody watches any more
-		m.observe(ctx, OpCheck, Handle{}, start, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	byKey := make(map[Handle]*store.Record, len(records))
-	for i := range records {
-		byKey[records[i].Key] = &records[i]
-	}
-	return byKey, nil
-}
-
-func (h *hub) rows(ctx context.Context, keys []Handle, members []*member) ([]store.Record, error) {
-	if inspector, ok := h.shared.store.(store.Inspector); ok {
-		return inspector.Inspect(ctx, keys)
-	}
-	var found []store.Record
-	for _, mb := range members {
-		r, err := h.shared.store.Load(ctx, mb.session.reference())
-		if err == nil {
-			found = append(found, r)
-		} else if !errors.Is(err, ErrGone) {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-func (s *Session) reference() store.Ref {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ref()
-}
-
-// judge acts on what a member's row says, nil where there is none, and returns what is to be touched. Where the database
-// could not tell, a session whose time is up by what was last known ends all the same.
-func (h *hub) judge(mb *member, r *store.Record, failure error) (ref store.Ref, touch bool) {
-	s := mb.session
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return store.Ref{}, false
-	}
-	if dead := s.dead; dead != nil {
-		s.mu.Unlock()
-		h.kill(mb, dead) // the connection itself was the first to learn of it
-		return store.Ref{}, false
-	}
-	cause, version := s.verdict(r, failure), int64(0)
-	if cause != nil && mb.rotating() {
-		s.mu.Unlock()
-		return store.Ref{}, false
-	}
-	if cause == nil && r != nil {
-		s.refresh(r)
-		version = r.Version
-		ref, touch = s.ref(), !s.m.config.WebSocket.NoKeepAlive && s.touchDue()
-	}
-	s.mu.Unlock()
-	if cause != nil {
-		h.kill(mb, cause)
-		return store.Ref{}, false
-	}
-	h.tell(mb, version)
-	return ref, touch
-}
-
-// verdict says how the session has ended, nil where it lives. s.mu is held.
-func (s *Session) verdict(r *store.Record, failure error) error {
-	known := s.record()
-	over := !s.meta.storeNow().Before(known.End(s.m.policy))
-	switch {
-	case failure != nil && !over:
-		return nil
-	case failure != nil, r == nil && over:
-		return ErrExpired
-	case r == nil:
-		return ErrGone
-	case !s.holds(r.Hash):
-		return ErrRotated
-	case !r.Now.Before(r.End(s.m.policy)):
-		return ErrExpired
-	}
-	return nil
-}
-
-// holds reports whether the hash is of this session's token, or of one that a save has brought or may have. s.mu is held.
-func (s *Session) holds(hash store.Hash) bool {
-	for _, t := range append([]*token{s.token, s.inflight.id}, s.maybe...) {
-		if t != nil && t.hash(s.m.realm) == hash {
-			return true
-		}
-	}
-	return false
-}
-
-// refresh takes over what a look at the row has told, unless something newer is known. s.mu is held.
-func (s *Session) refresh(r *store.Record) {
-	if r.Now.Before(s.meta.now) {
-		return
-	}
-	s.meta.expiresAt, s.meta.accessedAt, s.meta.createdAt, s.meta.timeouts = r.ExpiresAt, r.AccessedAt, r.CreatedAt, r.Timeouts
-	s.meta.now, s.meta.readAt = r.Now, time.Now()
-}
-
-// touch keeps sessions alive. What fails is due again at the next look.
-func (h *hub) touch(ctx context.Context, m *Manager, refs []store.Ref) {
-	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
-	defer cancel()
-	start := time.Now()
-	var err error
-	if toucher, ok := h.shared.store.(store.Toucher); ok {
-		err = toucher.TouchAll(bounded, refs)
-	} else {
-		for _, ref := range refs {
-			_, one := h.shared.store.Touch(bounded, ref)
-			err = cmp.Or(err, one)
-		}
-	}
-	m.observe(ctx, OpTouch, Handle{}, start, err)
-	if err != nil && ctx.Err() == nil {
-		m.config.Logger.WarnContext(ctx, "session: touching the sessions of open sockets failed", "sessions", len(refs), "error", err)
 	}
 }
 
@@ -575,6 +321,9 @@ func (h *hub) shutdown() {
 		for ; mb != nil; mb = mb.next {
 			all = append(all, mb)
 		}
+	}
+	if len(h.members) == 0 {
+		h.halt()
 	}
 	h.mu.Unlock()
 	for _, mb := range all {

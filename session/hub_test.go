@@ -93,8 +93,7 @@ func newHeldSite(t *testing.T) (*site, *heldStore) {
 	t.Helper()
 	s := newSite(t)
 	store := &heldStore{Store: s.store.Store, release: make(chan struct{})}
-	m, err := session.New(store, session.Config{})
-	s.ok(err)
+	m := newManager(s.t, store, session.Config{})
 	s.m = m
 	return s, store
 }
@@ -145,8 +144,7 @@ func TestLookFromBeforeOwnRotation(t *testing.T) {
 func TestLookDuringOwnRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &lateSaves{Store: memstore.New()}
-		m, err := session.New(store, session.Config{})
-		check(t, err)
+		m := newManager(t, store, session.Config{})
 		of := m.NewSession()
 		check(t, of.Generate())
 		check(t, of.Save(t.Context()))
@@ -203,8 +201,7 @@ func TestFirstLookAfterTheLastSocket(t *testing.T) {
 		memory := memstore.New()
 		store := &vanishing{Store: memory, memory: memory}
 		s := newSite(t)
-		m, err := session.New(store, session.Config{})
-		s.ok(err)
+		m := newManager(t, store, session.Config{})
 		s.m = m
 		for range 300 {
 			release := make(chan struct{})
@@ -301,8 +298,7 @@ func TestShorterPollInterval(t *testing.T) {
 		bubble(t, name, func(t *testing.T) {
 			s := newSite(t)
 			slow := session.WebSocket{PollInterval: time.Hour}
-			m, err := session.New(plainStore{s.store}, session.Config{WebSocket: slow})
-			s.ok(err)
+			m := newManager(t, plainStore{s.store}, session.Config{WebSocket: slow})
 			quick := derive(t, m, func(c *session.Config) { c.WebSocket.PollInterval = time.Second })
 			by := quick.Handler
 			if inside {
@@ -454,7 +450,7 @@ func TestHungDatabaseIsNoticed(t *testing.T) {
 			var timeouts atomic.Int64
 			s := newSite(t)
 			test.store.Store = s.store.Store
-			m, err := session.New(&test.store, session.Config{
+			m := newManager(t, &test.store, session.Config{
 				StoreTimeout: time.Second, IdleTimeout: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 				Observe: func(_ context.Context, o session.Observation) {
 					if o.Op == op && errors.Is(o.Err, context.DeadlineExceeded) {
@@ -462,7 +458,6 @@ func TestHungDatabaseIsNoticed(t *testing.T) {
 					}
 				},
 			})
-			s.ok(err)
 			of := s.stored("a")
 			plug(t, m.Handler, of)
 			time.Sleep(30 * time.Minute)

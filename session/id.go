@@ -22,25 +22,25 @@ const (
 // ID is a session's token, the value that travels in the cookie: row key and secret. Whoever has it has the session. It
 // redacts itself in every format, log and encoding; Reveal alone returns it. The zero ID is that of no session.
 type ID struct {
-	*sealed
+	*hidden
 }
 
-// sealed keeps the secret from fmt, which prints the unexported fields of foreign structs without asking their methods. It
-// takes two pointers: one is followed where the verb does not fit, as %s.
-type sealed struct{ token *token }
+// hidden keeps the secret from fmt, which prints the unexported fields of foreign structs without asking their methods. It
+// takes two pointers: fmt follows one if the verb does not fit, as %s.
+type hidden struct{ token *token }
 
 func newID(t *token) ID {
 	if t == nil {
 		return ID{}
 	}
-	return ID{&sealed{t}}
+	return ID{&hidden{t}}
 }
 
 type token [tokenBytes]byte
 
 // Reveal returns the token itself, 64 characters of base64url, or "" for the zero ID. Keep it out of logs and errors.
 func (id ID) Reveal() string {
-	if id.sealed == nil {
+	if id.hidden == nil {
 		return ""
 	}
 	return id.token.encode()
@@ -48,26 +48,26 @@ func (id ID) Reveal() string {
 
 // Handle returns the row key, which may stand in logs.
 func (id ID) Handle() Handle {
-	if id.sealed == nil {
+	if id.hidden == nil {
 		return Handle{}
 	}
 	return id.token.handle()
 }
 
 // IsZero reports whether id is that of no session.
-func (id ID) IsZero() bool { return id.sealed == nil }
+func (id ID) IsZero() bool { return id.hidden == nil }
 
 // Equal reports whether both are the same token. Do not compare IDs with ==.
 func (id ID) Equal(other ID) bool {
-	if id.sealed == nil || other.sealed == nil {
-		return id.sealed == other.sealed
+	if id.hidden == nil || other.hidden == nil {
+		return id.hidden == other.hidden
 	}
 	return *id.token == *other.token
 }
 
 // String returns a redacted form that names the handle.
 func (id ID) String() string {
-	if id.sealed == nil {
+	if id.hidden == nil {
 		return "session.ID(none)"
 	}
 	return "session.ID(" + id.Handle().String() + ", secret redacted)"

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -16,32 +17,39 @@ type Manager struct {
 	*shared
 	config     Config
 	source     Config // as given, for Derive
-	policy     store.Policy
+	base       store.Policy
+	family     *family // of the realm
+	started    time.Time
 	realm      string
 	attributes string // of the cookie
 	vary       string
-	deadline   *deadline.Clock // of calls to the store
 }
 
 // shared is what a manager and those derived from it have together.
 type shared struct {
 	store Store
 	hub   *hub
-	queue *queue
+	rows  rowTurns
 
 	touches chan struct{}  // holds one for each touch in the background
 	work    sync.WaitGroup // touches and long-lived handlers
-}
+	started time.Time
 
-// maxTouches bounds the touches in the background. One that finds no room is left to the next access.
-const maxTouches = 16
+	mu       sync.Mutex
+	families map[string]*family // by realm
+	carriers map[string]string  // the realm of each cookie's or header's name
+	refused  atomic.Bool        // see logRefused
+}
 
 // New returns a manager for the store. An error says all that is wrong with the configuration.
 func New(store Store, config Config) (*Manager, error) {
 	if store == nil {
 		return nil, errors.New("session: no store")
 	}
-	s := &shared{store: store, queue: &queue{}, touches: make(chan struct{}, maxTouches)}
+	s := &shared{
+		store: store, touches: make(chan struct{}, maxTouches), started: time.Now().Truncate(time.Millisecond),
+		families: map[string]*family{}, carriers: map[string]string{},
+	}
 	s.hub = newHub(s)
 	m, err := s.manager(config)
 	if err == nil && m.config.Cookie.InsecureHTTP && m.config.Header == "" {
@@ -60,18 +68,19 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	}
 	m := &Manager{
 		shared: s, config: config, source: source,
-		policy: config.policy(), realm: config.Realm, vary: "Cookie",
-		attributes: config.Cookie.attributes(), deadline: deadline.New(config.StoreTimeout),
+		base: config.policy(), realm: config.Realm, vary: "Cookie", started: s.started,
+		attributes: config.Cookie.attributes(),
 	}
 	if config.Header != "" {
 		m.vary = config.Header
 	}
-	return m, nil
+	return m, s.admit(m)
 }
 
 // Derive returns a manager with some fields of the configuration changed, for a part of the routes. m stays as it is.
 // Inside of m's middleware it goes on with the session that m has loaded, under its own configuration, unless it has
-// another cookie, header or realm.
+// another cookie, header or realm. A shorter idle timeout holds on its own routes: a session that no manager has accessed
+// for that long is expired there. Two realms cannot share a cookie or header.
 func (m *Manager) Derive(change func(*Config)) (*Manager, error) {
 	source := m.source
 	source.WebSocket.Origins = append([]string(nil), source.WebSocket.Origins...)
@@ -88,69 +97,36 @@ func (m *Manager) carries(other *Manager) bool {
 		m.config.Cookie.Name == other.config.Cookie.Name
 }
 
-// Open returns the live session of a token, without any request: for tokens that travel by other ways, and for jobs. The
-// caller saves it. ErrGone where the token opens nothing, the token being none at all included.
+// Open returns the live session of a token, without any request: for tokens that travel by other ways, and for jobs. It is
+// an access, which extends the session's life as a request does. The caller saves the session. ErrGone is returned if the
+// token opens nothing, the empty one included.
 func (m *Manager) Open(ctx context.Context, id string) (*Session, error) {
 	t, ok := parseToken(id)
 	if !ok {
 		return nil, fmt.Errorf("session: open: %w", ErrGone)
 	}
-	s := &Session{m: m, token: t, stored: true}
+	s := &Session{m: m}
+	s.arrive(t)
 	if err := s.Load(ctx); err != nil {
 		return nil, err
+	}
+	if _, due := s.left(); due {
+		switch err := s.Touch(ctx); {
+		case errors.Is(err, ErrGone):
+			return nil, err
+		case err != nil:
+			m.config.Logger.WarnContext(ctx, "session: touch failed", "session", s, "error", err)
+		}
 	}
 	return s, nil
 }
 
-// Create returns a new, empty session, without any request. It has a row once saved; [Session.ID] is its token.
+// NewSession returns a new, empty session, without any request. It has a row once saved; [Session.ID] is its token.
 func (m *Manager) NewSession() *Session { return &Session{m: m} }
-
-// open loads the session of a request's token into s. A token that opens nothing gives an empty session, one from before a
-// rotation a session that is dead; any other failure is an error.
-func (m *Manager) open(ctx context.Context, s *Session, t *token) error {
-	s.m = m
-	if t == nil {
-		return nil
-	}
-	s.token = t
-	_, err := s.load(ctx, m, s.ref())
-	switch {
-	case err == nil, errors.Is(err, ErrRotated):
-		return nil
-	case errors.Is(err, ErrGone):
-		s.token, s.dead = nil, nil
-		return nil
-	}
-	return err
-}
-
-// touchSoon touches the row in the background, where there is room for that.
-func (m *Manager) touchSoon(ctx context.Context, s *Session, ref store.Ref) {
-	select {
-	case m.touches <- struct{}{}:
-	default:
-		return
-	}
-	if !m.hub.enter() {
-		<-m.touches
-		return
-	}
-	go func() {
-		defer m.work.Done()
-		defer func() { <-m.touches }()
-		ctx, cancel := m.detach(ctx)
-		defer cancel()
-		saved, err := m.touch(ctx, ref)
-		s.touched(saved, err)
-		if err != nil && !errors.Is(err, ErrGone) {
-			m.config.Logger.WarnContext(ctx, "session: touch failed", "session", ref.Key, "error", err)
-		}
-	}()
-}
 
 // detach returns a context that outlives the request, within the store's timeout.
 func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return m.deadline.Bound(context.WithoutCancel(ctx))
+	return context.WithTimeout(context.WithoutCancel(ctx), m.config.StoreTimeout)
 }
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to

@@ -19,7 +19,7 @@ type Draft struct {
 	edit patch
 }
 
-// lookup implements Reader.
+// lookup implements Getter.
 func (d *Draft) lookup(key string) (json.RawMessage, error) {
 	if value, decided := d.edit.lookup(key); decided {
 		return value, nil
@@ -40,7 +40,7 @@ func (d *Draft) Set(key string, value any) error {
 // Delete is Session.Delete.
 func (d *Draft) Delete(key string) error {
 	if d.Has(key) {
-		d.edit.remove(key)
+		d.edit.remove(key, true)
 	}
 	return nil
 }
@@ -62,64 +62,30 @@ const conflicts = 3
 // not at all, and these stay pending. N parallel calls have N effects. Only ctx bounds how long it waits.
 //
 // fn may be called several times and must change nothing but the draft. It must not come back to the store, for this
-// session or another, which may hold a lock meanwhile: no Save, Load, Update, Destroy, Modify or Manager.Open. An error of
-// fn is returned as it is. Other errors as those of Save.
+// session or another, which may hold a lock meanwhile: no Save, Load, Touch, Destroy, Modify or Manager.Open. An error of
+// fn is returned as it is. Other errors as those of Save; ErrNoCookie if the session has no row and the response has begun.
 func (s *Session) Modify(ctx context.Context, fn func(*Draft) error) error {
-	err := s.modifyOnce(ctx, fn)
-	var own *ofCaller
+	err := s.modify(ctx, fn)
+	var own *callbackError
 	if errors.As(err, &own) {
 		return own.err
 	}
-	s.setTold(err)
+	s.setLastErr(err)
 	return err
 }
 
-// ofCaller is an error of a caller's function, which says nothing of this session, whatever it matches.
-type ofCaller struct{ err error }
+// callbackError is an error of a caller's function, which says nothing of this session, whatever it matches.
+type callbackError struct{ err error }
 
-func (e *ofCaller) Error() string { return e.err.Error() }
+func (e *callbackError) Error() string { return e.err.Error() }
 
-func (s *Session) modifyOnce(ctx context.Context, fn func(*Draft) error) error {
-	done, err := s.exchange(ctx, "modify")
-	if err != nil {
-		return err
-	}
-	defer done()
-	m, err := s.snapshotForModify()
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	before := s.inflight
-	s.mu.Unlock()
-	saved, err := store.Saved{}, errPanicked
-	defer func() { s.settleModify(before, saved, err) }() // also where fn panics
-	if saved, err = s.modify(ctx, m, before, fn); err == errUnchanged {
-		return nil
-	}
-	return err
-}
+// errPanicked is the outcome of a write whose store, or whose function of Modify, panics.
+var errPanicked = errors.New("session: panicked")
 
-// settleModify is settle for what Modify has saved, or not saved, of before and the draft.
-func (s *Session) settleModify(before patch, saved store.Saved, err error) {
-	if err != nil {
-		// What fn made of data that was not saved must not be saved later.
-		s.mu.Lock()
-		s.inflight = before
-		s.mu.Unlock()
-	}
-	if err != errUnchanged {
-		s.settle(saved, err)
-	}
-}
-
-// errPanicked: a function of Modify did not return.
-var errPanicked = errors.New("session: a function of Modify panicked")
-
-// errUnchanged: a function of Modify changed nothing, and nothing was pending.
+// errUnchanged is returned if a function of Modify has changed nothing and nothing was pending.
 var errUnchanged = errors.New("session: unchanged")
 
-// ModifyKey is Modify for one key: it replaces the entry by what fn makes of it, and returns that. Where there is none, fn
+// ModifyKey is Modify for one key: it replaces the entry by what fn makes of it, and returns that. If there is none, fn
 // gets the zero T.
 //
 //	n, err := session.ModifyKey(ctx, s, "visits", func(n int) (int, error) { return n + 1, nil })
@@ -141,41 +107,80 @@ func ModifyKey[T any](ctx context.Context, s *Session, key string, fn func(T) (T
 	return next, nil
 }
 
-func (s *Session) snapshotForModify() (*Manager, error) {
-	m, err := s.snapshot(false)
-	if err != nil || m != nil {
-		return m, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.writable(); err != nil {
-		return nil, err
-	}
-	if s.token == nil {
-		s.token = newToken(time.Now())
-	}
-	return s.m, nil
+// modification is one call of Modify.
+type modification struct {
+	s      *Session
+	m      *Manager
+	before patch // what was pending at its begin
+	fn     func(*Draft) error
 }
 
-// modify leaves in inflight what was saved. s.saving is held.
-func (s *Session) modify(ctx context.Context, m *Manager, before patch, fn func(*Draft) error) (store.Saved, error) {
+func (s *Session) modify(ctx context.Context, fn func(*Draft) error) error {
+	if err := s.exchange.take(ctx); err != nil {
+		return fmt.Errorf("session: modify: %w", err)
+	}
+	defer s.exchange.give()
+	mod := modification{s: s, fn: fn}
+	if err := mod.begin(); err != nil {
+		return err
+	}
+	saved, err := store.Saved{}, errPanicked
+	defer func() { mod.settle(saved, err) }() // also if fn panics
+	if saved, err = mod.run(ctx); err == errUnchanged {
+		return nil
+	}
+	return err
+}
+
+// begin takes what is pending.
+func (mod *modification) begin() error {
+	s := mod.s
 	s.mu.Lock()
-	ref, stored := s.ref(), s.stored
+	defer s.mu.Unlock()
+	if err := s.writable(); err != nil && s.pending.setErr == nil {
+		return err
+	}
+	if _, err := s.snapshot(false); err != nil {
+		return err
+	}
+	s.choose()
+	mod.m, mod.before = s.m, s.pending.inflight
+	return nil
+}
+
+// settle takes in the outcome. What fn made of data that was not saved must not be saved later.
+func (mod *modification) settle(saved store.Saved, err error) {
+	s := mod.s
+	if err != nil {
+		s.mu.Lock()
+		s.pending.inflight = mod.before
+		s.mu.Unlock()
+	}
+	if err != errUnchanged {
+		s.settle(saved, err)
+	}
+}
+
+// run leaves in inflight what was saved.
+func (mod *modification) run(ctx context.Context) (store.Saved, error) {
+	s := mod.s
+	s.mu.Lock()
+	ref, presence := s.ref(), s.row.presence
 	s.mu.Unlock()
-	if !stored {
-		c, err := s.draft(store.Record{}, before, fn)
+	if presence != stored {
+		c, err := mod.draft(store.Record{})
 		if err != nil {
 			return store.Saved{}, err
 		}
-		return s.write(ctx, m, c)
+		return s.write(ctx, mod.m, c)
 	}
-	unlock, err := m.queue.lock(ctx, ref.Key)
+	give, err := mod.m.rows.take(ctx, ref.Key)
 	if err != nil {
 		return store.Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
 	}
-	defer unlock()
+	defer give()
 	for attempt := 0; ; attempt++ {
-		saved, err := s.attempt(ctx, m, before, attempt, fn)
+		saved, err := mod.attempt(ctx, attempt)
 		if !errors.Is(err, store.ErrConflict) {
 			return saved, err
 		}
@@ -185,45 +190,44 @@ func (s *Session) modify(ctx context.Context, m *Manager, before patch, fn func(
 	}
 }
 
-// attempt does one read-modify-write: with a conditional save at first, then with the row locked where the store can.
-func (s *Session) attempt(ctx context.Context, m *Manager, before patch, attempt int, fn func(*Draft) error) (store.Saved, error) {
-	ref := s.reference()
-	if locker, ok := m.store.(store.Locker); ok && attempt >= conflicts {
-		return s.modifyLocked(ctx, m, locker, ref, before, fn)
+// attempt does one read-modify-write: with a conditional save at first, then with the row locked if the store can.
+func (mod *modification) attempt(ctx context.Context, attempt int) (store.Saved, error) {
+	ref := mod.s.currentRef()
+	if locker, ok := mod.m.store.(store.Locker); ok && attempt >= conflicts {
+		return mod.locked(ctx, locker, ref)
 	}
-	rec, err := s.load(ctx, m, ref)
+	rec, err := mod.s.reload(ctx, mod.m, ref)
 	if err != nil {
 		return store.Saved{}, err
 	}
-	c, err := s.draft(rec, before, fn)
+	c, err := mod.draft(rec)
 	if err != nil {
 		return store.Saved{}, err
 	}
 	c.IfVersion = rec.Version
-	return s.write(ctx, m, c)
+	return mod.s.write(ctx, mod.m, c)
 }
 
-// modifyLocked does it with the row locked. What ends in fn is no operation of the store's.
-func (s *Session) modifyLocked(ctx context.Context, m *Manager, locker store.Locker, ref store.Ref, before patch,
-	fn func(*Draft) error) (store.Saved, error) {
+// locked does it with the row locked. A call that ends in fn is no operation of the store's.
+func (mod *modification) locked(ctx context.Context, locker store.Locker, ref store.Ref) (store.Saved, error) {
 	start, ended, rotates := time.Now(), false, false
 	saved, err := locker.SaveLocked(ctx, ref, func(rec store.Record) (store.Change, error) {
-		c, err := s.draft(rec, before, fn)
+		c, err := mod.draft(rec)
 		ended, rotates = err != nil, c.Rotate != nil
 		return c, err
 	})
 	if ended {
 		return saved, err
 	}
-	m.saved(ctx, OpSave, ref.Key, start, rotates, err)
+	mod.m.observeSave(ctx, OpSave, ref.Key, start, rotates, err)
 	if err != nil {
 		err = fmt.Errorf("session: save %s: %w", ref.Key, err)
 	}
 	return saved, err
 }
 
-// draft lets fn change rec with before on top, and makes the change of both.
-func (s *Session) draft(rec store.Record, before patch, fn func(*Draft) error) (store.Change, error) {
+// draft lets fn change rec with what was pending on top, and makes the change of both.
+func (mod *modification) draft(rec store.Record) (store.Change, error) {
 	obj := jsonobj.Object{}
 	if rec.Data != nil {
 		var err error
@@ -231,23 +235,38 @@ func (s *Session) draft(rec store.Record, before patch, fn func(*Draft) error) (
 			return store.Change{}, err
 		}
 	}
-	d := &Draft{s: s, base: before.apply(obj)}
-	if err := fn(d); err != nil {
-		return store.Change{}, &ofCaller{err}
+	d := &Draft{s: mod.s, base: mod.before.apply(obj)}
+	if err := mod.fn(d); err != nil {
+		return store.Change{}, &callbackError{err}
 	}
-	all := d.edit.over(before)
+	all := d.edit.over(mod.before)
 	if all.empty() {
 		return store.Change{}, errUnchanged
 	}
+	return mod.s.drafted(rec, obj, all)
+}
+
+// drafted puts a finished draft in flight. The response may have begun meanwhile.
+func (s *Session) drafted(rec store.Record, obj jsonobj.Object, all patch) (store.Change, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rec.Data != nil {
-		s.adopt(rec, obj)
+	if s.row.presence != stored && s.phase != open {
+		return store.Change{}, ErrNoCookie
 	}
-	s.inflight = all
+	if rec.Data != nil {
+		s.load(rec, obj)
+	}
+	s.pending.inflight = all
 	c := all.change(s.m.realm)
-	c.Extend = s.touchDue()
+	c.Extend = s.touchDue(s.m.policy())
 	return c, nil
+}
+
+// currentRef names the row as the store knows it now.
+func (s *Session) currentRef() store.Ref {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ref()
 }
 
 // pause waits a little, longer with each attempt, so that processes in conflict part.

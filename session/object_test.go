@@ -151,7 +151,7 @@ func TestLoadKeepsPending(t *testing.T) {
 	other := site.open(mine)
 	site.ok(errors.Join(mine.Set("a", "mine"), mine.Delete("b"), mine.SetOwner("me"), mine.SetTimeout(time.Minute)))
 	site.ok(errors.Join(other.Set("a", "other"), other.Set("b", "other"), other.Set("c", "other"), other.Set("d", "other"),
-		other.SetOwner("other"), other.Save(t.Context())))
+		other.SetTag("other"), other.Save(t.Context())))
 	site.ok(mine.Load(t.Context()))
 	wantKeys(t, mine.Keys(), "a", "c", "d")
 	wantEntry(t, "after Load", mine, "a", "mine")
@@ -182,7 +182,7 @@ func TestClosedAfterTheHandler(t *testing.T) {
 	for name, err := range map[string]error{
 		"Set": s.Set("b", 1), "Delete": s.Delete("a"), "Clear": s.Clear(), "Generate": s.Generate(), "Renew": s.Renew(),
 		"SetOwner": s.SetOwner("x"), "SetTimeout": s.SetTimeout(time.Minute), "Save": s.Save(t.Context()),
-		"SetAbsoluteTimeout": s.SetAbsoluteTimeout(time.Hour), "SetBrowserSession": s.SetBrowserSession(true),
+		"SetAbsoluteTimeout": s.SetAbsoluteTimeout(time.Hour), "SetPersistent": s.SetPersistent(false),
 		"Update": s.Update(t.Context()), "Destroy": s.Destroy(t.Context()), "Modify": increment(s),
 	} {
 		if !errors.Is(err, session.ErrClosed) {

@@ -17,6 +17,7 @@ const (
 	OpDestroy Op = "destroy"
 	OpRevoke  Op = "revoke"
 	OpRotate  Op = "rotate" // beside the OpSave that carried it
+	OpReuse   Op = "reuse"  // a token from before a rotation has come back after the grace: a sign of theft
 	OpCheck   Op = "check"  // of the sessions with open sockets; Handle is zero
 	OpEnd     Op = "end"    // an open socket's session has ended; Err says how
 )
@@ -30,8 +31,8 @@ type Observation struct {
 	Err      error // nil, or one that matches this package's sentinels, or the database's
 }
 
-// saved observes a save, and the rotation that came with it.
-func (m *Manager) saved(ctx context.Context, op Op, key Handle, start time.Time, rotated bool, err error) {
+// observeSave observes a save, and the rotation that came with it.
+func (m *Manager) observeSave(ctx context.Context, op Op, key Handle, start time.Time, rotated bool, err error) {
 	m.observe(ctx, op, key, start, err)
 	if rotated && err == nil {
 		m.observe(ctx, OpRotate, key, start, nil)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -48,23 +49,29 @@ func parseOrigin(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// isUpgrade recognises a WebSocket handshake: HTTP/1.1 (RFC 6455, 4.1), or extended CONNECT (RFC 8441) where the server
-// has it.
+// isUpgrade recognises a WebSocket handshake: HTTP/1.1 (RFC 6455, 4.1), or extended CONNECT (RFC 8441) if the server has
+// it. It is generous, because libraries are: whatever one of them could take for a handshake is one.
 func isUpgrade(r *http.Request) bool {
 	if r.Method == http.MethodConnect {
-		protocol := r.Header[":protocol"]
-		return len(protocol) == 1 && strings.EqualFold(protocol[0], "websocket")
+		return mentions(r.Header[":protocol"], "websocket")
 	}
-	return hasListItem(r.Header["Upgrade"], "websocket") && hasListItem(r.Header["Connection"], "upgrade")
+	return mentions(r.Header["Upgrade"], "websocket") && mentions(r.Header["Connection"], "upgrade")
 }
 
-func hasListItem(lines []string, item string) bool {
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.Trim(part, " \t"), item) {
-				return true
-			}
-		}
+// mentions reports whether a word stands anywhere in a header's lines.
+func mentions(lines []string, word string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(strings.ToLower(line), word) })
+}
+
+// logRefused logs the first handshake that is refused for its Origin: anybody can send more.
+func (m *Manager) logRefused(r *http.Request, err error) {
+	if !errors.Is(err, ErrOrigin) {
+		return
 	}
-	return false
+	if m.shared.refused.Swap(true) {
+		return
+	}
+	m.config.Logger.WarnContext(r.Context(), "session: a WebSocket handshake was refused for its Origin; if the page is one of "+
+		"this service's, name its origin in WebSocket.Origins: a proxy may change the Host or drop its port",
+		"error", err, "host", fmt.Sprintf("%.200q", r.Host), "expected", fmt.Sprintf("%.200q", m.ownOrigin(r)))
 }

@@ -12,16 +12,18 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Info is what a list of an owner's sessions tells of one. There is no token in it. Read its entries with Get or Key.
+// Summary is what a list of sessions shows of one. There is no token in it. Read its entries with Get or Key.
 type Summary struct {
 	Handle    Handle
+	Owner     string
+	Tag       string
 	CreatedAt time.Time // or of the last Renew
-	LastSeen  time.Time // at most Config.TouchStep before the last access, more where the absolute timeout is near
+	LastSeen  time.Time // at most Config.TouchStep before the last access
 	ExpiresAt time.Time
 	entries   jsonobj.Object
 }
 
-// lookup implements Reader.
+// lookup implements Getter.
 func (i Summary) lookup(key string) (json.RawMessage, error) {
 	value, _ := i.entries.Get(key)
 	return value, nil
@@ -43,33 +45,37 @@ func (i Summary) Raw(key string) (json.RawMessage, bool) {
 }
 
 // Sessions lists the live sessions of owner, newest first, with the given entries of each: for a page that says "Firefox,
-// yesterday". errors.ErrUnsupported where the store cannot.
+// yesterday". errors.ErrUnsupported is returned if the store cannot.
 func (m *Manager) Sessions(ctx context.Context, owner string, entries ...string) ([]Summary, error) {
+	return m.list(ctx, store.Selector{Realm: m.realm, Owner: owner}, entries)
+}
+
+// SessionsTagged lists the live sessions with a tag, as Sessions does for an owner.
+func (m *Manager) SessionsTagged(ctx context.Context, tag string, entries ...string) ([]Summary, error) {
+	return m.list(ctx, store.Selector{Realm: m.realm, Tag: tag}, entries)
+}
+
+func (m *Manager) list(ctx context.Context, selector store.Selector, entries []string) ([]Summary, error) {
 	finder, err := m.finder()
-	if err != nil {
+	if err != nil || !selector.Valid() {
 		return nil, err
 	}
-	records, err := finder.Find(ctx, store.Selector{Realm: m.realm, Owner: owner}, entries, m.policy)
+	records, err := finder.Find(ctx, selector, entries, m.policy())
 	if err != nil {
-		return nil, fmt.Errorf("session: list the sessions of an owner: %w", err)
+		return nil, fmt.Errorf("session: list sessions: %w", err)
 	}
-	infos := make([]Summary, len(records))
+	found := make([]Summary, len(records))
 	for i, r := range records {
 		obj, err := scan(r.Data)
 		if err != nil {
 			return nil, fmt.Errorf("session: list %s: %w", r.Key, err)
 		}
-		infos[i] = Summary{r.Key, r.CreatedAt, m.lastSeen(&r), r.End(m.policy), obj}
+		found[i] = Summary{
+			Handle: r.Key, Owner: r.Owner, Tag: r.Tag, CreatedAt: r.CreatedAt, LastSeen: r.AccessedAt,
+			ExpiresAt: r.End(m.policy()), entries: obj,
+		}
 	}
-	return infos, nil
-}
-
-// lastSeen tells the last access from the expiry that it gave.
-func (m *Manager) lastSeen(r *store.Record) time.Time {
-	if seen := r.ExpiresAt.Add(-r.Timeouts.Or(m.policy.Timeouts).Idle); seen.After(r.CreatedAt) {
-		return seen
-	}
-	return r.CreatedAt
+	return found, nil
 }
 
 // Revoke ends a session by its handle, whoever's it is, and its sockets on every node. It reports whether there was one.
@@ -78,26 +84,42 @@ func (m *Manager) Revoke(ctx context.Context, handle Handle) (bool, error) {
 	return n > 0, err
 }
 
-// RevokeOwned ends a session by its handle where it is that owner's: for a button on the user's own page.
+// RevokeOwned ends a session by its handle if it is that owner's: for a button on the user's own page.
 func (m *Manager) RevokeOwned(ctx context.Context, owner string, handle Handle) (bool, error) {
-	if owner == "" {
-		return false, errors.New("session: revoke: no owner")
+	if owner == "" || handle.IsZero() {
+		return false, errNothingSelected
 	}
 	n, err := m.revoke(ctx, store.Selector{Realm: m.realm, Owner: owner, Key: handle})
 	return n > 0, err
 }
 
-// RevokeOwner ends all sessions of owner, but for the one of handle except where that is not zero, and says how many.
+// RevokeOwner ends all sessions of owner, but for the one of handle except if that is not zero, and returns how many.
 func (m *Manager) RevokeOwner(ctx context.Context, owner string, except Handle) (int, error) {
 	if owner == "" {
-		return 0, errors.New("session: revoke: no owner")
+		return 0, errNothingSelected
 	}
 	return m.revoke(ctx, store.Selector{Realm: m.realm, Owner: owner, Except: except})
 }
 
+// RevokeTagged ends all sessions with a tag, and returns how many.
+func (m *Manager) RevokeTagged(ctx context.Context, tag string) (int, error) {
+	if tag == "" {
+		return 0, errNothingSelected
+	}
+	return m.revoke(ctx, store.Selector{Realm: m.realm, Tag: tag})
+}
+
+// RevokeAll ends all sessions of the manager's realm, anonymous ones too, and returns how many.
+func (m *Manager) RevokeAll(ctx context.Context) (int, error) {
+	return m.revoke(ctx, store.Selector{Realm: m.realm, All: true})
+}
+
+// errNothingSelected keeps an empty name from selecting more than was meant.
+var errNothingSelected = errors.New("session: revoke: no session named")
+
 func (m *Manager) revoke(ctx context.Context, selector store.Selector) (int, error) {
-	if selector.Owner == "" && selector.Key.IsZero() {
-		return 0, errors.New("session: revoke: no session named")
+	if !selector.Valid() {
+		return 0, errNothingSelected
 	}
 	finder, err := m.finder()
 	if err != nil {

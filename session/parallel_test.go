@@ -27,8 +27,7 @@ func (a *abandoned) Save(_ context.Context, _ store.Ref, c store.Change) (store.
 
 func TestAFailedSavesChangeIsNotWrittenIntoLater(t *testing.T) {
 	store := &abandoned{Store: memstore.New()}
-	m, err := session.New(store, session.Config{Logger: discard()})
-	check(t, err)
+	m := newManager(t, store, session.Config{Logger: discard()})
 	s := m.NewSession()
 	check(t, s.Generate())
 	check(t, s.Save(t.Context()))
@@ -126,7 +125,7 @@ func TestNoNewTokenDuringTheCommit(t *testing.T) {
 func TestARotatedConnectionSendsNoCookie(t *testing.T) {
 	nothing := func(*session.Session) error { return nil }
 	set := func(s *session.Session) error { return s.Set("b", 1) }
-	browser := func(s *session.Session) error { return s.SetBrowserSession(true) }
+	browser := func(s *session.Session) error { return s.SetPersistent(false) }
 	for name, c := range map[string]struct{ before, after func(*session.Session) error }{
 		"browser session":         {nothing, browser},
 		"browser session and set": {nothing, func(s *session.Session) error { return errors.Join(browser(s), set(s)) }},

@@ -11,22 +11,33 @@ import (
 
 // patch is what a connection has changed and the store does not have yet.
 type patch struct {
-	clear    bool
-	edits    map[string]json.RawMessage // nil: the key is deleted
-	id       *token                     // the new token: of a rotation, or of a session that has no row yet
-	renew    bool
-	idle     *time.Duration
-	absolute *time.Duration
-	owner    *string
-	create   bool // a row is wanted, whatever it holds
+	clear        bool
+	edits        map[string]json.RawMessage // nil: the key is deleted
+	rotate       *token                     // the row's new token
+	renew        bool
+	login        bool // by Login
+	authenticate bool
+	idle         *time.Duration
+	absolute     *time.Duration
+	owner        *string
+	tag          *string
+	persistence  *store.Persistence
+	device       *[]byte
+	create       bool // a row is wanted, whatever it holds
+	wanted       bool // a row is wanted if the response is a WebSocket's
 }
 
 func (p *patch) empty() bool {
-	return !p.clear && len(p.edits) == 0 && p.id == nil && !p.renew && !p.create &&
-		p.idle == nil && p.absolute == nil && p.owner == nil
+	return !p.clear && len(p.edits) == 0 && p.rotate == nil && !p.renew && !p.authenticate && !p.create && !p.wanted && p.idle == nil &&
+		p.absolute == nil && p.owner == nil && p.tag == nil && p.persistence == nil && p.device == nil
 }
 
-// lookup finds key in the patch alone. decided is false where what lies beneath has to say.
+// needsCookie reports whether the patch, saved to a stored row, has to be followed by a cookie.
+func (p *patch) needsCookie() bool {
+	return p.rotate != nil || p.renew || p.absolute != nil || p.persistence != nil
+}
+
+// lookup finds key in the patch alone. decided is false if what lies beneath has to say.
 func (p *patch) lookup(key string) (value json.RawMessage, decided bool) {
 	if value, decided = p.edits[key]; decided {
 		return value, true
@@ -41,8 +52,9 @@ func (p *patch) put(key string, value json.RawMessage) {
 	p.edits[key] = value
 }
 
-func (p *patch) remove(key string) {
-	if p.clear {
+// remove deletes key; beneath says whether what lies beneath the patch may have it.
+func (p *patch) remove(key string, beneath bool) {
+	if p.clear || !beneath {
 		delete(p.edits, key)
 		return
 	}
@@ -51,8 +63,8 @@ func (p *patch) remove(key string) {
 
 func (p *patch) removeAll() { p.clear, p.edits = true, nil }
 
-// over puts p on top of older. It writes into no map of older's, which a store may still be reading: a caller whose context
-// has ended does not wait for the batch that it travels with.
+// over puts p on top of older. It writes into no map of older's, which a store may still be reading after a caller whose
+// context has ended has returned.
 func (p patch) over(older patch) patch {
 	if older.empty() {
 		return p
@@ -62,11 +74,17 @@ func (p patch) over(older patch) patch {
 		p.clear = older.clear
 	}
 	p.renew = p.renew || older.renew
+	p.login = p.login || older.login
+	p.authenticate = p.authenticate || older.authenticate
 	p.create = p.create || older.create
-	p.id = or(p.id, older.id)
+	p.wanted = p.wanted || older.wanted
+	p.rotate = or(p.rotate, older.rotate)
 	p.idle = or(p.idle, older.idle)
 	p.absolute = or(p.absolute, older.absolute)
 	p.owner = or(p.owner, older.owner)
+	p.tag = or(p.tag, older.tag)
+	p.persistence = or(p.persistence, older.persistence)
+	p.device = or(p.device, older.device)
 	return p
 }
 
@@ -78,11 +96,8 @@ func overlay(older, newer map[string]json.RawMessage) map[string]json.RawMessage
 		return newer
 	}
 	merged := make(map[string]json.RawMessage, len(older)+len(newer))
-	for _, edits := range []map[string]json.RawMessage{older, newer} {
-		for key, value := range edits {
-			merged[key] = value
-		}
-	}
+	maps.Copy(merged, older)
+	maps.Copy(merged, newer)
 	return merged
 }
 
@@ -93,7 +108,15 @@ func or[T any](newer, older *T) *T {
 	return older
 }
 
-// split gives the edits as a Change has them. It shares p.edits where nothing is deleted.
+// valueOr returns what p points to, or def for nil.
+func valueOr[T any](p *T, def T) T {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+// split gives the edits as a Change has them. It shares p.edits if nothing is deleted.
 func (p *patch) split() (set map[string]json.RawMessage, del []string) {
 	for key, value := range p.edits {
 		if value == nil {
@@ -121,15 +144,25 @@ func (p *patch) apply(obj jsonobj.Object) jsonobj.Object {
 	return obj.Merge(p.clear, set, del)
 }
 
+// applyTo writes the patch's attributes into what is known of a row.
+func (p *patch) applyTo(r *store.Record) {
+	r.Owner = valueOr(p.owner, r.Owner)
+	r.Tag = valueOr(p.tag, r.Tag)
+	r.Timeouts.Idle = valueOr(p.idle, r.Timeouts.Idle)
+	r.Timeouts.Absolute = valueOr(p.absolute, r.Timeouts.Absolute)
+	r.Persistence = valueOr(p.persistence, r.Persistence)
+	r.Device = valueOr(p.device, r.Device)
+}
+
 // change is the patch as a store takes it.
 func (p *patch) change(realm string) store.Change {
 	set, del := p.split()
 	c := store.Change{
-		Clear: p.clear, Set: set, Delete: del,
-		Renew: p.renew, Idle: p.idle, Absolute: p.absolute, Owner: p.owner,
+		Clear: p.clear, Set: set, Delete: del, Renew: p.renew, Authenticate: p.authenticate,
+		Idle: p.idle, Absolute: p.absolute, Owner: p.owner, Tag: p.tag, Persistence: p.persistence, Device: p.device,
 	}
-	if p.id != nil {
-		hash := p.id.hash(realm)
+	if p.rotate != nil {
+		hash := p.rotate.hash(realm)
 		c.Rotate = &hash
 	}
 	return c

@@ -100,9 +100,9 @@ func wantLockedOut(t *testing.T, s *session.Session) {
 	_, errPop := session.Pop[string](s, "a")
 	for what, err := range map[string]error{
 		"Get": err, "Pop": errPop, "Err": s.Err(), "Set": s.Set("a", 1), "Delete": s.Delete("a"), "Clear": s.Clear(),
-		"Generate": s.Generate(), "Renew": s.Renew(), "SetOwner": s.SetOwner("x"), "Destroy": s.Destroy(context.Background()),
+		"Generate": s.Generate(), "SetOwner": s.SetOwner("x"), "Destroy": s.Destroy(context.Background()),
 		"Load": s.Load(context.Background()), "Update": s.Update(context.Background()), "Modify": increment(s),
-		"SetTimeout": s.SetTimeout(time.Minute), "SetBrowserSession": s.SetBrowserSession(true),
+		"SetTimeout": s.SetTimeout(time.Minute), "SetPersistent": s.SetPersistent(false),
 	} {
 		wantIs(t, what, err, session.ErrRotated)
 		wantIs(t, what, err, session.ErrGone)
@@ -205,10 +205,7 @@ func TestRealms(t *testing.T) {
 		{"other realm", session.Config{Realm: "admin"}, false},
 		{"header", session.Config{Header: "X-Session"}, false},
 	} {
-		m, err := session.New(store, c.config)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := newManager(t, store, c.config)
 		if token == "" {
 			made := m.NewSession()
 			if err := errors.Join(made.Set("a", 1), made.Save(t.Context())); err != nil {
@@ -216,7 +213,7 @@ func TestRealms(t *testing.T) {
 			}
 			token = made.ID().Reveal()
 		}
-		_, err = m.Open(t.Context(), token)
+		_, err := m.Open(t.Context(), token)
 		if (err == nil) != c.opens || (err != nil && !errors.Is(err, session.ErrGone)) {
 			t.Errorf("%s: %v, want it to open: %v", c.name, err, c.opens)
 		}

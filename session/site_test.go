@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -16,7 +17,7 @@ import (
 )
 
 // hostCookie is the cookie's name under the zero Config.
-const hostCookie = "__Host-session"
+const hostCookie = "__Host-Http-session"
 
 // errDown is what a store says whose database is down.
 var errDown = errors.New("the database is down")
@@ -36,12 +37,19 @@ func newSite(t testing.TB, change ...func(*session.Config)) *site {
 	for _, change := range change {
 		change(&config)
 	}
-	m, err := session.New(s.store, config)
+	s.m = newManager(t, s.store, config)
+	return s
+}
+
+// newManager returns a manager that is shut down at the test's end.
+func newManager(t testing.TB, store session.Store, config session.Config) *session.Manager {
+	t.Helper()
+	m, err := session.New(store, config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.m = m
-	return s
+	t.Cleanup(func() { _ = m.Shutdown(context.WithoutCancel(t.Context())) })
+	return m
 }
 
 // logBuffer takes log lines from any goroutine.

@@ -44,10 +44,7 @@ func newSocketServer(t *testing.T, config session.Config) *socketServer {
 func newSocketServerOn(t *testing.T, store session.Store, config session.Config) *socketServer {
 	t.Helper()
 	config.Cookie.InsecureHTTP = true
-	manager, err := session.New(store, config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	manager := newManager(t, store, config)
 	s := &socketServer{manager: manager}
 	s.store, _ = store.(*memstore.Store)
 	mux := http.NewServeMux()
@@ -330,8 +327,10 @@ func TestSocketEnds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			store := memstore.New()
 			watched := &watched{Store: store, begun: make(chan struct{})}
-			watched.blind = test.want == session.ErrDestroyed || test.want == session.ErrRevoked
 			config := session.Config{WebSocket: session.WebSocket{PollInterval: 20 * time.Millisecond}}
+			if test.want == session.ErrDestroyed || test.want == session.ErrRevoked {
+				config.WebSocket.PollInterval = time.Hour // only the event can tell how
+			}
 			here := newSocketServerOn(t, watched, config)
 			there := newSocketServerOn(t, store, config)
 			token := here.login(t)
@@ -355,10 +354,9 @@ func TestSocketEnds(t *testing.T) {
 	}
 }
 
-// watched is a store that says when its events are heard. A blind one fails to look.
+// watched is a store that says when its events are heard.
 type watched struct {
 	*memstore.Store
-	blind bool
 	once  sync.Once
 	begun chan struct{}
 }
@@ -368,13 +366,6 @@ func (w *watched) Watch(ctx context.Context, fn func(store.Event)) error {
 		fn(e)
 		w.once.Do(func() { close(w.begun) }) // Missed comes first, from who hears what follows
 	})
-}
-
-func (w *watched) Inspect(ctx context.Context, keys []session.Handle) ([]store.Record, error) {
-	if w.blind {
-		return nil, errors.New("no look")
-	}
-	return w.Store.Inspect(ctx, keys)
 }
 
 func check(t *testing.T, err error) {
@@ -545,16 +536,13 @@ func TestSocketSaveIsRetried(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			store := &failing{Store: memstore.New()}
 			reports := make(chan error, 1)
-			manager, err := session.New(store, session.Config{
+			manager := newManager(t, store, session.Config{
 				Cookie: session.Cookie{InsecureHTTP: true},
 				WebSocket: session.WebSocket{
 					SaveRetry:   500 * time.Millisecond,
 					OnSaveError: func(_ context.Context, _ session.Handle, err error) { reports <- err },
 				},
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
 			s := &socketServer{store: store.Store, manager: manager}
 			s.Server = httptest.NewServer(manager.Handler(http.HandlerFunc(
 				func(w http.ResponseWriter, r *http.Request) { s.upgrade(t, w, r) })))
@@ -582,10 +570,7 @@ func TestSocketSaveIsRetried(t *testing.T) {
 
 func TestWatchServerSentEvents(t *testing.T) {
 	store := memstore.New()
-	manager, err := session.New(store, session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	manager := newManager(t, store, session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
 	cause := make(chan error, 1)
 	server := httptest.NewServer(manager.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		check(t, session.FromContext(r.Context()).Set("k", 1))
@@ -616,23 +601,17 @@ type plainStore struct{ session.Store }
 // TestSocketLearnsOfTheEnd: where the connection's own Load is the first to learn that the session has ended, its context
 // ends too.
 func TestSocketLearnsOfTheEnd(t *testing.T) {
-	manager, err := session.New(plainStore{memstore.New()}, session.Config{
+	manager := newManager(t, plainStore{memstore.New()}, session.Config{
 		Cookie:    session.Cookie{InsecureHTTP: true},
 		WebSocket: session.WebSocket{PollInterval: 10 * time.Millisecond},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &socketServer{manager: manager}
 	s.Server = httptest.NewServer(manager.Handler(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { s.upgrade(t, w, r) })))
 	t.Cleanup(s.Close)
 	first := manager.NewSession()
 	check(t, errors.Join(first.Set("name", "somebody"), first.Save(t.Context())))
-	other, err := session.New(manager.Store(), session.Config{Realm: "session", Cookie: session.Cookie{InsecureHTTP: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := newManager(t, manager.Store(), session.Config{Realm: "session", Cookie: session.Cookie{InsecureHTTP: true}})
 	cause := make(chan error, 1)
 	s.handle(func(sock *socket) {
 		check(t, open(t, other, first.ID().Reveal()).Destroy(context.Background()))

@@ -44,7 +44,7 @@ func destroying(s *session.Session) error { return s.Destroy(background) }
 // manyChanges are of every kind.
 func manyChanges(s *session.Session) error {
 	return errors.Join(s.Set("a", 1), s.Set("a", 2), s.Delete("name"), s.SetOwner("ann"), s.SetTimeout(time.Minute),
-		s.SetAbsoluteTimeout(time.Hour), s.Generate(), s.SetBrowserSession(true))
+		s.SetAbsoluteTimeout(time.Hour), s.Generate(), s.SetPersistent(false))
 }
 
 var statementCases = []statementCase{
@@ -157,16 +157,6 @@ func TestRequestsThatCostNothing(t *testing.T) {
 			}
 		})).ServeHTTP(w, r)
 		wantStatus(t, w, http.StatusOK)
-		wantEvents(t, s.store)
-	})
-	t.Run("two cookies", func(t *testing.T) {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		for range 2 {
-			r.AddCookie(&http.Cookie{Name: hostCookie, Value: live.ID().Reveal()})
-		}
-		w := httptest.NewRecorder()
-		s.m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })).ServeHTTP(w, r)
-		wantStatus(t, w, http.StatusBadRequest)
 		wantEvents(t, s.store)
 	})
 }

@@ -26,13 +26,13 @@ func TestLateChangesAreSaved(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(s.stored("a", "b"))
 	b.late(func(of *session.Session) {
-		s.ok(errors.Join(of.Set("c", 1), of.Delete("a"), of.SetOwner("ann"), of.SetTimeout(time.Minute)))
+		s.ok(errors.Join(of.Set("c", 1), of.Delete("a"), of.SetTag("phone"), of.SetTimeout(time.Minute)))
 	})
 	wantEvents(t, s.store, "load", "save")
 	b.use(func(of *session.Session) error {
 		wantKeys(t, of.Keys(), "b", "c")
-		if of.Owner() != "ann" || of.Timeout() != time.Minute {
-			t.Errorf("owner %q, timeout %v", of.Owner(), of.Timeout())
+		if of.Tag() != "phone" || of.Timeout() != time.Minute {
+			t.Errorf("tag %q, timeout %v", of.Tag(), of.Timeout())
 		}
 		return nil
 	})
@@ -66,7 +66,7 @@ func TestLateChangesThatNeedACookie(t *testing.T) {
 		{"Generate", true, (*session.Session).Generate},
 		{"Renew", true, (*session.Session).Renew},
 		{"SetAbsoluteTimeout", true, func(s *session.Session) error { return s.SetAbsoluteTimeout(2 * time.Hour) }},
-		{"SetBrowserSession", true, func(s *session.Session) error { return s.SetBrowserSession(true) }},
+		{"SetPersistent", true, func(s *session.Session) error { return s.SetPersistent(false) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t)

@@ -38,7 +38,7 @@ func TestConfigurationHoldsForLivingSessions(t *testing.T) {
 		s.ok(err)
 		s.ok(again.Update(t.Context()))
 		time.Sleep(4 * time.Hour)
-		if !s.alive(of) {
+		if _, err := longer.Open(t.Context(), of.ID().Reveal()); err != nil {
 			t.Error("the longer timeout does not hold")
 		}
 	})
@@ -61,11 +61,17 @@ func TestConfigurationHoldsForLivingSessions(t *testing.T) {
 		s.ok(errors.Join(of.SetAbsoluteTimeout(48*time.Hour), of.SetTimeout(30*time.Hour), of.Save(t.Context())))
 		shorter, err := s.m.Derive(func(c *session.Config) { c.IdleTimeout, c.AbsoluteTimeout = time.Minute, time.Minute })
 		s.ok(err)
-		time.Sleep(25 * time.Hour)
 		again, err := shorter.Open(t.Context(), of.ID().Reveal())
 		s.ok(err)
-		if again.Timeout() != 30*time.Hour || again.AbsoluteTimeout() != 48*time.Hour {
+		if again.Timeout() != time.Minute || again.AbsoluteTimeout() != 48*time.Hour {
 			t.Errorf("timeouts %v, %v", again.Timeout(), again.AbsoluteTimeout())
+		}
+		time.Sleep(25 * time.Hour)
+		if _, err := shorter.Open(t.Context(), of.ID().Reveal()); !errors.Is(err, session.ErrExpired) {
+			t.Errorf("the stricter idle timeout does not hold: %v", err)
+		}
+		if !s.alive(of) {
+			t.Error("dead before its time")
 		}
 	})
 }

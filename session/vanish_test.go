@@ -34,10 +34,7 @@ func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 func TestSocketsVanish(t *testing.T) {
 	const sockets = 10_000
 	store := memstore.New()
-	manager, err := session.New(store, session.Config{WebSocket: session.WebSocket{AllowMissingOrigin: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	manager := newManager(t, store, session.Config{WebSocket: session.WebSocket{AllowMissingOrigin: true}})
 	listener := make(pipeListener)
 	server := &http.Server{Handler: manager.Handler(http.HandlerFunc(holdSocket))}
 	go func() { _ = server.Serve(listener) }()
@@ -90,7 +87,7 @@ func holdSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 func handshake(conn net.Conn, token string) error {
-	_, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: __Host-session=%s\r\n\r\n", token)
+	_, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: __Host-Http-session=%s\r\n\r\n", token)
 	if err != nil {
 		return err
 	}
@@ -103,10 +100,7 @@ func handshake(conn net.Conn, token string) error {
 
 // TestExtendedConnect: WebSockets over HTTP/2 (RFC 8441) are sockets too, and their Origin is checked.
 func TestExtendedConnect(t *testing.T) {
-	manager, err := session.New(memstore.New(), session.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	manager := newManager(t, memstore.New(), session.Config{})
 	h := manager.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	for _, test := range []struct {
 		protocol, origin string

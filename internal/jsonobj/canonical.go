@@ -1,13 +1,11 @@
 package jsonobj
 
-import (
-	"bytes"
-	"fmt"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // MaxDepth is how deep arrays and objects of one value may be nested.
 const MaxDepth = 100
+
+const tooDeep = "nested more than 100 levels deep"
 
 // Canonical appends the canonical form of the JSON text src: no white space; objects' keys sorted bytewise, of equal keys
 // the last; strings with no escape but those JSON demands; integers of up to 40 digits as they are; other numbers as the
@@ -30,59 +28,25 @@ func (o *output) canonical(src []byte, depth int) error {
 	if err := o.open(len(src)); err != nil {
 		return err
 	}
-	p := parser{output: o, src: src}
+	p := parser{o, scanner{src: src}}
 	p.space()
 	if err := p.value(depth); err != nil {
 		return err
 	}
-	if p.space(); p.pos != len(src) {
-		return p.errorf("trailing data")
-	}
-	return nil
+	return p.end()
 }
 
 // parser reads JSON text and appends its canonical form to the output.
 type parser struct {
 	*output
-	src []byte
-	pos int
-}
-
-func (p *parser) errorf(format string, args ...any) error {
-	return fmt.Errorf("at byte %d: %s", p.pos, fmt.Sprintf(format, args...))
-}
-
-func (p *parser) space() {
-	for p.pos < len(p.src) {
-		switch p.src[p.pos] {
-		case ' ', '\t', '\n', '\r':
-			p.pos++
-		default:
-			return
-		}
-	}
-}
-
-func (p *parser) peek() byte {
-	if p.pos < len(p.src) {
-		return p.src[p.pos]
-	}
-	return 0
-}
-
-func (p *parser) take(c byte) bool {
-	if p.peek() != c || p.pos >= len(p.src) {
-		return false
-	}
-	p.pos++
-	return true
+	scanner
 }
 
 func (p *parser) value(depth int) error {
 	switch c := p.peek(); {
 	case c == '{' || c == '[':
 		if depth == MaxDepth {
-			return p.errorf("nested more than %d levels deep", MaxDepth)
+			return p.errorf(tooDeep)
 		}
 		if c == '{' {
 			return p.object(depth + 1)
@@ -93,13 +57,11 @@ func (p *parser) value(depth int) error {
 	case c == '-' || isDigit(c):
 		return p.number()
 	}
-	for _, literal := range []string{"null", "true", "false"} {
-		if bytes.HasPrefix(p.src[p.pos:], []byte(literal)) {
-			p.pos += len(literal)
-			return p.literal(literal)
-		}
+	word, err := p.word()
+	if err != nil {
+		return err
 	}
-	return p.errorf("not a JSON value")
+	return p.literal(word)
 }
 
 func (p *parser) array(depth int) error {
@@ -118,22 +80,6 @@ func (p *parser) array(depth int) error {
 			return err
 		}
 	}
-}
-
-// next reads what stands before an element, or the end of the list.
-func (p *parser) next(end byte, first bool) (more bool, err error) {
-	p.space()
-	if p.take(end) {
-		return false, nil
-	}
-	if first {
-		return true, nil
-	}
-	if !p.take(',') {
-		return false, p.errorf("expected a comma or the end of the list")
-	}
-	p.space()
-	return true, nil
 }
 
 func (p *parser) object(depth int) error {
@@ -155,17 +101,16 @@ func (p *parser) object(depth int) error {
 
 func (p *parser) member(m *members, depth int) error {
 	at := p.beginMember(m)
-	if p.peek() != '"' {
-		return p.errorf("expected a key")
+	if err := p.beforeKey(); err != nil {
+		return err
 	}
 	if err := p.string(); err != nil {
 		return err
 	}
-	if p.space(); !p.take(':') {
-		return p.errorf("expected a colon")
+	if err := p.colon(); err != nil {
+		return err
 	}
 	p.endKey(m, at)
-	p.space()
 	if err := p.value(depth); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -105,7 +106,7 @@ func (e *encoder) jsonNumber(text string) error {
 	}
 	end, integer, err := scanNumber([]byte(text), 0)
 	if err != nil || end != len(text) {
-		return fmt.Errorf("a json.Number that is no number")
+		return errors.New("a json.Number that is not a number")
 	}
 	return e.number([]byte(text), integer)
 }
@@ -135,7 +136,7 @@ func (e *encoder) container(v reflect.Value, depth int) error {
 		return fmt.Errorf("values of type %s have no JSON", v.Type())
 	}
 	if depth == MaxDepth {
-		return fmt.Errorf("nested more than %d levels deep", MaxDepth)
+		return errors.New(tooDeep)
 	}
 	switch v.Kind() {
 	case reflect.Map:

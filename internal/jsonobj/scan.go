@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -23,8 +22,8 @@ func Scan(text []byte) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	if s.space(); s.pos != len(text) {
-		return Object{}, fmt.Errorf("at byte %d: trailing data", s.pos)
+	if err := s.end(); err != nil {
+		return Object{}, err
 	}
 	obj.normalize()
 	return obj, nil
@@ -64,134 +63,4 @@ func sorted(members []Member) []Member {
 		}
 	}
 	return out
-}
-
-// scanner checks JSON text without making anything of it.
-type scanner struct {
-	src []byte
-	pos int
-}
-
-func (s *scanner) errorf(text string) error { return fmt.Errorf("at byte %d: %s", s.pos, text) }
-
-func (s *scanner) space() {
-	for ; s.pos < len(s.src); s.pos++ {
-		if c := s.src[s.pos]; c > ' ' || (c != ' ' && c != '\n' && c != '\t' && c != '\r') {
-			return
-		}
-	}
-}
-
-func (s *scanner) peek() byte {
-	if s.pos < len(s.src) {
-		return s.src[s.pos]
-	}
-	return 0
-}
-
-func (s *scanner) value(depth int) error {
-	switch c := s.peek(); {
-	case depth > scanDepth:
-		return s.errorf("nested too deep")
-	case c == '{':
-		return s.object(depth, nil)
-	case c == '[':
-		return s.array(depth)
-	case c == '"':
-		return s.string()
-	case c == '-' || isDigit(c):
-		end, _, err := scanNumber(s.src, s.pos)
-		s.pos = max(s.pos, end)
-		return err
-	}
-	for _, literal := range [...]string{"null", "true", "false"} {
-		if len(s.src)-s.pos >= len(literal) && string(s.src[s.pos:s.pos+len(literal)]) == literal {
-			s.pos += len(literal)
-			return nil
-		}
-	}
-	return s.errorf("not a JSON value")
-}
-
-// object checks an object and, where keep is set, passes each member to it.
-func (s *scanner) object(depth int, keep func(Member)) error {
-	return s.list('}', func() error {
-		start := s.pos
-		if s.peek() != '"' {
-			return s.errorf("expected a key")
-		}
-		if err := s.string(); err != nil {
-			return err
-		}
-		quote := s.src[start:s.pos:s.pos]
-		if s.space(); s.peek() != ':' {
-			return s.errorf("expected a colon")
-		}
-		s.pos++
-		s.space()
-		start = s.pos
-		if err := s.value(depth + 1); err != nil {
-			return err
-		}
-		if keep != nil {
-			keep(Member{key: Unquote(quote), quote: quote, Value: s.src[start:s.pos:s.pos]})
-		}
-		return nil
-	})
-}
-
-func (s *scanner) array(depth int) error {
-	return s.list(']', func() error { return s.value(depth + 1) })
-}
-
-// list checks what stands between a bracket and its end, calling element for each.
-func (s *scanner) list(end byte, element func() error) error {
-	s.pos++
-	for first := true; ; first = false {
-		s.space()
-		if s.peek() == end && s.pos < len(s.src) {
-			s.pos++
-			return nil
-		}
-		if !first {
-			if s.peek() != ',' {
-				return s.errorf("expected a comma or the end of the list")
-			}
-			s.pos++
-			s.space()
-		}
-		if err := element(); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *scanner) string() error {
-	for i := endOfPlain(s.src, s.pos+1); i < len(s.src); i = endOfPlain(s.src, i) {
-		switch s.src[i] {
-		case '"':
-			s.pos = i + 1
-			return nil
-		case '\\':
-			n, err := escapeLen(s.src[i:])
-			if err != nil {
-				return err
-			}
-			i += n
-		default:
-			return s.errorf("control character in a string")
-		}
-	}
-	return s.errorf("string without an end")
-}
-
-// escapeLen checks an escape as JSON has it; lone surrogates pass, since a row that others wrote may hold them.
-func escapeLen(src []byte) (int, error) {
-	if len(src) >= 2 && src[1] == 'u' {
-		if _, ok := hex4(src); ok {
-			return 6, nil
-		}
-	}
-	_, n, err := unescape(src)
-	return n, err
 }

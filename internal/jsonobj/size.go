@@ -37,7 +37,7 @@ func spacedLen(value []byte) int {
 		case ',', ':':
 			n += 2
 		case '"':
-			end := skipString(value, i)
+			end := i + stringLen(value[i:])
 			n += end - i
 			i = end - 1
 		default:
@@ -45,14 +45,4 @@ func spacedLen(value []byte) int {
 		}
 	}
 	return n
-}
-
-// skipString returns the position after the valid string at src[i].
-func skipString(src []byte, i int) int {
-	for i++; src[i] != '"'; i++ {
-		if src[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
 }

@@ -80,9 +80,9 @@ func ExampleNewWith() {
 
 // What a handler left can be looked at, or be changed as by another tab.
 func ExampleClient_Session() {
-	c := sessiontest.New(t, map[string]any{"visits": 2})
+	c := sessiontest.New(t, map[string]any{"visits": 2}).LogIn("ann")
 	s := c.Session()
-	if err := errors.Join(s.SetOwner("ann"), s.Set("visits", 10), s.Save(ctx)); err != nil {
+	if err := errors.Join(s.Set("visits", 10), s.Save(ctx)); err != nil {
 		panic(err)
 	}
 	c.Serve(http.HandlerFunc(visit), httptest.NewRequest("GET", "/", nil))

@@ -87,6 +87,19 @@ func fill(s *session.Session, entries map[string]any) error {
 	return nil
 }
 
+// LogIn logs the client in as owner, as a handler does with [session.Session.Login], and returns it.
+func (c *Client) LogIn(owner string) *Client {
+	c.tb.Helper()
+	var failed error
+	c.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		failed = c.manager.FromContext(r.Context()).Login(owner)
+	}), httptest.NewRequest(http.MethodPost, "/", nil))
+	if failed != nil {
+		c.tb.Fatalf("sessiontest: log in: %v", failed)
+	}
+	return c
+}
+
 // Manager returns the client's manager.
 func (c *Client) Manager() *session.Manager { return c.manager }
 

@@ -31,7 +31,7 @@ var configurations = map[string]session.Config{
 	"zero":        {},
 	"cookie name": {Cookie: session.Cookie{Name: "sid", InsecureHTTP: true}},
 	"header":      {Header: "x-session"},
-	"path":        {Cookie: session.Cookie{Path: "/app", Browser: true}},
+	"path":        {Cookie: session.Cookie{Path: "/app", NonPersistent: true}},
 }
 
 func TestClientKeepsTheToken(t *testing.T) {

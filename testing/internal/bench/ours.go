@@ -115,7 +115,7 @@ func oursCookies(ctx context.Context, store store.Store, size, n int) ([]string,
 	return cookies, nil
 }
 
-func oursCookie(s *session.Session) string { return "__Host-session=" + s.ID().Reveal() }
+func oursCookie(s *session.Session) string { return "__Host-Http-session=" + s.ID().Reveal() }
 
 func must[T any](v T, err error) T {
 	if err != nil {

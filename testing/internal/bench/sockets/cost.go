@@ -144,7 +144,7 @@ func dialAll(ctx context.Context, m *session.Manager, p *pipes, open int) ([]*we
 						errs[worker] = err
 						return
 					}
-					header.Set("Cookie", "__Host-session="+token)
+					header.Set("Cookie", "__Host-Http-session="+token)
 				}
 				conns[i], _, errs[worker] = websocket.Dial(ctx, "ws://bench/", &websocket.DialOptions{HTTPClient: client, HTTPHeader: header})
 			}

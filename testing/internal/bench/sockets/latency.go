@@ -69,7 +69,7 @@ func socket(m *session.Manager, token string) *watcher {
 	s := &watcher{make(chan struct{}), make(chan time.Time, 1), cancel}
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	if token != "" {
-		r.Header.Set("Cookie", "__Host-session="+token)
+		r.Header.Set("Cookie", "__Host-Http-session="+token)
 	}
 	h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, err := session.Watch(r.Context())

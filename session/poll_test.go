@@ -23,9 +23,9 @@ func storedSession(t *testing.T) (*Manager, *Session) {
 	return m, s
 }
 
-// A look that found nobody to look for says nothing about one who has come meanwhile. There are many keys, of which the
-// first alone is ever watched, so that the member comes at every point of the look in some round.
-func TestLookWithoutMembers(t *testing.T) {
+// A poll that began with no member says nothing about one that has joined meanwhile. There are many keys, of which the
+// first alone is ever watched, so that the member joins at every point of the poll in some round.
+func TestPollWithoutMembers(t *testing.T) {
 	m, s := storedSession(t)
 	keys := make([]Handle, inspectSize)
 	keys[0] = s.Handle()
@@ -33,7 +33,8 @@ func TestLookWithoutMembers(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			m.hub.check(context.Background(), keys)
+			p := &poller{hub: m.hub, m: m}
+			p.check(context.Background(), keys, nil)
 		}()
 		for range round {
 			runtime.Gosched()
@@ -49,17 +50,18 @@ func TestLookWithoutMembers(t *testing.T) {
 	}
 }
 
-// What is asked for when the last loop has been stopped, and has not yet ended, is left to the next: a session that
-// ended before its socket was known to the hub is found by that alone.
-func TestStoppedLoopTakesNothing(t *testing.T) {
+// What is requested when a poll has been stopped, and has not yet ended, is left to the next: a session that ended before
+// its socket was known to the hub is found by that alone.
+func TestStoppedPollTakesNothing(t *testing.T) {
 	m, s := storedSession(t)
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	m.hub.fresh = []Handle{s.Handle()}
-	m.hub.round(stopped, false)
-	m.hub.round(stopped, true)
-	if len(m.hub.fresh) != 1 {
-		t.Error("a stopped loop has taken what the next one is to look at")
+	m.hub.soon = map[Handle]error{s.Handle(): nil}
+	p := &poller{hub: m.hub, m: m}
+	p.round(stopped, false)
+	p.round(stopped, true)
+	if len(m.hub.soon) != 1 {
+		t.Error("a stopped poll has taken what the next one has to poll")
 	}
 }
 

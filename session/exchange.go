@@ -1,0 +1,279 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Exchange is one request and its answer: it loads the session of the token that came, carries it in a context, commits it
+// before the answer leaves, and says which token the client has to be sent. [Manager.Handler] does this for net/http; an
+// Exchange is for other protocols and frameworks:
+//
+//	x, err := manager.Begin(ctx, token)
+//	if err != nil {
+//		return err
+//	}
+//	defer x.Close()
+//	answer, err := handle(x.Context())
+//	if err != nil {
+//		return err // nothing is saved
+//	}
+//	if err := x.Commit(); err != nil {
+//		return err
+//	}
+//	if token, due := x.Token(); due {
+//		send(token) // "" ends the client's token
+//	}
+//
+// An Exchange is for one goroutine at a time; its Session is not so limited.
+type Exchange struct {
+	m       *Manager
+	ctx     context.Context // with the scope; of a socket, it ends with the session
+	session Session
+	scope   scope
+	arrived *token      // what the request carried
+	live    bool        // it opened the session
+	strays  bool        // the request carried other cookies of the name, which are to be ended
+	host    string      // of the request, for them
+	used    atomic.Bool // a handler has asked for the session
+}
+
+// Begin loads the session of a token, and gives a context that carries it: FromContext works there. A token that opens
+// nothing gives an empty session; "" stands for no token. An error is the store's.
+func (m *Manager) Begin(ctx context.Context, token string) (*Exchange, error) {
+	x := &Exchange{}
+	x.init(m, ctx)
+	t, _ := parseToken(token)
+	if err := x.open(ctx, t); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+func (x *Exchange) init(m *Manager, ctx context.Context) {
+	x.m, x.session.m = m, m
+	outer, _ := ctx.Value(scopeKey{}).(*scope)
+	x.scope = scope{m: m, x: x, outer: outer}
+	x.ctx = context.WithValue(ctx, scopeKey{}, &x.scope)
+}
+
+// Context returns the request's context with the session in it.
+func (x *Exchange) Context() context.Context { return x.ctx }
+
+// Session returns the session.
+func (x *Exchange) Session() *Session {
+	if !x.used.Load() {
+		x.used.Store(true)
+	}
+	return &x.session
+}
+
+// open loads the session of a token. One that opens nothing gives an empty session, one from before a rotation a session
+// that has ended; any other failure is an error.
+func (x *Exchange) open(ctx context.Context, t *token) error {
+	if t == nil {
+		return nil
+	}
+	x.arrived = t
+	ctx, cancel := context.WithTimeout(ctx, x.m.config.StoreTimeout)
+	defer cancel()
+	err := x.session.loadToken(ctx, t)
+	x.live = err == nil
+	if errors.Is(err, ErrRotated) {
+		return nil
+	}
+	if err == nil {
+		x.session.keepAlive(x.ctx)
+	}
+	return err
+}
+
+// Commit saves what was changed, before the answer leaves, so that the client's next request finds it. It is detached from
+// the cancellation of the request's context; but a new token for a stored session is not saved for a client that has gone.
+// Afterwards nothing can be changed that needs a token to be sent. Errors are those of Save.
+func (x *Exchange) Commit() error {
+	err := x.commit()
+	x.session.sealNow()
+	return err
+}
+
+// commit saves, settles what is unknown, and confirms what will be sent.
+func (x *Exchange) commit() error {
+	s := &x.session
+	if !s.sealUnlessOwing() {
+		x.touch()
+		x.confirm(false)
+		return nil
+	}
+	if err := x.unheard(); err != nil {
+		return err
+	}
+	before := s.Err()
+	wrote, err := x.saveLast()
+	if errors.Is(err, ErrExpired) && before == nil && x.live {
+		s.expiredMeanwhile()
+		return nil
+	}
+	if err != nil {
+		x.unconfirmed()
+		return err
+	}
+	x.confirm(wrote)
+	return nil
+}
+
+// unconfirmed keeps a token from being sent once more that no statement has confirmed.
+func (x *Exchange) unconfirmed() {
+	if x.session.resends(x.arrived) {
+		x.session.confirmed(false)
+	}
+}
+
+// errClientGone is returned for a rotation whose client has gone before the commit: the row would get a token that nobody
+// hears of.
+var errClientGone = errors.New("session: the client has gone, its new token is not saved")
+
+// unheard refuses to rotate a stored session for a client that has gone.
+func (x *Exchange) unheard() error {
+	if x.ctx.Err() == nil || !x.session.rotatesStored() {
+		return nil
+	}
+	x.session.drop()
+	return fmt.Errorf("%w: %w", errClientGone, context.Cause(x.ctx))
+}
+
+// saveLast saves at the commit. The outcome of a rotation that is unknown is settled by repeating it for a bounded time: a
+// client that does not hear of its new token is locked out.
+func (x *Exchange) saveLast() (wrote bool, err error) {
+	limit := time.Now().Add(x.manager().config.StoreTimeout)
+	for attempt := 4; ; attempt++ {
+		wrote, err = x.save(true)
+		if err == nil || nothingWritten(err) || !x.session.tokenUnknown() || !time.Now().Before(limit) {
+			return wrote, err
+		}
+		if pause(context.WithoutCancel(x.ctx), attempt) != nil {
+			return wrote, err
+		}
+	}
+}
+
+// settle finds out which token opens the row, if writes that carried a rotation have failed without saying whether they
+// took effect: by a write, which no such write comes after.
+func (x *Exchange) settle() {
+	limit := time.Now().Add(x.manager().config.StoreTimeout)
+	for attempt := 4; x.session.tokenUnknown() && time.Now().Before(limit); attempt++ {
+		ctx, cancel := x.manager().detach(x.ctx)
+		err := x.session.Touch(ctx)
+		cancel()
+		if err == nil {
+			x.session.tokenKnown()
+		}
+		if err == nil || pause(context.WithoutCancel(x.ctx), attempt) != nil {
+			return
+		}
+	}
+}
+
+// save writes what is pending, detached from the request's cancellation.
+func (x *Exchange) save(last bool) (wrote bool, err error) {
+	ctx, cancel := x.manager().detach(x.ctx)
+	defer cancel()
+	return x.session.save(ctx, last)
+}
+
+// confirm makes sure that the token which is about to be sent once more still opens the row: a parallel request may have
+// rotated it since this one's last statement, and its new cookie must not be overwritten. It also renews a cookie whose
+// lifetime may be out of date.
+func (x *Exchange) confirm(wrote bool) {
+	again, stale := x.strays && x.live || x.session.resends(x.arrived), x.live && x.session.cookieStale()
+	if wrote || !again && !stale {
+		return
+	}
+	ctx, cancel := x.manager().detach(x.ctx)
+	defer cancel()
+	err := x.session.Touch(ctx)
+	x.session.confirmed(err == nil)
+	if err != nil && !errors.Is(err, ErrGone) {
+		x.manager().config.Logger.WarnContext(x.ctx, "session: the cookie was not renewed", "session", &x.session, "error", err)
+	}
+}
+
+// touch writes an access in the background if that is due.
+func (x *Exchange) touch() {
+	s := &x.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.touchDue(s.m.policy()) {
+		s.m.touchSoon(x.ctx, s)
+	}
+}
+
+// Token returns, after Commit, whether the client has to be sent a token, and which: "" if it has to forget the one it has.
+func (x *Exchange) Token() (token string, due bool) {
+	switch t, cookie := x.announced(); cookie {
+	case cookieToken:
+		return t.encode(), true
+	case cookieExpiry:
+		return "", true
+	}
+	return "", false
+}
+
+// Cookies returns, after Commit, the values of the Set-Cookie headers that have to be sent.
+func (x *Exchange) Cookies() []string {
+	m := x.manager()
+	var lines []string
+	if x.strays {
+		lines = m.strayLines(x.host)
+	}
+	switch t, cookie := x.announced(); cookie {
+	case cookieToken:
+		lines = append(lines, m.line(t, x.session.cookieLife()))
+	case cookieExpiry:
+		lines = append(lines, m.expired())
+	case cookieNone:
+		if x.strays && x.session.Err() == nil {
+			lines = append(lines, x.remaining(m))
+		}
+	}
+	return lines
+}
+
+// remaining is the one cookie of the name that the client keeps, or its end.
+func (x *Exchange) remaining(m *Manager) string {
+	if x.live {
+		return m.line(x.arrived, x.session.cookieLife())
+	}
+	return m.expired()
+}
+
+// announced returns what the client has to be sent.
+func (x *Exchange) announced() (*token, cookieDue) {
+	s := &x.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.cookie == cookieExpiry && x.arrived == nil:
+		return nil, cookieNone
+	case s.cookie == cookieToken && s.ended != nil:
+		return nil, cookieNone // a parallel request may have sent a newer one, which this would overwrite
+	}
+	return s.row.token, s.cookie
+}
+
+// manager returns the innermost manager that has the session.
+func (x *Exchange) manager() *Manager { return x.session.manager() }
+
+// Close ends the exchange: what is changed later is refused with ErrClosed. Changes that were not committed are lost.
+func (x *Exchange) Close() {
+	s := &x.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.close()
+	if s.alive != nil {
+		s.alive.Stop()
+	}
+}

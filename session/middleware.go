@@ -1,0 +1,248 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Handler is the middleware. It loads the session of the request's token, with one statement if there is one and none
+// otherwise; gives next a context with the session; and commits what next has changed before the first byte of the response
+// leaves, so that the client's next request finds it. What a handler changes later is saved at its return, if that needs no
+// cookie.
+//
+// A handler that panics saves nothing, nor does one that begins its response with a status of 500 or above, which is how a
+// recovery inside the middleware answers a panic. What such a handler has saved by itself stays.
+//
+// A WebSocket handshake is recognised, its Origin checked, and the session lives as long as the handler runs; see
+// [WebSocket].
+func (m *Manager) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		outer, _ := r.Context().Value(scopeKey{}).(*scope)
+		switch around := outer.enabled(m); {
+		case m.config.Disabled || (m.config.Enabled != nil && !m.config.Enabled(r)):
+			sc := &scope{m: m, outer: outer}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), scopeKey{}, sc)))
+		case around != nil:
+			m.join(around, w, r, next)
+		default:
+			m.serve(w, r, next)
+		}
+	})
+}
+
+// join serves, under the configuration of m, a request whose session a manager around it has loaded.
+func (m *Manager) join(around *scope, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if isUpgrade(r) {
+		if err := m.checkOrigin(r); err != nil {
+			m.logRefused(r, err)
+			m.config.ErrorHandler(w, r, err)
+			return
+		}
+	}
+	outer, _ := r.Context().Value(scopeKey{}).(*scope)
+	sc := &scope{m: m, x: around.x, outer: outer}
+	s := around.x.Session()
+	defer s.setManager(m)()
+	if isUpgrade(r) && m.config.WebSocket.Create {
+		s.wantRow()
+	}
+	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), scopeKey{}, sc)))
+	if h := around.handling(); h != nil {
+		h.saveInside()
+	}
+}
+
+// saveInside saves what a handler under another configuration has changed, while that holds, if the response has not begun.
+func (h *handling) saveInside() {
+	if h.w.committed && h.socket {
+		h.finishSocket()
+	}
+	if h.w.committed || !h.session.mustSave() {
+		return
+	}
+	if _, err := h.save(false); err != nil {
+		h.w.fail(err)
+	}
+}
+
+// handling is one request under a manager.
+type handling struct {
+	Exchange
+	w       response
+	r       *http.Request // with the exchange's context
+	socket  bool          // it is a WebSocket handshake, or has been hijacked
+	watch   *member       // of a socket, or made by Watch
+	ended   context.Context
+	working bool // it is counted in Manager.work
+}
+
+func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	h := &handling{socket: isUpgrade(r)}
+	h.init(m, r.Context())
+	h.scope.h = h
+	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
+	h.r = r.WithContext(h.ctx)
+	defer h.end()
+	if err := h.onOwnStack(func() error { return h.start(r) }); err != nil {
+		h.session.refuseUse(err)
+		h.w.fail(err)
+		return
+	}
+	if h.socket && !h.beginSocket() {
+		return
+	}
+	h.run(next)
+}
+
+// start finds the request's token and loads its session.
+func (h *handling) start(r *http.Request) error {
+	if h.socket {
+		if err := h.m.checkOrigin(r); err != nil {
+			h.m.logRefused(r, err)
+			return err
+		}
+	}
+	h.host = r.Host
+	tokens, err := h.m.find(r)
+	switch {
+	case err != nil:
+		return err
+	case len(tokens) == 0:
+		return nil
+	case len(tokens) == 1:
+		return h.open(r.Context(), tokens[0])
+	}
+	return h.openOneOf(r.Context(), tokens)
+}
+
+// run lets the handler work, and commits at its return.
+func (h *handling) run(next http.Handler) {
+	returned := false
+	defer func() {
+		if !returned {
+			h.panicked()
+		}
+	}()
+	next.ServeHTTP(h.w.wrap(), h.r)
+	returned = true
+	h.finish()
+}
+
+// panicked leaves the response to whoever recovers: with what is durable already, and no more.
+func (h *handling) panicked() {
+	if h.w.committed {
+		return
+	}
+	h.w.committed = true
+	h.session.drop()
+	h.settle()
+	h.unconfirmed()
+	h.announce(h.w.Header())
+}
+
+// finish commits at the handler's return, or saves what was changed after the commit.
+func (h *handling) finish() {
+	if !h.w.committed {
+		h.w.warnIfBegun()
+		h.w.commit(http.StatusOK)
+		return
+	}
+	if h.w.failed {
+		return // the client has been told that nothing was saved
+	}
+	if err := h.session.forgive(); err != nil {
+		h.report(err) // no response could tell of it any more, and the changes that did not fail are to be saved
+	}
+	if h.socket {
+		h.finishSocket()
+		return
+	}
+	if !h.session.Changed() {
+		return
+	}
+	if _, err := h.save(false); err != nil {
+		h.report(err)
+	}
+}
+
+// end is called when the handler has returned, or panicked.
+func (h *handling) end() {
+	if h.watch != nil {
+		h.m.hub.leave(h.watch)
+	}
+	if h.working {
+		h.m.work.Done()
+	}
+	h.Close()
+}
+
+// report logs an error that is not the client's doing.
+func (h *handling) report(err error) {
+	if StatusCode(err) >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		h.m.config.Logger.ErrorContext(h.ctx, "session: request failed", "session", &h.session, "error", err)
+	}
+}
+
+// announce puts what the client has to be sent into the response's header, and seals the session.
+func (h *handling) announce(header http.Header) {
+	h.session.sealNow()
+	name, values := h.fields()
+	if len(values) > 0 || h.used.Load() {
+		addVary(header, h.m.vary)
+	}
+	if len(values) == 0 {
+		return
+	}
+	forbidCaching(header)
+	if name != "Set-Cookie" {
+		header.Del(name)
+	}
+	for _, value := range values {
+		header.Add(name, value)
+		h.tellOuter(name, value)
+	}
+}
+
+// fields are those of the header that bring the client its token, or take it away.
+func (h *handling) fields() (name string, values []string) {
+	if name = h.m.config.Header; name == "" {
+		return "Set-Cookie", h.Cookies()
+	}
+	if token, due := h.Token(); due {
+		values = []string{token}
+	}
+	return name, values
+}
+
+// tellOuter has managers around this one keep a field if their own commit fails.
+func (h *handling) tellOuter(name, value string) {
+	for sc := h.scope.outer; sc != nil; sc = sc.outer {
+		if sc.h != nil {
+			sc.h.w.keep(name, value)
+		}
+	}
+}
+
+// forbidCaching keeps a response with a token out of every cache (RFC 9111, 5.2.2.5), also out of those that obey fields of
+// their own (RFC 9213).
+func forbidCaching(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	for _, name := range []string{"Expires", "Cdn-Cache-Control", "Surrogate-Control"} {
+		header.Del(name)
+	}
+	for name := range header {
+		if len(name) > len("-Cdn-Cache-Control") && name[len(name)-len("-Cdn-Cache-Control"):] == "-Cdn-Cache-Control" {
+			header.Del(name)
+		}
+	}
+}
+
+func addVary(header http.Header, name string) {
+	for _, line := range header["Vary"] {
+		if line == name {
+			return
+		}
+	}
+	header["Vary"] = append(header["Vary"], name)
+}

@@ -1,0 +1,435 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
+)
+
+// state is what a connection knows of its session's row, what it has changed, and how far it has come. All transitions
+// stand in this file, and nobody else writes these fields; docs/concepts/states.md draws them. Session.mu guards it.
+type state struct {
+	row     row
+	pending pending
+	phase   phase
+	ended   error     // how the session has ended for this connection; nil while it lives
+	refused bool      // a stricter manager has found it expired: this request is no access
+	cookie  cookieDue // what the client has to be sent
+}
+
+// phase is how far the connection has come. It only moves forward.
+type phase uint8
+
+const (
+	open   phase = iota // all changes are taken
+	sealed              // the response has begun: changes that need a cookie are refused
+	closed              // the handler has returned: all changes are refused
+)
+
+// presence is what is known of the row's existence.
+type presence uint8
+
+const (
+	absent    presence = iota // there is none yet
+	uncertain                 // a create has failed without saying whether it took effect
+	stored                    // it has been read or written
+)
+
+// row is what is known of the session's row.
+type row struct {
+	presence presence
+	token    *token         // opens the row; chosen before there is one
+	possible []*token       // the row's token is one of these instead, if writes that failed took effect; the latest last
+	record   store.Record   // as last heard of, without Data; Version is the one that this connection has seen whole
+	readAt   time.Time      // when record.Now was read, by the process's clock
+	data     jsonobj.Object // as last seen
+}
+
+// pending is what the store does not have yet.
+type pending struct {
+	newer    patch // since the last snapshot
+	inflight patch // taken by a save under way, beneath newer
+	owed     bool  // inflight holds more than what a function of Modify has made
+	setErr   error // of a change that failed, for the next Save to return
+	lastErr  error // of the last Save or Modify, which the handler knows
+}
+
+// cookieDue is what the client has to be sent with the response.
+type cookieDue uint8
+
+const (
+	cookieNone   cookieDue = iota
+	cookieToken            // the row's token, or its new lifetime
+	cookieExpiry           // the end of the cookie
+)
+
+// Opening
+
+// arrive begins with a token that a request carries and that has not been looked up.
+func (s *state) arrive(t *token) { s.row.token, s.row.presence = t, stored }
+
+// load takes in what a store's Load has returned.
+func (s *state) load(rec store.Record, obj jsonobj.Object) {
+	s.row.data, s.row.presence = obj, stored
+	s.row.record, s.row.readAt = rec, time.Now()
+	s.row.record.Data = nil
+}
+
+// miss forgets a token that opens nothing: the session is new.
+func (s *state) miss() { s.row, s.ended = row{}, nil }
+
+// choose returns the token of the row, chosen now if there is none yet.
+func (s *state) choose() *token {
+	if s.row.token == nil {
+		s.row.token = newToken(time.Now())
+	}
+	return s.row.token
+}
+
+// Changing
+
+// writable says whether the session takes a change.
+func (s *state) writable() error {
+	switch {
+	case s.phase == closed:
+		return ErrClosed
+	case s.ended != nil:
+		return s.ended
+	case s.row.presence != stored && s.phase == sealed:
+		return ErrNoCookie
+	}
+	return nil
+}
+
+// refuse keeps the error of a change for the next Save, and returns it.
+func (s *state) refuse(err error) error {
+	if s.pending.setErr == nil && s.phase != closed {
+		s.pending.setErr = err
+	}
+	return err
+}
+
+// takeSetErr returns the error of a change that failed, which no Save returns any more then.
+func (s *state) takeSetErr() error {
+	err := s.pending.setErr
+	s.pending.setErr = nil
+	return err
+}
+
+// rotate gives the session a new token. A row that may exist keeps its key, so that there is never a second one.
+func (s *state) rotate() {
+	switch s.row.presence {
+	case absent:
+		s.row.token = newToken(time.Now())
+		s.pending.newer.create = true
+	default:
+		if s.pending.newer.rotate == nil { // else it has been sent to nobody, and a failed save may have given it to the row
+			s.pending.newer.rotate = s.row.token.rotated()
+		}
+	}
+}
+
+// restart makes the session a new, empty one, after its end.
+func (s *state) restart() {
+	s.row, s.ended, s.pending = row{}, nil, pending{lastErr: s.pending.lastErr}
+	s.pending.newer.create = true
+}
+
+// fork makes the session one of its own out of what it has loaded and changed, because a parallel request has rotated the
+// row or it has expired meanwhile: for a login, which may begin a session in any case.
+func (s *state) fork() {
+	changes := s.pending.newer
+	base := patch{clear: true, edits: map[string]json.RawMessage{}, create: true}
+	for _, m := range s.row.data.Members() {
+		base.edits[m.Key()] = m.Value
+	}
+	known := s.row.record
+	base.owner, base.tag = nonZero(known.Owner), nonZero(known.Tag)
+	base.idle, base.absolute = nonZero(known.Timeouts.Idle), nonZero(known.Timeouts.Absolute)
+	base.persistence = nonZero(known.Persistence)
+	setErr, lastErr := s.pending.setErr, s.pending.lastErr
+	s.restart()
+	changes.rotate = nil
+	s.pending = pending{newer: changes.over(base), setErr: setErr, lastErr: lastErr}
+}
+
+func nonZero[T comparable](v T) *T {
+	if v == *new(T) {
+		return nil
+	}
+	return &v
+}
+
+// Saving
+
+// changed reports whether something is pending.
+func (s *state) changed() bool { return !s.pending.newer.empty() || !s.pending.inflight.empty() }
+
+// snapshot moves what is pending to inflight, for a save. It reports whether there is anything to save; with last, nothing
+// that needs a cookie can be changed from then on.
+func (s *state) snapshot(last bool) (bool, error) {
+	if last {
+		s.seal()
+	}
+	if err := s.takeSetErr(); err != nil {
+		return false, err
+	}
+	switch {
+	case s.phase == closed:
+		return false, ErrClosed
+	case s.ended != nil:
+		return false, s.ended
+	case s.pending.newer.empty():
+		return false, nil
+	case !last && s.phase != open && (s.row.presence != stored || s.pending.newer.needsCookie()):
+		return false, ErrNoCookie
+	}
+	s.take()
+	return true, nil
+}
+
+// take moves what is pending to inflight.
+func (s *state) take() {
+	s.choose()
+	s.pending.inflight, s.pending.newer, s.pending.owed = s.pending.newer, patch{}, true
+}
+
+// saved takes over what a successful write has made of inflight. It reports whether the row has a new secret.
+func (s *state) saved(saved store.Saved) (rotated bool) {
+	p, version := s.pending.inflight, s.row.record.Version
+	s.pending.inflight, s.pending.owed = patch{}, false
+	s.row.data = p.apply(s.row.data)
+	s.written(saved)
+	p.applyTo(&s.row.record)
+	if !saved.Folded && saved.Version == version+1 {
+		s.row.record.Version = saved.Version
+	}
+	if p.authenticate {
+		s.row.record.AuthenticatedAt = saved.Now
+	}
+	if s.row.presence != stored || p.needsCookie() {
+		s.cookie = cookieToken
+	}
+	if p.rotate != nil {
+		s.row.token, rotated = p.rotate, s.row.presence == stored
+	}
+	s.row.presence, s.row.possible = stored, nil
+	return rotated
+}
+
+// saveFailed puts what was in flight back beneath what is newer.
+func (s *state) saveFailed(err error) {
+	if !nothingWritten(err) {
+		if s.row.presence == absent {
+			s.row.presence = uncertain
+		}
+		if t := s.pending.inflight.rotate; t != nil && !slices.Contains(s.row.possible, t) {
+			s.row.possible = append(s.row.possible, t)
+		}
+	}
+	s.pending.newer = s.pending.newer.over(s.pending.inflight)
+	s.pending.inflight, s.pending.owed = patch{}, false
+	s.end(err)
+}
+
+// moved takes note that a rotation has taken effect of which that was not known.
+func (s *state) moved(to *token) {
+	s.row.token, s.row.possible, s.row.presence = to, nil, stored
+	s.cookie = cookieToken
+	for _, p := range []*patch{&s.pending.newer, &s.pending.inflight} {
+		if p.rotate == to {
+			p.rotate = nil
+		}
+	}
+}
+
+// written takes in the times that a write has returned.
+func (s *state) written(saved store.Saved) {
+	r := &s.row.record
+	r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.Now = saved.CreatedAt, saved.AccessedAt, saved.ExpiresAt, saved.Now
+	s.row.readAt = time.Now()
+}
+
+// touched takes in the outcome of a touch in the background, unless something newer is known.
+func (s *state) touched(saved store.Saved) {
+	if !saved.Now.Before(s.row.record.Now) {
+		s.written(saved)
+	}
+}
+
+// refreshed takes in what a poll has read of the row, unless something newer is known.
+func (s *state) refreshed(r *store.Record) {
+	if r.Now.Before(s.row.record.Now) {
+		return
+	}
+	known := &s.row.record
+	known.CreatedAt, known.AccessedAt, known.ExpiresAt, known.Now = r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.Now
+	known.Timeouts = r.Timeouts
+	s.row.readAt = time.Now()
+}
+
+// owes reports whether a response has to wait for a save: for changes of the handler's, or for a row or token of which it
+// has to tell the client.
+func (s *state) owes() bool {
+	p := &s.pending
+	return !p.newer.empty() || p.setErr != nil || p.owed ||
+		!p.inflight.empty() && (s.row.presence != stored || p.inflight.needsCookie())
+}
+
+// discard drops what is pending.
+func (s *state) discard() { s.pending.newer, s.pending.setErr = patch{}, nil }
+
+// Ending
+
+// causes are the ways in which a session ends, the more exact ones first.
+var causes = []error{ErrRotated, ErrExpired, ErrDestroyed, ErrRevoked, ErrGone}
+
+// end ends the session for this connection if err says that it has ended, and reports whether it was this that ended it.
+// The entries stay readable.
+func (s *state) end(err error) (first bool) {
+	if s.ended != nil {
+		return false
+	}
+	for _, cause := range causes {
+		if errors.Is(err, cause) {
+			s.ended = cause
+			return true
+		}
+	}
+	return false
+}
+
+// fail makes every use of a session that could not be loaded return why.
+func (s *state) fail(err error) {
+	if !s.end(err) && s.ended == nil {
+		s.ended = err
+	}
+}
+
+// withhold ends the session for a stricter manager, which shows nothing of it; release lets it live on for others.
+func (s *state) withhold() { s.ended, s.refused = errWithheld, true }
+
+// release ends what withhold has begun.
+func (s *state) release() {
+	if s.ended == errWithheld {
+		s.ended = nil
+	}
+}
+
+// errWithheld is ErrExpired for a stricter manager alone.
+var errWithheld error = &endedHere{ErrExpired}
+
+// destroyed ends the session by this connection's own doing: its entries are forgotten.
+func (s *state) destroyed() {
+	s.row.data, s.pending = jsonobj.Object{}, pending{lastErr: s.pending.lastErr}
+	s.ended, s.cookie = errDestroyedHere, cookieExpiry
+}
+
+// errDestroyedHere is ErrDestroyed by this connection's own Destroy, after which it may begin a new session.
+var errDestroyedHere error = &endedHere{ErrDestroyed}
+
+// endedHere is a cause that this connection alone knows.
+type endedHere struct{ cause error }
+
+func (e *endedHere) Error() string        { return e.cause.Error() }
+func (e *endedHere) Is(target error) bool { return errors.Is(e.cause, target) }
+
+// seal notes that the response has begun.
+func (s *state) seal() { s.phase = max(s.phase, sealed) }
+
+// close notes that the handler has returned.
+func (s *state) close() { s.phase = closed }
+
+// Reading
+
+// find returns an entry's text, nil if there is none.
+func (s *state) find(key string) json.RawMessage {
+	if s.ended == errWithheld {
+		return nil
+	}
+	if value, decided := s.pending.newer.lookup(key); decided {
+		return value
+	}
+	return s.beneath(key)
+}
+
+// beneath returns the text of an entry beneath what is newer than the last snapshot.
+func (s *state) beneath(key string) json.RawMessage {
+	if value, decided := s.pending.inflight.lookup(key); decided {
+		return value
+	}
+	value, _ := s.row.data.Get(key)
+	return value
+}
+
+// view is the session's entries with all that is pending.
+func (s *state) view() jsonobj.Object {
+	if s.ended == errWithheld {
+		return jsonobj.Object{}
+	}
+	return s.pending.newer.apply(s.pending.inflight.apply(s.row.data))
+}
+
+// newest returns the newest token: one that is to come with a rotation, or the row's.
+func (s *state) newest() *token {
+	if t := or(s.pending.newer.rotate, s.pending.inflight.rotate); t != nil {
+		return t
+	}
+	return s.choose()
+}
+
+// rotating reports whether a save under way gives the row another token.
+func (s *state) rotating() bool { return s.pending.inflight.rotate != nil }
+
+// holds reports whether the hash is that of a token which the row has or may have.
+func (s *state) holds(hash store.Hash, realm string) bool {
+	for _, t := range append([]*token{s.row.token, s.pending.inflight.rotate}, s.row.possible...) {
+		if t != nil && t.hash(realm) == hash {
+			return true
+		}
+	}
+	return false
+}
+
+// storeNow estimates the store's clock.
+func (s *state) storeNow() time.Time { return s.row.record.Now.Add(time.Since(s.row.readAt)) }
+
+// touchDue reports whether an access now is worth a write.
+func (s *state) touchDue(p store.Policy) bool {
+	return s.row.presence == stored && s.ended == nil && !s.refused && s.row.record.TouchDue(p, s.storeNow())
+}
+
+// overdue reports whether the session has expired by what is known of it.
+func (s *state) overdue(p store.Policy) bool {
+	return s.row.presence == stored && !s.storeNow().Before(s.row.record.End(p))
+}
+
+// timeouts returns those that hold with all that is pending.
+func (s *state) timeouts(p store.Policy) store.Timeouts {
+	t := s.row.record.Timeouts
+	t.Idle = valueOr(or(s.pending.newer.idle, s.pending.inflight.idle), t.Idle)
+	t.Absolute = valueOr(or(s.pending.newer.absolute, s.pending.inflight.absolute), t.Absolute)
+	t = t.Or(p.Timeouts)
+	if p.IdleLimit > 0 {
+		t.Idle = min(t.Idle, p.IdleLimit)
+	}
+	return t
+}
+
+// owner returns the owner with all that is pending.
+func (s *state) owner() string {
+	return valueOr(or(s.pending.newer.owner, s.pending.inflight.owner), s.row.record.Owner)
+}
+
+// nothingWritten reports whether err says that nothing was written. Every other error may come after a commit.
+func nothingWritten(err error) bool {
+	return errors.As(err, new(*callbackError)) || slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) })
+}
+
+var refusals = []error{
+	ErrGone, store.ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, store.ErrExists, ErrNoCookie, errClientGone,
+}

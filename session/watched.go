@@ -1,0 +1,101 @@
+package session
+
+import (
+	"github.com/simples-go/sessions/session/store"
+	"time"
+)
+
+// What the hub asks of a Session, each under its lock.
+
+// watchedRow is what the hub has to know of a session that is watched.
+type watchedRow struct {
+	presence presence
+	token    *token
+	ended    error
+	interval time.Duration
+}
+
+func (s *Session) watched() watchedRow {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return watchedRow{s.row.presence, s.row.token, s.ended, s.m.interval(s.row.record.Timeouts)}
+}
+
+// pollInterval is how often the session has to be polled.
+func (s *Session) pollInterval() time.Duration { return s.watched().interval }
+
+// ownTimeouts returns the timeouts that are set on the session itself.
+func (s *Session) ownTimeouts() store.Timeouts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.record.Timeouts
+}
+
+// hasHash reports whether the session's token has this hash.
+func (s *Session) hasHash(hash store.Hash) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.token != nil && s.row.token.hash(s.m.realm) == hash
+}
+
+// remoteChanges returns the version that the connection has seen, and the channel of RemoteChanges.
+func (s *Session) remoteChanges() (seen int64, remote chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.record.Version, s.remote
+}
+
+// endFromElsewhere ends the session for this connection, and reports whether it was this that ended it.
+func (s *Session) endFromElsewhere(cause error) (m *Manager, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.m, s.end(cause)
+}
+
+// applyPoll takes in what a poll has read: the row, nil if it is gone, for which gone says why if that is known; or that it
+// failed. before is the token from before the row was read. It returns how the session has ended, nil if it lives, and
+// whether it is to be touched.
+func (s *Session) applyPoll(before *token, r *store.Record, gone, failure error) (cause error, ref store.Ref, touch bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.phase == closed:
+		return nil, ref, false
+	case s.ended != nil:
+		return s.ended, ref, false // the connection itself was the first to learn of it
+	}
+	cause = s.verdict(r, gone, failure)
+	if cause != nil && (s.row.token != before || s.rotating()) {
+		// This connection has itself rotated the session since, or is about to: what was read may be the row from before.
+		return nil, ref, false
+	}
+	if cause != nil || r == nil {
+		return cause, ref, false
+	}
+	s.refreshed(r)
+	return nil, s.ref(), !s.m.config.WebSocket.NoKeepAlive && s.touchDue(s.m.policy())
+}
+
+// verdict says how the session has ended, nil if it lives. If the database could not tell, a session whose time is up by
+// what was last known has ended all the same. s.mu is held.
+func (s *Session) verdict(r *store.Record, gone, failure error) error {
+	policy := s.m.policy()
+	over := s.overdue(policy)
+	switch {
+	case failure != nil && !over:
+		return nil
+	case failure != nil:
+		return ErrExpired
+	case r == nil && gone != nil:
+		return gone
+	case r == nil && over:
+		return ErrExpired
+	case r == nil:
+		return ErrGone
+	case !s.holds(r.Hash, s.m.realm):
+		return ErrRotated
+	case !r.Now.Before(r.End(policy)):
+		return ErrExpired
+	}
+	return nil
+}

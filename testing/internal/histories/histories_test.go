@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/simples-go/sessions/testing/internal/histories/pg"
+	"github.com/simples-go/sessions/testing/internal/histories/run"
+	"github.com/simples-go/sessions/testing/internal/histories/serve"
+)
+
+func TestMain(m *testing.M) {
+	run.Play()
+	os.Exit(m.Run())
+}
+
+// seed is that of SESSIONS_HISTORIES_SEED, or one that is always the same: what the seed does not decide, the order in
+// which processes run, is different each time.
+func seed(t *testing.T) uint64 {
+	text := os.Getenv("SESSIONS_HISTORIES_SEED")
+	if text == "" {
+		return 1
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestPromisesHold tries each backend with ten thousand operations under all faults that it may suffer.
+func TestPromisesHold(t *testing.T) {
+	for _, backend := range []string{"memory", "sqlite"} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			if backend == "postgres" {
+				needPostgres(t)
+			}
+			try(t, &run.Trial{Backend: backend, Ops: 10_000, Round: 1700, Faults: run.FaultsOf(backend)})
+		})
+	}
+}
+
+func try(t *testing.T, trial *run.Trial) {
+	t.Helper()
+	trial.Seed, trial.Dir = seed(t), kept(t)
+	res, err := trial.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(res)
+	if len(res.Violations) > 0 {
+		t.Fatalf("again: SESSIONS_HISTORIES_SEED=%d go test -run %s, or go run . check FOLDER for the history that was kept",
+			trial.Seed, t.Name())
+	}
+}
+
+// kept is a folder that stays if the test fails.
+func kept(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "histories")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !t.Failed() {
+			_ = os.RemoveAll(dir)
+		}
+	})
+	return dir
+}
+
+// needPostgres skips a test where no Postgres is installed, but not in CI.
+func needPostgres(t *testing.T) {
+	t.Helper()
+	_, err := pg.Bin()
+	if clock, _ := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1"); clock == nil {
+		err = errors.Join(err, errors.New("libfaketime is not installed"))
+	}
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}
+
+// TestMistakesAreFound has the store break one promise after the other. A trial that does not find that would find
+// nothing.
+func TestMistakesAreFound(t *testing.T) {
+	for mistake := range serve.Mistakes {
+		t.Run(mistake, func(t *testing.T) {
+			t.Parallel()
+			trial := &run.Trial{Backend: "sqlite", Seed: seed(t), Ops: 20_000, Round: 1500, Mistake: mistake, Dir: t.TempDir()}
+			res, err := trial.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(res.Violations) == 0 {
+				t.Fatalf("a store that %s goes unnoticed: %s", mistake, res)
+			}
+			t.Logf("after %d operations: %s", res.Ops, run.Report(&res.Violations[0]))
+			checkKept(t, res.Files[0])
+		})
+	}
+}
+
+// checkKept: the files that a failure leaves say the same once more.
+func checkKept(t *testing.T, dir string) {
+	t.Helper()
+	v, err := run.Check(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Violations) == 0 {
+		t.Errorf("the history that was kept in %s breaks no promise", dir)
+	}
+	if svg, err := os.Stat(filepath.Join(dir, "shrunk.svg")); err != nil || svg.Size() == 0 {
+		t.Errorf("no drawing: %v", err)
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/simples-go/sessions/testing/internal/histories/run"
+)
+
+func main() {
+	run.Play()
+	if len(os.Args) == 3 && os.Args[1] == "check" {
+		os.Exit(check(os.Args[2]))
+	}
+	os.Exit(command())
+}
+
+// command runs a trial as the flags say.
+func command() int {
+	t := &run.Trial{Log: os.Stderr}
+	flag.StringVar(&t.Backend, "backend", "sqlite", "memory, sqlite or postgres")
+	flag.Uint64Var(&t.Seed, "seed", rand.Uint64()%1e6, "decides the faults and what the clients do")
+	flag.IntVar(&t.Ops, "ops", 10_000, "how many operations")
+	flag.IntVar(&t.Round, "round", 2500, "operations between two starts of the servers")
+	flag.IntVar(&t.Nodes, "nodes", 2, "server processes on one database, 1 to 3")
+	flag.StringVar(&t.Mistake, "mistake", "", "a deliberate fault of the store")
+	flag.DurationVar(&t.Grace, "grace", 0, "for how long a former token hears of its rotation; default 30s, in some rounds 150ms")
+	flag.StringVar(&t.Dir, "dir", "", "where histories that break a promise are kept; default a temporary folder")
+	list := flag.String("faults", "all", "all, none, or a list with commas")
+	flag.Parse()
+	if err := choose(t, *list); err != nil {
+		fmt.Fprintln(os.Stderr, "histories:", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	res, err := t.Run(ctx)
+	if res != nil {
+		fmt.Println(res)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "histories:", err)
+	}
+	if err != nil || len(res.Violations) > 0 {
+		fmt.Fprintf(os.Stderr, "again: histories -backend %s -seed %d -ops %d -round %d -nodes %d -faults %q\n",
+			t.Backend, t.Seed, t.Ops, t.Round, t.Nodes, *list)
+		return 1
+	}
+	return 0
+}
+
+func choose(t *run.Trial, list string) (err error) {
+	switch list {
+	case "all":
+		t.Faults = run.FaultsOf(t.Backend)
+	case "none", "":
+	default:
+		t.Faults = strings.Split(list, ",")
+	}
+	for _, fault := range t.Faults {
+		if !run.Known(fault) {
+			return fmt.Errorf("no fault is called %q; there are: %s", fault, strings.Join(run.FaultsOf("postgres"), ", "))
+		}
+	}
+	if t.Dir == "" {
+		t.Dir, err = os.MkdirTemp("", "histories")
+	} else {
+		t.Dir, err = filepath.Abs(t.Dir)
+	}
+	return err
+}
+
+// check checks a history that was kept.
+func check(dir string) int {
+	v, err := run.Check(dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "histories:", err)
+		return 2
+	}
+	fmt.Printf("%d operations on %d sessions: %d violations\n", v.Ops, v.Sessions, len(v.Violations))
+	for i := range v.Violations {
+		fmt.Println(run.Report(&v.Violations[i]))
+	}
+	if len(v.Violations) > 0 {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,76 @@
+package model
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/simples-go/sessions/testing/internal/histories/history"
+)
+
+// sorted is a history by sessions.
+type sorted struct {
+	names    []string
+	sessions map[string][]history.Op
+	lists    []history.Op
+	owned    map[string]map[string]bool // by owner: the sessions that were ever his
+}
+
+// sort takes a history apart. What was done to all sessions of an owner is added to each that was ever his.
+func sort(m *Meta, ops []history.Op) *sorted {
+	s := &sorted{sessions: map[string][]history.Op{}, owned: map[string]map[string]bool{}}
+	var outside []history.Op
+	for _, op := range ops {
+		switch {
+		case op.Kind == history.List:
+			s.lists = append(s.lists, op)
+			continue
+		case op.Session == "":
+			outside = append(outside, op)
+			continue
+		case op.Change.Owner != nil && op.Outcome != history.Refused:
+			s.own(*op.Change.Owner, op.Session)
+			if m.EndOldest && m.OwnerMax > 0 {
+				outside = append(outside, limit(op))
+			}
+		}
+		s.sessions[op.Session] = append(s.sessions[op.Session], op)
+	}
+	for _, op := range outside {
+		for name := range s.owned[op.Owner] {
+			if name != op.Session {
+				s.sessions[name] = append(s.sessions[name], op)
+			}
+		}
+	}
+	for name, ops := range s.sessions {
+		s.names = append(s.names, name)
+		slices.SortStableFunc(ops, func(a, b history.Op) int { return cmp.Compare(a.Call, b.Call) })
+	}
+	slices.Sort(s.names)
+	return s
+}
+
+func (s *sorted) own(owner, session string) {
+	if s.owned[owner] == nil {
+		s.owned[owner] = map[string]bool{}
+	}
+	s.owned[owner][session] = true
+}
+
+// limit is what a login may do to the owner's other sessions.
+func limit(login history.Op) history.Op {
+	return history.Op{Kind: history.Limit, Session: login.Session, Owner: *login.Change.Owner, Client: login.Client,
+		Call: login.Call, Return: history.Open, Outcome: history.Unknown}
+}
+
+// inputs says of each operation what its time allows.
+func (m *Meta) inputs(ops []history.Op) []input {
+	t := m.times(ops)
+	out := make([]input, len(ops))
+	for i := range ops {
+		op := &ops[i]
+		out[i] = input{Op: op, expired: t.mayHaveExpired(op), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
+			stepped: m.Steps && t.idle < int64(largestStep)}
+	}
+	return out
+}

@@ -1,0 +1,166 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// faults are what a round may suffer. Each is made and healed again by one call.
+var faults = map[string]func(*round, context.Context) error{
+	"servers killed":     (*round).killServer,
+	"servers stopped":    (*round).stopServer,
+	"store failures":     (*round).failStore,
+	"cancelled requests": nil, // by the clients
+	"short deadlines":    nil, // of one server
+	"database killed":    (*round).killDatabase,
+	"database stopped":   (*round).stopDatabase,
+	"connections cut":    (*round).cut,
+	"network delays":     (*round).delay,
+	"network silence":    (*round).silence,
+	"clock steps":        (*round).stepClock,
+}
+
+// FaultsOf returns the faults that a backend may suffer.
+func FaultsOf(backend string) []string {
+	always := []string{"store failures", "cancelled requests", "servers stopped", "short deadlines"}
+	switch backend {
+	case "sqlite":
+		return append([]string{"servers killed"}, always...)
+	case "postgres":
+		return append([]string{"database killed", "connections cut", "servers killed", "network delays", "database stopped",
+			"clock steps", "network silence"}, always...)
+	}
+	return always
+}
+
+// trouble makes the round's faults, one after the other, until the function that it returns is called, which returns once
+// all is healed.
+func (r *round) trouble(ctx context.Context) func() error {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	var active []func(*round, context.Context) error
+	for _, name := range r.meta.Faults {
+		if f := faults[name]; f != nil {
+			active = append(active, f)
+		}
+	}
+	go func() {
+		var errs error
+		for len(active) > 0 && r.pause(ctx, 1200) && errs == nil {
+			if err := active[r.rnd.IntN(len(active))](r, ctx); err != nil {
+				errs = errors.Join(errs, fmt.Errorf("making a fault: %w", err))
+			}
+		}
+		done <- errs
+	}()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+// pause waits for up to so many milliseconds, and reports whether the round goes on.
+func (r *round) pause(ctx context.Context, most int) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(time.Duration(50+r.rnd.IntN(most)) * time.Millisecond):
+		return true
+	}
+}
+
+func (r *round) node() *node { return r.nodes[r.rnd.IntN(len(r.nodes))] }
+
+func (r *round) killServer(ctx context.Context) error {
+	n := r.node()
+	n.kill()
+	r.pause(ctx, 300)
+	return n.start()
+}
+
+func (r *round) stopServer(ctx context.Context) error {
+	n := r.node()
+	n.signal(syscall.SIGSTOP)
+	r.pause(ctx, 1000)
+	n.signal(syscall.SIGCONT)
+	return nil
+}
+
+// failStore has the store of one server fail before or after it does what it is asked, and take its time.
+func (r *round) failStore(ctx context.Context) error {
+	n := r.node()
+	if err := fail(n, r.rnd.IntN(100), r.rnd.IntN(100), r.rnd.IntN(8)); err != nil {
+		return err
+	}
+	r.pause(ctx, 1500)
+	return fail(n, 0, 0, 0)
+}
+
+func fail(n *node, before, after, delay int) error {
+	url := fmt.Sprintf("http://%s/fail?before=%d&after=%d&delay=%dms", n.config.Addr, before, after, delay)
+	resp, err := http.Post(url, "", nil)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func (r *round) killDatabase(ctx context.Context) error {
+	r.db.server.Kill()
+	r.pause(ctx, 300)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return r.db.server.Start(ctx)
+}
+
+func (r *round) stopDatabase(ctx context.Context) error {
+	r.db.server.Signal(syscall.SIGSTOP)
+	r.pause(ctx, 1000)
+	r.db.server.Signal(syscall.SIGCONT)
+	return nil
+}
+
+func (r *round) cut(ctx context.Context) error {
+	for range 1 + r.rnd.IntN(10) {
+		r.db.proxy.Cut()
+		r.pause(ctx, 100)
+	}
+	return nil
+}
+
+func (r *round) delay(ctx context.Context) error {
+	r.db.proxy.Delay(time.Duration(1+r.rnd.IntN(25)) * time.Millisecond)
+	r.pause(ctx, 1000)
+	r.db.proxy.Heal()
+	return nil
+}
+
+func (r *round) silence(ctx context.Context) error {
+	r.db.proxy.Silence()
+	r.pause(ctx, 1500)
+	if r.rnd.IntN(2) == 0 {
+		r.db.proxy.Cut()
+	}
+	r.db.proxy.Heal()
+	return nil
+}
+
+// stepClock steps the database's clock by up to ten minutes, forth and back.
+func (r *round) stepClock(ctx context.Context) error {
+	if r.db.clock == "" {
+		return errors.New("libfaketime is not installed")
+	}
+	if err := r.db.step(time.Duration(r.rnd.IntN(1200)-600) * time.Second); err != nil {
+		return err
+	}
+	r.pause(ctx, 1000)
+	return r.db.step(0)
+}
+
+// Known reports whether a fault has that name.
+func Known(fault string) bool { return slices.Contains(FaultsOf("postgres"), fault) }

@@ -1,0 +1,86 @@
+package run
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/simples-go/sessions/testing/internal/histories/history"
+	"github.com/simples-go/sessions/testing/internal/histories/model"
+)
+
+// Files that are kept of a history that breaks a promise.
+const (
+	wholeFile  = "history.jsonl"
+	metaFile   = "meta.json"
+	shrunkFile = "shrunk.jsonl"
+	svgFile    = "shrunk.svg"
+	pageFile   = "shrunk.html"
+)
+
+// keep writes the history, and of the first violation what matters.
+func (r *round) keep(v *model.Verdict, ops []history.Op, res *Result) error {
+	if err := history.WriteFile(filepath.Join(r.dir, wholeFile), ops); err != nil {
+		return err
+	}
+	if err := r.meta.WriteFile(filepath.Join(r.dir, metaFile)); err != nil {
+		return err
+	}
+	res.Files = append(res.Files, r.dir)
+	return Explain(r.dir, r.meta, v)
+}
+
+// Explain shrinks the first violation and draws it, in the folder dir.
+func Explain(dir string, m model.Meta, v *model.Verdict) error {
+	first := &v.Violations[0]
+	if first.Promise == model.Order {
+		first.Ops = model.Shrink(m, first.Ops)
+	}
+	if err := history.WriteFile(filepath.Join(dir, shrunkFile), first.Ops); err != nil {
+		return err
+	}
+	return model.Draw(m, first, filepath.Join(dir, svgFile), filepath.Join(dir, pageFile))
+}
+
+// Check checks the history that a failed trial has left in dir once more.
+func Check(dir string) (*model.Verdict, error) {
+	m, err := model.ReadMeta(filepath.Join(dir, metaFile))
+	if err != nil {
+		return nil, err
+	}
+	ops, err := history.ReadFile(filepath.Join(dir, wholeFile))
+	if err != nil {
+		return nil, err
+	}
+	v := model.Check(m, ops)
+	if len(v.Violations) > 0 {
+		err = Explain(dir, m, v)
+	}
+	return v, err
+}
+
+// String says in some lines what a trial has come to.
+func (r *Result) String() string {
+	text := fmt.Sprintf("%d operations on %d sessions in %d rounds and %.0f s, seed %d: %d of unknown outcome, %d sessions undecided as a whole, %d violations",
+		r.Ops, r.Sessions, r.Rounds, r.Took.Seconds(), r.Seed, r.Unknown, r.Undecided, len(r.Violations))
+	for i := range r.Violations {
+		if i == 3 {
+			break
+		}
+		text += "\n" + Report(&r.Violations[i])
+	}
+	for _, dir := range r.Files {
+		text += "\nhistory and drawing: " + dir
+	}
+	return text
+}
+
+// Report says what a violation is, with its operations if they are few.
+func Report(v *model.Violation) string {
+	text := fmt.Sprintf("not kept: %s\n  session %s %s", v.Promise, v.Session, v.Detail)
+	for i := range v.Ops {
+		if op := &v.Ops[i]; len(v.Ops) <= 12 {
+			text += fmt.Sprintf("\n  client %d  %s", op.Client, model.Describe(op))
+		}
+	}
+	return text
+}

@@ -1,0 +1,119 @@
+package run
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/simples-go/sessions/testing/internal/histories/drive"
+	"github.com/simples-go/sessions/testing/internal/histories/serve"
+)
+
+const (
+	roleVariable = "SESSIONS_HISTORIES_ROLE"
+	argVariable  = "SESSIONS_HISTORIES_ARG"
+)
+
+// Play does the part for which this process was started, and exits; it returns if it was started for none. Call it first
+// of all.
+func Play() {
+	role, set := os.LookupEnv(roleVariable)
+	if !set {
+		return
+	}
+	err := fmt.Errorf("no part is called %q", role)
+	switch arg := os.Getenv(argVariable); role {
+	case "serve":
+		err = serve.Main(arg, os.Stdin, os.Stdout)
+	case "drive":
+		err = drive.Main(arg)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// process is this program in a part of its own.
+type process struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser // ends when this process does, however it ends
+	stdout *bufio.Reader
+	stderr bytes.Buffer
+}
+
+func start(role string, config any) (*process, error) {
+	arg, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(self)}
+	p.cmd.Env = append(os.Environ(), roleVariable+"="+role, argVariable+"="+string(arg))
+	p.cmd.Stderr = &p.stderr
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.stdout = bufio.NewReader(out)
+	return p, p.cmd.Start()
+}
+
+// signal is for processes that may have ended.
+func (p *process) signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
+
+// kill ends the process with SIGKILL.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	_ = p.cmd.Wait()
+}
+
+// wait waits for the process's own end.
+func (p *process) wait() error {
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(p.stderr.String()))
+	}
+	return nil
+}
+
+// node is a server under trial. Its address stays when it is killed and started again.
+type node struct {
+	config serve.Config
+	*process
+}
+
+func (n *node) start() (err error) {
+	if n.process, err = start("serve", n.config); err != nil {
+		return err
+	}
+	if line, err := n.stdout.ReadString('\n'); err != nil {
+		_ = n.cmd.Wait()
+		return fmt.Errorf("the server said %q: %w: %s", line, err, strings.TrimSpace(n.stderr.String()))
+	}
+	return nil
+}
+
+// panics returns what the server said of a panic or a race that is not part of the trial.
+func (n *node) trouble() string {
+	text := n.stderr.String()
+	for _, sign := range []string{"DATA RACE", "fatal error:", "concurrent map"} {
+		if strings.Contains(text, sign) {
+			return text
+		}
+	}
+	return ""
+}

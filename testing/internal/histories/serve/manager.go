@@ -1,0 +1,136 @@
+// Package serve is the program under trial: a small service on package session and a store of choice.
+package serve
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/simples-go/sessions/migrations"
+	"github.com/simples-go/sessions/migrations/migrate"
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/postgres"
+	"github.com/simples-go/sessions/sqlstore/sqlite"
+	"github.com/simples-go/sessions/testing/internal/histories/wire"
+)
+
+// Config is how a server is started, as JSON on its command line.
+type Config struct {
+	Addr         string
+	Store        string        // memory, sqlite:PATH, or a Postgres URL
+	Listen       string        // a Postgres URL that goes around the pooler; "-": none
+	NoPrepare    bool          // the pooler knows nothing of prepared statements
+	StoreTimeout time.Duration // zero fields: the library's defaults
+	Grace        time.Duration
+	OwnerMax     int
+	EndOldest    bool
+	Mistake      string // a deliberate fault of the store, see Mistakes
+	Seed         uint64
+}
+
+// open opens the store that the configuration names, and makes its table if need be.
+func (c *Config) open(ctx context.Context) (store.Store, error) {
+	switch path, file := strings.CutPrefix(c.Store, "sqlite:"); {
+	case c.Store == "memory":
+		return memstore.New(), nil
+	case file:
+		return sqlite.Open(ctx, path, sqlite.WithMigrate(func(ctx context.Context, db *sql.DB) error {
+			return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
+		}))
+	}
+	return postgres.Open(ctx, c.Store, c.postgresOptions()...)
+}
+
+func (c *Config) postgresOptions() []postgres.Option {
+	opts := []postgres.Option{postgres.WithLogger(slog.New(slog.DiscardHandler))}
+	switch c.Listen {
+	case "":
+	case "-":
+		opts = append(opts, postgres.WithoutListen())
+	default:
+		opts = append(opts, postgres.WithListenURL(c.Listen))
+	}
+	if c.NoPrepare {
+		opts = append(opts, postgres.WithoutPreparedStatements())
+	}
+	return opts
+}
+
+func (c *Config) manager(s store.Store) (*session.Manager, error) {
+	return session.New(s, session.Config{
+		Cookie:        session.Cookie{InsecureHTTP: true, Name: "session"},
+		StoreTimeout:  c.StoreTimeout,
+		RotationGrace: c.Grace,
+		Owner:         session.OwnerLimit{Max: c.OwnerMax, EndOldest: c.EndOldest},
+		Logger:        slog.New(slog.DiscardHandler),
+		ErrorHandler:  answerError,
+		WebSocket: session.WebSocket{
+			AllowMissingOrigin: true, PollInterval: 300 * time.Millisecond, OnSaveError: noteSaveError,
+		},
+	})
+}
+
+// Main is the server as a process: it serves until its standard input ends.
+func Main(config string, in io.Reader, out io.Writer) error {
+	var c Config
+	if err := json.Unmarshal([]byte(config), &c); err != nil {
+		return fmt.Errorf("the server's configuration: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	faulty := newFaulty(s, c.Mistake, c.Seed)
+	m, err := c.manager(faulty)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Addr: c.Addr, Handler: newService(m, faulty), ReadHeaderTimeout: time.Minute}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		_ = server.Close()
+	}()
+	_, _ = fmt.Fprintln(out, "serving")
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// answerError answers a request whose session could not be loaded or committed.
+func answerError(w http.ResponseWriter, r *http.Request, err error) {
+	a := traceOf(r.Context()).answer
+	a.Error, a.Text = classify(err), err.Error()
+	reply(w, session.StatusCode(err), a)
+}
+
+func classify(err error) wire.Class {
+	switch {
+	case err == nil:
+		return wire.None
+	case errors.Is(err, session.ErrRotated):
+		return wire.Rotated
+	case errors.Is(err, session.ErrGone):
+		return wire.Gone
+	case errors.Is(err, session.ErrTooLarge), errors.Is(err, session.ErrOwnerLimit), errors.Is(err, session.ErrAmbiguous):
+		return wire.Refused
+	}
+	return wire.Failed
+}
+
+func reply(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value)
+}
