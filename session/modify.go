@@ -259,6 +259,9 @@ func (s *Session) drafted(rec store.Record, obj jsonobj.Object, all patch) (stor
 	s.pending.inflight = all
 	c := all.change(s.m.realm)
 	c.Extend = s.touchDue(s.m.policy())
+	if rec.Data != nil {
+		c.Base = store.NewBase(rec.Version, obj)
+	}
 	return c, nil
 }
 

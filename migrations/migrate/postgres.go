@@ -69,8 +69,9 @@ func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error
 }
 
 func (postgresEngine) columns() []string {
-	return []string{"id", "secret_hash", "rotated_at", "data", "version", "owner", "idle_timeout_ms",
-		"absolute_timeout_ms", "created_at", "expires_at"}
+	return []string{"id", "secret_hash", "version", "created_at", "accessed_at", "expires_at", "realm", "owner", "tag",
+		"idle_timeout_ms", "absolute_timeout_ms", "persistence", "authenticated_at", "rotated_at", "former_hashes",
+		"device", "data"}
 }
 
 func (e postgresEngine) indexProblems(have []index) []string {
@@ -94,7 +95,8 @@ func (e postgresEngine) indexProblems(have []index) []string {
 	}
 	return append(list, lackingIndexes(have, []wantIndex{
 		wanted(e.table, "expires_at", "expires_at", ""),
-		wanted(e.table, "owner", "owner", " where owner is not null"),
+		wanted(e.table, "owner", "owner, realm", " where owner is not null"),
+		wanted(e.table, "tag", "tag, realm", " where tag is not null"),
 	}, create)...)
 }
 

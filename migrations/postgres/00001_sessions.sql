@@ -2,19 +2,28 @@
 create table {{table}} (
     id uuid primary key,
     secret_hash bytea not null check (octet_length(secret_hash) = 32),
-    rotated_at timestamptz,
-    data jsonb not null check (jsonb_typeof(data) = 'object'),
     version bigint not null,
+    created_at timestamptz not null,
+    accessed_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    realm text,
     owner text,
+    tag text,
     idle_timeout_ms bigint,
     absolute_timeout_ms bigint,
-    created_at timestamptz not null,
-    expires_at timestamptz not null
+    persistence smallint check (persistence in (1, 2)),
+    authenticated_at timestamptz,
+    rotated_at timestamptz,
+    former_hashes bytea check (octet_length(former_hashes) % 32 = 0),
+    device bytea,
+    data json not null check (json_typeof(data) = 'object')
 ) with (fillfactor = 80);
 
 create index "{{name}}_expires_at_idx" on {{table}} (expires_at);
 
-create index "{{name}}_owner_idx" on {{table}} (owner) where owner is not null;
+create index "{{name}}_owner_idx" on {{table}} (owner, realm) where owner is not null;
+
+create index "{{name}}_tag_idx" on {{table}} (tag, realm) where tag is not null;
 
 -- +goose Down
 drop table {{table}};

@@ -34,6 +34,9 @@ type Change struct {
 
 	// IfVersion makes the save conditional: ErrConflict unless it is the row's version. 0: unconditional.
 	IfVersion int64
+
+	// Base is what the connection has seen of the row's data. A store may use it, see Whole, or not.
+	Base *Base
 }
 
 // Saved is what a row says of itself after a write.
@@ -156,6 +159,7 @@ func (c *Change) Then(next Change) Change {
 	replace(&out.Persistence, next.Persistence)
 	replace(&out.Device, next.Device)
 	out.Authenticate = c.Authenticate || next.Authenticate
+	out.Base = nil
 	return out
 }
 

@@ -2,14 +2,17 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Create implements session.Store.
+// Create implements store.Store.
 func (s *Store) Create(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
@@ -19,74 +22,121 @@ func (s *Store) Create(ctx context.Context, ref store.Ref, change store.Change) 
 	}
 	r, err := store.NewRecord(ref, change, time.Unix(0, 0)) // the database's clock decides, and replaces this one
 	if err != nil {
-		if s.taken(ctx, s.pool, ref) == store.ErrExists {
+		if _, exists := s.existing(ctx, ref.Key); exists == nil {
 			err = store.ErrExists
 		}
 		return store.Saved{}, err
 	}
-	var saved store.Saved
-	if limited(ref, &change) {
-		saved, err = s.withinLimit(ctx, at, joining{
-			ref: ref, owner: r.Owner,
-			write: func(ctx context.Context, q querier) (store.Saved, error) { return s.insert(ctx, q, &r) },
-			look:  func(ctx context.Context, q querier) error { return s.taken(ctx, q, ref) },
-		})
-	} else {
-		saved, err = s.create(ctx, &r)
+	saved, err := s.create(ctx, at, ref, &r)
+	if err == nil {
+		s.announceRevoked(saved.Ended)
 	}
 	return saved, failed("creating a session", err)
 }
 
-// taken is ErrExists where there is a row of that key.
-func (s *Store) taken(ctx context.Context, q querier, ref store.Ref) error {
-	switch _, err := readOne(ctx, q, s.statement(s.sql.look, uuid(ref.Key))); err {
-	case nil:
-		return store.ErrExists
-	case store.ErrGone:
-		return nil
-	default:
-		return err
+func (s *Store) create(ctx context.Context, at *site, ref store.Ref, r *store.Record) (saved store.Saved, err error) {
+	if joins(r.Owner, "", ref.Policy) {
+		err = s.withLock(ctx, r.Key, func(lock time.Duration) (err error) {
+			saved, err = s.insert(ctx, r, func(ctx context.Context, conn *pgxpool.Conn) (store.Saved, error) {
+				return s.insertWithinLimit(ctx, conn, at, ref, r, lock)
+			})
+			return err
+		})
+	} else {
+		saved, err = s.insert(ctx, r, func(ctx context.Context, conn *pgxpool.Conn) (store.Saved, error) {
+			return s.insertAlone(ctx, conn, r)
+		})
 	}
-}
-
-func (s *Store) create(ctx context.Context, r *store.Record) (saved store.Saved, err error) {
-	lost := false // whether an earlier attempt may have succeeded
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		saved, err = s.insert(ctx, conn, r)
-		if err == store.ErrExists && lost {
-			saved, err = s.made(ctx, conn, r)
-		}
-		lost = lost || err != nil && untold(err)
-		return err
-	})
 	return saved, err
 }
 
-func (s *Store) insert(ctx context.Context, q querier, r *store.Record) (saved store.Saved, err error) {
-	text := s.sql.insert
-	if !r.RotatedAt.IsZero() {
-		text = s.sql.insertRotated
+// insert calls attempt until it has inserted the row. If the answer was lost, it does so no more: the row may have been
+// there, and others may have ended the session since. It then looks for the row, once the attempt can no longer bring it.
+func (s *Store) insert(ctx context.Context, r *store.Record,
+	attempt func(context.Context, *pgxpool.Conn) (store.Saved, error)) (saved store.Saved, err error) {
+	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+		saved, err = attempt(ctx, conn)
+		if err == errFenced {
+			_, _ = s.readClock(ctx, conn) // the next attempt has a fence by it
+		}
+		return err
+	})
+	if err == nil || ctx.Err() != nil || !outcomeUnknown(err) {
+		return saved, err
 	}
-	st := s.statement(text, uuid(r.Key), r.Hash[:], string(r.Data), nullable(r.Owner),
-		ownMillis(r.Timeouts.Idle), ownMillis(r.Timeouts.Absolute), r.ExpiresAt.Sub(r.CreatedAt).Milliseconds())
+	if found, missing := s.existing(ctx, r.Key); missing == nil && found.Hash == r.Hash {
+		return found.Saved(found.Now), nil
+	}
+	return saved, err
+}
+
+// existing returns the row of that key without its data, whoever asks; ErrGone if there is none.
+func (s *Store) existing(ctx context.Context, key store.Handle) (store.Record, error) {
+	found, err := s.inspect(ctx, []store.Handle{key})
+	switch {
+	case err != nil:
+		return store.Record{}, err
+	case len(found) == 0:
+		return store.Record{}, store.ErrGone
+	}
+	return found[0], nil
+}
+
+// insertAlone inserts the row in a statement of its own.
+func (s *Store) insertAlone(ctx context.Context, q querier, r *store.Record) (store.Saved, error) {
+	f := s.fences.next()
+	saved, err := s.insertFenced(ctx, q, r, f)
+	s.fences.ended(ctx, f, err, r.Key)
+	return saved, err
+}
+
+// insertWithinLimit inserts the row in a transaction in which its owner has room for it. The server ends a transaction
+// whose commit does not come in time.
+func (s *Store) insertWithinLimit(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, r *store.Record,
+	lock time.Duration) (saved store.Saved, err error) {
+	var f fence
+	err = inTx(ctx, conn, func(tx pgx.Tx) error {
+		if err := s.boundTx(ctx, tx, at, lock, s.fences.window); err != nil {
+			return err
+		}
+		ended, refused := s.makeRoom(ctx, tx, at, ref, r.Owner)
+		if refused != nil && !errors.Is(refused, store.ErrOwnerLimit) {
+			return refused
+		}
+		f = s.fences.next().later(s.fences.window)
+		if saved, err = s.insertFenced(ctx, tx, r, f); err == nil {
+			err = refused
+		}
+		saved.Ended = ended
+		return err
+	})
+	s.fences.ended(ctx, f, err, r.Key)
+	return saved, err
+}
+
+func (s *Store) insertFenced(ctx context.Context, q querier, r *store.Record, f fence) (saved store.Saved, err error) {
+	st := s.statement(s.sql.insert, uuid(r.Key), r.Hash[:], f.end, r.ExpiresAt.Sub(r.CreatedAt).Milliseconds(),
+		nullable(r.Realm), nullable(r.Owner), nullable(r.Tag), ownMillis(r.Timeouts.Idle), ownMillis(r.Timeouts.Absolute),
+		nullable(int16(r.Persistence)), !r.AuthenticatedAt.IsZero(), !r.RotatedAt.IsZero(), joined(r.Former),
+		nullableBytes(r.Device), string(r.Data))
 	n, err := query(ctx, q, st, func(v [][]byte) error {
 		saved = readSaved(v)
 		return nil
 	})
-	if err == nil && n == 0 {
+	switch {
+	case isFenced(err):
+		err = errFenced
+	case err == nil && n == 0:
 		err = store.ErrExists
+	case err == nil:
+		s.fences.note(f.sent, saved.Now)
 	}
 	return saved, err
 }
 
-// made answers for a row that this call's own earlier attempt has made: nobody else knows its secret.
-func (s *Store) made(ctx context.Context, q querier, r *store.Record) (store.Saved, error) {
-	found, err := readOne(ctx, q, s.statement(s.sql.look, uuid(r.Key)))
-	switch {
-	case err != nil:
-		return store.Saved{}, err
-	case found.Hash != r.Hash:
-		return store.Saved{}, store.ErrExists
-	}
-	return found.Saved(found.Now), nil
+// isFenced reports whether the database refused a row because it came after its fence.
+func isFenced(err error) bool {
+	const notNullViolation = "23502"
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == notNullViolation && server.ColumnName == "version"
 }

@@ -3,13 +3,15 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Delete implements session.Store.
+// Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
@@ -17,34 +19,88 @@ func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 	if err != nil {
 		return err
 	}
-	e := store.Event{Kind: store.Destroyed, Key: ref.Key}
-	live, lost := false, false // lost: whether an earlier attempt may have succeeded
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		found, err := s.deleteOn(ctx, conn, at, ref, e, lost)
-		live = live || found
-		lost = lost || err != nil && untold(err)
-		return err
+	if err := s.fences.pending.wait(ctx, ref.Key); err != nil {
+		return failed("deleting a session after a write whose outcome is open", err)
+	}
+	live := false // also if an earlier attempt, whose answer was lost, may have deleted it
+	err = s.withLock(ctx, ref.Key, func(lock time.Duration) error {
+		return s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+			found, err := s.deleteOn(ctx, conn, at, ref, lock)
+			live = live || found || err != nil && outcomeUnknown(err)
+			return err
+		})
 	})
 	if live && err == nil {
-		s.announce(e)
+		s.announce(store.Event{Kind: store.Destroyed, Key: ref.Key})
 	}
 	return failed("deleting a session", err)
 }
 
-// deleteOn reports whether a live session was deleted, also by an earlier attempt whose answer was lost.
-func (s *Store) deleteOn(ctx context.Context, q querier, at *site, ref store.Ref, e store.Event, lost bool) (
+// deletions is how often a row is deleted that stays: it may have come after the statement, or the database keeps it.
+const deletions = 3
+
+func (s *Store) deleteOn(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, lock time.Duration) (
 	live bool, err error) {
-	st := s.statement(at.sql.destroy, uuid(ref.Key), ref.Hash[:])
-	n, err := s.tellingQuery(ctx, q, at, st, e, func(v [][]byte) error {
+	for range deletions {
+		n := 0
+		if at.distributed {
+			n, live, err = s.deleteInTx(ctx, conn, at, ref)
+		} else {
+			n, live, err = s.deleteRow(ctx, conn, at, ref, lock)
+		}
+		if err != nil || n > 0 {
+			return live, err
+		}
+		if kept, err := s.kept(ctx, conn, ref); !kept {
+			return false, err
+		}
+	}
+	return false, localErrorf("the database keeps the row of session %s: do its policies, rules and triggers let rows be "+
+		"deleted?", ref.Key)
+}
+
+// deleteRow deletes the row, in as long as it takes to wait for its lock.
+func (s *Store) deleteRow(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, lock time.Duration) (
+	n int, live bool, err error) {
+	f := s.fences.next().later(lock)
+	st := s.statement(s.sql.destroy, uuid(ref.Key), ref.Hash[:], f.end, millisText(lock))
+	e := store.Event{Kind: store.Destroyed, Key: ref.Key}
+	n, err = s.queryAndNotify(ctx, conn, at, st, e, func(v [][]byte) error {
 		live = isTrue(v[1])
 		return nil
 	})
-	if err != nil || n > 0 {
-		return live, err
-	}
-	r, err := s.glance(ctx, q, ref)
-	if err == store.ErrRotated || !errors.Is(err, store.ErrGone) {
+	s.fences.ended(ctx, f, err, ref.Key)
+	return n, live, err
+}
+
+// deleteInTx is deleteRow for a distributed table.
+func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref) (n int, live bool, err error) {
+	err = inTx(ctx, conn, func(tx pgx.Tx) error {
+		r, err := s.lockRow(ctx, tx, ref)
+		live = err == nil
+		if err != nil && !(errors.Is(err, store.ErrExpired) && r.Hash == ref.Hash) {
+			return nil // kept tells why
+		}
+		e := store.Event{Kind: store.Destroyed, Key: ref.Key}
+		n, err = s.queryAndNotify(ctx, tx, at, s.statement(s.sql.remove, uuid(ref.Key)), e,
+			func([][]byte) error { return nil })
+		return err
+	})
+	return n, live, err
+}
+
+// kept reports whether the row that ref names is there. ErrRotated if it has been rotated.
+func (s *Store) kept(ctx context.Context, q querier, ref store.Ref) (bool, error) {
+	r, err := readOne(ctx, q, s.statement(s.sql.inspect, uuids([]store.Handle{ref.Key})))
+	switch {
+	case err == store.ErrGone:
+		return false, nil
+	case err != nil:
 		return false, err
+	case r.Hash == ref.Hash:
+		return true, nil
+	case r.Open(ref, r.Now) == store.ErrRotated:
+		return false, store.ErrRotated
 	}
-	return lost && r.Key.IsZero(), nil
+	return false, nil
 }

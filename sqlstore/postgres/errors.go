@@ -17,6 +17,13 @@ func (e *localError) Error() string { return e.text }
 
 func localErrorf(format string, args ...any) error { return &localError{fmt.Sprintf(format, args...)} }
 
+// errUnserved is what a statement answers for a request that it surely has not served, and that its caller is to make
+// again alone: one bad or locked row, or one lost connection, then costs its neighbours a little time and nothing else.
+var errUnserved = &localError{"not served by this statement"}
+
+// errFenced is the answer to an insert that the database received after its fence.
+var errFenced = &localError{"the statement has reached the database too late"}
+
 // isSession reports whether err is an answer of the contract.
 func isSession(err error) bool {
 	for _, answer := range [...]error{

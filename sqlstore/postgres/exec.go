@@ -149,7 +149,9 @@ func (r repetition) allows(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
-	case untold(err):
+	case err == errFenced:
+		return true
+	case outcomeUnknown(err):
 		return r == idempotent
 	case errors.As(err, &server):
 		return isAborted(server)
@@ -162,8 +164,8 @@ func notSent(err error) bool {
 	return errors.As(err, &early) || pgconn.SafeToRetry(err)
 }
 
-// untold reports whether the connection was lost with the outcome open.
-func untold(err error) bool {
+// outcomeUnknown reports whether the connection was lost before the answer to what may have taken effect.
+func outcomeUnknown(err error) bool {
 	if notSent(err) {
 		return false
 	}
@@ -172,7 +174,8 @@ func untold(err error) bool {
 		return closesConnection(server)
 	}
 	var local *localError
-	return !errors.As(err, &local) && !isSession(err)
+	var own *callbackError
+	return !errors.As(err, &local) && !errors.As(err, &own) && !isSession(err) && err != errUnserved && err != errFenced
 }
 
 // closesConnection reports whether the server ended the connection with this error. It may have committed just before.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session/store"
@@ -35,21 +34,4 @@ func (s *Store) inspect(ctx context.Context, keys []store.Handle) (found []store
 		return err
 	})
 	return found, err
-}
-
-func readAll(ctx context.Context, q querier, st statement) (found []store.Record, err error) {
-	_, err = query(ctx, q, st, func(v [][]byte) error {
-		r, err := readRecord(v)
-		found = append(found, r)
-		return err
-	})
-	return found, err
-}
-
-func uuids(keys []store.Handle) []pgtype.UUID {
-	ids := make([]pgtype.UUID, len(keys))
-	for i, key := range keys {
-		ids[i] = uuid(key)
-	}
-	return ids
 }

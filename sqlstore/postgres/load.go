@@ -11,31 +11,23 @@ import (
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
-// Load implements session.Store.
+// Load implements store.Store.
 func (s *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
 	at, err := s.at(ctx)
 	if err != nil {
 		return store.Record{}, err
 	}
-	r, err := grouped(ctx, s, at.batching, s.loads, ref, s.loadOne)
+	r, err := grouped(ctx, s, at.batching, s.loads, ref, s.loadOne, s.loadOne)
 	if err != nil {
 		return store.Record{}, failed("loading a session", err)
 	}
-	if err := opened(&r, ref); err != nil {
+	if err := r.Open(ref, r.Now); err != nil {
 		return store.Record{}, err
 	}
-	return r, nil
-}
-
-// opened is what Load answers for a row.
-func opened(r *store.Record, ref store.Ref) error {
-	if err := r.Open(ref, r.Now); err != nil {
-		return err
-	}
 	if !isObject(r.Data) {
-		return store.ErrCorrupt
+		return store.Record{}, store.ErrCorrupt
 	}
-	return nil
+	return r, nil
 }
 
 // loadOne returns the row, whether ref opens it or not.
@@ -45,13 +37,17 @@ func (s *Store) loadOne(ctx context.Context, ref store.Ref) (r store.Record, err
 		r, err = readOne(ctx, conn, st)
 		return err
 	})
+	r.Key = ref.Key
+	if r.Hash == (store.Hash{}) {
+		r.Hash = ref.Hash
+	}
 	return r, err
 }
 
-// readOne runs a statement that gives at most one record with its data.
+// readOne runs a statement that returns at most one record.
 func readOne(ctx context.Context, q querier, st statement) (r store.Record, err error) {
 	n, err := query(ctx, q, st, func(v [][]byte) (err error) {
-		r, err = readLoaded(v)
+		r, err = readRecord(v)
 		return err
 	})
 	if err == nil && n == 0 {
@@ -60,12 +56,14 @@ func readOne(ctx context.Context, q querier, st statement) (r store.Record, err 
 	return r, err
 }
 
-func readLoaded(v [][]byte) (store.Record, error) {
-	r, err := readRecord(v)
-	if err == nil && len(v) > columnCount {
-		r.Data = readData(v[columnCount])
-	}
-	return r, err
+// readAll runs a statement that returns records.
+func readAll(ctx context.Context, q querier, st statement) (found []store.Record, err error) {
+	_, err = query(ctx, q, st, func(v [][]byte) error {
+		r, err := readRecord(v)
+		found = append(found, r)
+		return err
+	})
+	return found, err
 }
 
 // loadMany serves a batch, which holds each id once.
@@ -79,8 +77,8 @@ func (s *Store) loadMany(ctx context.Context, refs []store.Ref) []batch.Result[s
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		refuse(results, store.ErrGone)
 		_, err := query(ctx, conn, st, func(v [][]byte) error {
-			r, err := readLoaded(v)
-			if i, asked := places[r.Key]; asked {
+			r, err := readRecord(v)
+			if i, found := places[r.Key]; found {
 				results[i] = batch.Result[store.Record]{Value: r}
 			}
 			return err
@@ -88,7 +86,7 @@ func (s *Store) loadMany(ctx context.Context, refs []store.Ref) []batch.Result[s
 		return err
 	})
 	if err != nil {
-		refuse(results, errAlone)
+		refuse(results, errUnserved)
 	}
 	return results
 }
@@ -98,13 +96,4 @@ func refuse[Res any](results []batch.Result[Res], err error) {
 	for i := range results {
 		results[i] = batch.Result[Res]{Err: err}
 	}
-}
-
-// keysOf returns refs' ids and secret hashes as arguments.
-func keysOf(refs []store.Ref) (ids []pgtype.UUID, hashes [][]byte) {
-	ids, hashes = make([]pgtype.UUID, len(refs)), make([][]byte, len(refs))
-	for i := range refs {
-		ids[i], hashes[i] = uuid(refs[i].Key), refs[i].Hash[:]
-	}
-	return ids, hashes
 }

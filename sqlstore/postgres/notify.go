@@ -36,9 +36,9 @@ func readPayload(text string) (e store.Event, node string, ok bool) {
 	return e, node, false
 }
 
-// tellingQuery runs a statement that changes one row and, where it did, sends the event to the other processes; both
+// queryAndNotify runs a statement that changes one row and, where it did, sends the event to the other processes; both
 // take effect together. The zero event is none.
-func (s *Store) tellingQuery(ctx context.Context, q querier, at *site, st statement, e store.Event,
+func (s *Store) queryAndNotify(ctx context.Context, q querier, at *site, st statement, e store.Event,
 	read func([][]byte) error) (n int, err error) {
 	switch {
 	case e.Key.IsZero():
@@ -57,6 +57,14 @@ func withNotify(st statement, channel, payload string) statement {
 			`) from w`,
 		args: append(st.args[:len(st.args):len(st.args)], channel, payload),
 	}
+}
+
+// withChangedNotify appends the notification of a change to a statement that returns the rows' ids.
+func withChangedNotify(sql, channel, node string, args []any) (string, []any) {
+	p := placeholders{len(args)}
+	notify := `pg_notify(` + p.next() + `, ` + p.next() + ` || w.id || ` + p.next() + `)`
+	return `with w as (` + sql + `) select w.*, ` + notify + ` from w`,
+		append(args[:len(args):len(args)], channel, string(letters[store.Changed]), ":"+node)
 }
 
 // queryThenNotify does it in a statement of its own: in one with a write, a distributed database would send the

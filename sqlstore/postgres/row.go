@@ -1,58 +1,65 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
 	"github.com/simples-go/sessions/session/store"
 )
 
-// columns are those of a record without its data, as readRecord reads them.
-const columns = `s.id, s.secret_hash, s.rotated_at, s.version, s.owner, s.idle_timeout_ms, s.absolute_timeout_ms,
-s.created_at, s.expires_at, now()`
+// columns are what readRecord reads first. Those from the owner on are null in most rows, which costs next to nothing.
+const columns = `s.version, s.created_at, s.accessed_at, s.expires_at, now(), s.owner, s.tag, s.idle_timeout_ms,
+s.absolute_timeout_ms, s.persistence, s.authenticated_at, s.rotated_at, s.former_hashes, s.device`
 
 // columnCount is how many they are.
-const columnCount = 10
+const columnCount = 14
 
-// readRecord reads the binary values of columns.
+// record is the list of columns that readRecord reads: a statement that knows the id, the hash or the data already, or has
+// no use for it, returns null in its place.
+func record(id, hash, data string) string { return columns + `, ` + id + `, ` + hash + `, ` + data }
+
+// readRecord reads the binary values of a record. Key, Hash and Data stay zero where they are null.
 func readRecord(v [][]byte) (r store.Record, err error) {
-	if len(v) < columnCount || len(v[0]) != len(r.Key) || len(v[1]) != len(r.Hash) {
+	if len(v) < columnCount+3 {
 		return r, localErrorf("a row of unexpected form: %d columns", len(v))
 	}
-	copy(r.Key[:], v[0])
-	copy(r.Hash[:], v[1])
-	if v[2] != nil {
-		r.RotatedAt = readTime(v[2])
-	}
-	r.Version = readInt(v[3])
-	r.Owner = string(v[4])
-	r.Timeouts = store.Timeouts{Idle: readMillis(v[5]), Absolute: readMillis(v[6])}
-	r.CreatedAt, r.ExpiresAt, r.Now = readTime(v[7]), readTime(v[8]), readTime(v[9])
+	r.Version = readInt(v[0])
+	r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.Now = readTime(v[1]), readTime(v[2]), readTime(v[3]), readTime(v[4])
+	r.Owner, r.Tag = string(v[5]), string(v[6])
+	r.Timeouts = store.Timeouts{Idle: readMillis(v[7]), Absolute: readMillis(v[8])}
+	r.Persistence = readPersistence(v[9])
+	r.AuthenticatedAt, r.RotatedAt = readTime(v[10]), readTime(v[11])
+	r.Former = readHashes(v[12])
+	r.Device = bytes.Clone(v[13])
+	copy(r.Key[:], v[14])
+	copy(r.Hash[:], v[15])
+	r.Data = bytes.Clone(v[16])
 	return r, nil
 }
 
-// savedColumns are what a write returns before the clock, as readSaved reads both.
-const savedColumns = `s.version, s.created_at, s.expires_at`
+func readHashes(v []byte) (hashes []store.Hash) {
+	for size := len(store.Hash{}); len(v) >= size; v = v[size:] {
+		hashes = append(hashes, store.Hash(v[:size]))
+	}
+	return hashes
+}
+
+// savedColumns are what a write returns, as readSaved reads it.
+const savedColumns = `s.version, s.created_at, s.accessed_at, s.expires_at, now()`
+
+const savedCount = 5
 
 func readSaved(v [][]byte) store.Saved {
 	return store.Saved{
-		Version: readInt(v[0]), CreatedAt: readTime(v[1]), ExpiresAt: readTime(v[2]), Now: readTime(v[3]),
+		Version: readInt(v[0]), CreatedAt: readTime(v[1]), AccessedAt: readTime(v[2]), ExpiresAt: readTime(v[3]),
+		Now: readTime(v[4]),
 	}
 }
 
-// readData copies a jsonb's text out of the connection's buffer. What is no object is left for isObject to find.
-func readData(v []byte) []byte {
-	if len(v) == 0 || v[0] != 1 {
-		return nil
-	}
-	return append([]byte(nil), v[1:]...)
-}
-
-// isObject reports whether data, as Postgres prints a jsonb, is an object.
-func isObject(data []byte) bool { return len(data) > 0 && data[0] == '{' }
+// isObject reports whether data, which is JSON, is an object.
+func isObject(data []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte{'{'}) }
 
 // epoch is that of Postgres, 2000-01-01, in microseconds of the Unix epoch.
 const epoch = 946_684_800_000_000
@@ -60,8 +67,11 @@ const epoch = 946_684_800_000_000
 // far keeps a date within what time.Time and its encodings hold: Postgres has the years up to 294276, and infinity.
 const far = 253_402_300_799_999_000 // the end of the year 9999
 
-// readTime reads a timestamp in whole milliseconds, rounded down.
+// readTime reads a timestamp in whole milliseconds, rounded down; the zero time if it is null.
 func readTime(v []byte) time.Time {
+	if v == nil {
+		return time.Time{}
+	}
 	us := readInt(v)
 	switch {
 	case us > far-epoch:
@@ -76,7 +86,7 @@ func readTime(v []byte) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// readInt reads a bigint; 0 where it is null.
+// readInt reads a bigint; 0 if it is null.
 func readInt(v []byte) int64 {
 	if len(v) != 8 {
 		return 0
@@ -88,29 +98,12 @@ func readMillis(v []byte) time.Duration {
 	return time.Duration(min(readInt(v), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
+// readPersistence reads a smallint.
+func readPersistence(v []byte) store.Persistence {
+	if len(v) != 2 {
+		return store.DefaultPersistence
+	}
+	return store.Persistence(v[1])
+}
+
 func isTrue(v []byte) bool { return len(v) == 1 && v[0] == 1 }
-
-func uuid(h store.Handle) pgtype.UUID { return pgtype.UUID{Bytes: h, Valid: true} }
-
-// noLimit stands for an absolute timeout that there is none: 10,000 years in milliseconds.
-const noLimit = int64(10_000 * 365 * 24 * 3600 * 1000)
-
-// absoluteMillis is the manager's absolute timeout as statements take it.
-func absoluteMillis(p store.Policy) int64 {
-	if p.Absolute <= 0 {
-		return noLimit
-	}
-	return min(p.Absolute.Milliseconds(), noLimit)
-}
-
-// idleMillis is the manager's idle timeout as statements take it.
-func idleMillis(p store.Policy) int64 { return min(p.Idle.Milliseconds(), noLimit) }
-
-// ownMillis is a timeout of the session's own as its column holds it.
-func ownMillis(d time.Duration) *int64 {
-	if d == 0 {
-		return nil
-	}
-	ms := min(d.Milliseconds(), noLimit)
-	return &ms
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
@@ -37,27 +38,54 @@ func TestTimesAreReadInWholeMillisecondsOfUTC(t *testing.T) {
 
 func TestARecordIsRead(t *testing.T) {
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
-	key, hash := store.Handle{1, 2}, store.Hash{3, 4}
+	key, hash, former := store.Handle{1, 2}, store.Hash{3, 4}, []store.Hash{{5}, {6}}
 	row := [][]byte{
-		key[:], hash[:], nil, bigint(7), []byte("ann"), bigint(60_000), nil,
-		timestamp(now), timestamp(now.Add(time.Hour)), timestamp(now.Add(time.Minute)), []byte("\x01{\"a\": 1}"),
+		bigint(7), timestamp(now), timestamp(now.Add(time.Second)), timestamp(now.Add(time.Hour)), timestamp(now.Add(time.Minute)),
+		[]byte("ann"), []byte("tag"), bigint(60_000), nil, {0, 2}, timestamp(now.Add(1)), timestamp(now.Add(time.Second)),
+		joined(former), []byte("device"), key[:], hash[:], []byte(`{"a": 1}`),
 	}
-	got, err := readLoaded(row)
+	got, err := readRecord(row)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Key != key || got.Hash != hash || !got.RotatedAt.IsZero() || got.Version != 7 || got.Owner != "ann" ||
-		got.Timeouts != (store.Timeouts{Idle: time.Minute}) || string(got.Data) != `{"a": 1}` ||
-		!got.CreatedAt.Equal(now) || !got.ExpiresAt.Equal(now.Add(time.Hour)) || !got.Now.Equal(now.Add(time.Minute)) {
-		t.Errorf("read %+v", got)
+	want := store.Record{
+		Key: key, Hash: hash, Data: []byte(`{"a": 1}`), Version: 7, CreatedAt: now, AccessedAt: now.Add(time.Second),
+		ExpiresAt: now.Add(time.Hour), Now: now.Add(time.Minute), Owner: "ann", Tag: "tag",
+		Timeouts: store.Timeouts{Idle: time.Minute}, Persistence: store.NonPersistent, AuthenticatedAt: now,
+		RotatedAt: now.Add(time.Second), Former: former, Device: []byte("device"),
 	}
-	row[10][2] = 'X'
-	if string(got.Data) != `{"a": 1}` {
-		t.Error("the data is still the connection's buffer")
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v, want %+v", got, want)
 	}
-	for _, broken := range [][][]byte{nil, row[:9], append([][]byte{{1}}, row[1:]...)} {
-		if _, err := readLoaded(broken); err == nil {
+	for i := range row {
+		clear(row[i])
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("it is still the connection's buffer: %+v", got)
+	}
+	for i := 5; i < len(row); i++ {
+		row[i] = nil
+	}
+	rare := store.Record{CreatedAt: got.CreatedAt}
+	if got, err := readRecord(row); err != nil || got.Owner != rare.Owner || !got.RotatedAt.IsZero() || got.Former != nil ||
+		got.Device != nil || got.Data != nil || got.Key != rare.Key || got.Hash != rare.Hash {
+		t.Errorf("of nulls: %+v, %v", got, err)
+	}
+	for _, broken := range [][][]byte{nil, row[:9], row[:len(row)-1]} {
+		if _, err := readRecord(broken); err == nil {
 			t.Errorf("a row of %d columns was read", len(broken))
+		}
+	}
+}
+
+// What is written is what is read.
+func TestARecordHasAnArgumentForEachColumn(t *testing.T) {
+	if got := len(rowArgs(&store.Record{})); got != columnCount {
+		t.Errorf("%d arguments for the hash and all columns but the clock, which are %d", got, columnCount)
+	}
+	for i, arg := range rowArgs(&store.Record{})[5:] {
+		if v := reflect.ValueOf(arg); !v.IsNil() {
+			t.Errorf("argument %d of an ordinary row is %v, not null", i+5, arg)
 		}
 	}
 }
@@ -87,18 +115,6 @@ func TestObjectsAreWritten(t *testing.T) {
 	}
 }
 
-func TestListedEntriesAreThoseThatAreThere(t *testing.T) {
-	keys := []string{"a", "b", `c"`}
-	for name, columns := range map[string][][]byte{
-		"of their own": {[]byte("\x01null"), nil, []byte("\x01[1, 2]")},
-		"of all data":  {[]byte("\x01{\"a\": null, \"c\\\"\": [1, 2], \"d\": 3}")},
-	} {
-		if got, err := readEntries(keys, columns); err != nil || string(got) != `{"a":null,"c\"":[1, 2]}` {
-			t.Errorf("from columns %s: got %s, %v", name, got, err)
-		}
-	}
-}
-
 func TestPayloads(t *testing.T) {
 	s := &Store{node: "here"}
 	key := store.Handle{1, 2, 3}
@@ -119,20 +135,16 @@ func TestPayloads(t *testing.T) {
 }
 
 func TestTimeoutsBecomeMilliseconds(t *testing.T) {
-	if got := absoluteMillis(store.Policy{}); got != noLimit {
-		t.Errorf("no absolute timeout is %d", got)
+	if got := limitMillis(0); got != noLimit {
+		t.Errorf("no timeout is %d", got)
 	}
-	p := store.Policy{Timeouts: store.Timeouts{Idle: time.Minute, Absolute: math.MaxInt64}, Step: 6 * time.Second}
-	if got := absoluteMillis(p); got <= 0 || got > noLimit {
-		t.Errorf("the longest absolute timeout is %d", got)
-	}
-	if got := stepPart(p); got != 0.1 {
-		t.Errorf("the step is %v of the idle timeout", got)
-	}
-	if got := stepPart(store.Policy{Step: time.Second}); got != 0 {
-		t.Errorf("the step without an idle timeout is %v", got)
+	if got := limitMillis(math.MaxInt64); got <= 0 || got > noLimit {
+		t.Errorf("the longest timeout is %d", got)
 	}
 	if ownMillis(0) != nil || *ownMillis(time.Second) != 1000 {
 		t.Error("a session's own timeout is wrong")
+	}
+	if millisText(0) != "0" || millisText(1) != "1" || millisText(time.Second) != "1000" {
+		t.Error("a setting in milliseconds is wrong")
 	}
 }

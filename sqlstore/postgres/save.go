@@ -8,75 +8,59 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Save implements session.Store.
+// Save implements store.Store. A change of entries alone is one statement, which callers may share: see saveone.go and
+// savemany.go. Every other one, and one that such a statement has not served, locks the row and writes it whole: see
+// locked.go.
 func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
-	ctx, over, err := s.settled(ctx, ref.Key)
-	defer over()
-	if err != nil {
-		return store.Saved{}, failed("saving a session after a write of it that was given up", err)
-	}
 	at, err := s.at(ctx)
 	if err != nil {
 		return store.Saved{}, err
 	}
-	var saved store.Saved
-	if limited(ref, &change) {
-		ctx, cancel := s.bound(ctx)
-		defer cancel()
-		saved, err = s.withinLimit(ctx, at, s.savingOwner(at, ref, &change))
-	} else {
-		r := saveRequest{ref: ref, change: &change, n: 1}
-		saved, err = grouped(ctx, s, at.batching && r.foldable(), s.saves, r, s.saveRequested)
+	ctx, done, err := s.afterPending(ctx, ref.Key)
+	defer done()
+	if err != nil {
+		return store.Saved{}, failed("saving a session after a write whose outcome is open", err)
 	}
+	saved, err := s.save(ctx, at, ref, &change)
 	if err != nil {
 		return store.Saved{}, failed("saving a session", err)
 	}
+	s.announceRevoked(saved.Ended)
 	s.announce(eventOf(ref, &change, s.opts.changes))
 	return saved, nil
 }
 
-func (s *Store) savingOwner(at *site, ref store.Ref, c *store.Change) joining {
-	return joining{
-		ref: ref, owner: *c.Owner,
-		write: func(ctx context.Context, q querier) (store.Saved, error) { return s.saveOn(ctx, q, at, ref, c) },
-		look:  func(ctx context.Context, q querier) error { return s.whyNotSaved(ctx, q, ref, c) },
+func (s *Store) save(ctx context.Context, at *site, ref store.Ref, c *store.Change) (store.Saved, error) {
+	inLock := func(ctx context.Context, _ saveRequest) (store.Saved, error) {
+		return s.saveInLock(ctx, at, ref, func(store.Record) (store.Change, error) { return *c, nil })
 	}
+	r := saveRequest{ref: ref, change: c, n: 1}
+	if at.distributed || !changesEntries(c) || s.locks.has(ref.Key) {
+		ctx, cancel := s.bound(ctx)
+		defer cancel()
+		return inLock(ctx, r)
+	}
+	return grouped(ctx, s, at.batching && r.foldable(), s.saves, r, s.saveOne, inLock)
 }
 
-// saveRequested serves a request that is one caller's alone.
-func (s *Store) saveRequested(ctx context.Context, r saveRequest) (saved store.Saved, err error) {
-	at, err := s.at(ctx)
-	if err != nil {
-		return saved, err
-	}
-	err = s.write(ctx, []store.Handle{r.ref.Key}, func(ctx context.Context, conn *pgxpool.Conn) error {
-		saved, err = s.saveOn(ctx, conn, at, r.ref, r.change)
-		return err
-	})
-	return saved, err
+// changesEntries reports whether a change is one of entries, which at most extends the session.
+func changesEntries(c *store.Change) bool {
+	rare := c.Rotate != nil || c.Owner != nil || c.Tag != nil || c.Persistence != nil || c.Device != nil ||
+		c.Authenticate || c.Resets()
+	return !rare && (c.HasData() || c.Extend) && !(c.Extend && c.IfVersion != 0) && len(c.Delete) <= manyDeletes
 }
 
-// looks is how often a row that refused a change, and a moment later had no reason to, is tried.
-const looks = 3
+// manyDeletes is up to how many keys a statement deletes: jsonb - text[] compares all with all.
+const manyDeletes = 100
 
-// saveOn makes the change and sends the notification that belongs to it.
-func (s *Store) saveOn(ctx context.Context, q querier, at *site, ref store.Ref, c *store.Change) (
-	saved store.Saved, err error) {
-	x := shapeOf(c, ref.Policy)
-	st := s.statement(at.sql.save(x), saveArgs(x, ref, c)...)
-	for range looks {
-		n, err := s.tellingQuery(ctx, q, at, st, eventOf(ref, c, s.opts.changes), func(v [][]byte) error {
-			saved = readSaved(v)
-			return nil
-		})
-		if err != nil || n > 0 {
-			return saved, err
-		}
-		if err := s.whyNotSaved(ctx, q, ref, c); err != nil {
-			return saved, err
-		}
+// afterPending waits for the writes of key whose outcome is open. If it may have waited, the context that it returns is
+// within the store's timeout from when it began. The CancelFunc is to be called when the call is over.
+func (s *Store) afterPending(ctx context.Context, key store.Handle) (context.Context, context.CancelFunc, error) {
+	if s.fences.pending.count.Load() == 0 {
+		return ctx, func() {}, nil
 	}
-	return saved, localErrorf("the row of session %s changes faster than it can be looked at", ref.Key)
+	ctx, cancel := s.bound(ctx)
+	return ctx, cancel, s.fences.pending.wait(ctx, key)
 }
 
 // eventOf is the event that a change makes; the zero one for none.
@@ -88,4 +72,67 @@ func eventOf(ref store.Ref, c *store.Change, changes bool) store.Event {
 		return store.Event{Kind: store.Changed, Key: ref.Key}
 	}
 	return store.Event{}
+}
+
+// saveOne serves a request that is one caller's alone.
+func (s *Store) saveOne(ctx context.Context, r saveRequest) (saved store.Saved, err error) {
+	if r.change.Extend {
+		result := s.saveMany(ctx, []saveRequest{r})[0]
+		return result.Value, result.Err
+	}
+	at, err := s.at(ctx)
+	if err != nil {
+		return saved, err
+	}
+	args := saveOneArgs(r)
+	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+		fence := s.fences.next()
+		args[fenceArg] = fence.end
+		st := s.statement(s.sql.saveOne, args...)
+		n, err := s.queryAndNotify(ctx, conn, at, st, eventOf(r.ref, r.change, s.opts.changes), func(v [][]byte) error {
+			saved = readSaved(v)
+			return nil
+		})
+		s.fences.ended(ctx, fence, err, r.ref.Key)
+		switch {
+		case err != nil && isRefusal(err), err == nil && n == 0:
+			return errUnserved
+		case err == nil:
+			s.fences.note(fence.sent, saved.Now)
+		}
+		return err
+	})
+	return saved, err
+}
+
+// isRefusal reports whether saveOneText has refused a row: it is locked, or its time was over when the lock was released.
+func isRefusal(err error) bool {
+	const divisionByZero = "22012"
+	code := codeOf(err)
+	return code == lockNotAvailable || code == divisionByZero
+}
+
+const fenceArg = 4 // among those of saveOneText
+
+func saveOneArgs(r saveRequest) []any {
+	c, p := r.change, r.ref.Policy
+	base, whole := wholeText(c, p)
+	del := c.Delete
+	if del == nil {
+		del = []string{}
+	}
+	return []any{
+		uuid(r.ref.Key), r.ref.Hash[:], limitMillis(p.Absolute), limitMillis(p.IdleLimit), nil, c.IfVersion, base, whole,
+		c.Clear, del, objectText(c.Set), int64(max(0, p.MaxBytes)),
+	}
+}
+
+// wholeText is what the row's data become if it has the version base. 0, which no row has, if the client does not know.
+func wholeText(c *store.Change, p store.Policy) (base int64, whole *string) {
+	data, ok := c.Whole(p.MaxBytes)
+	if !ok {
+		return 0, nil
+	}
+	text := string(data)
+	return c.Base.Version, &text
 }

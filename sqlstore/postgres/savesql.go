@@ -1,261 +1,61 @@
 package postgres
 
-import (
-	"strings"
+// The statements of saves that change a session's entries, and at most extend it. All others lock the row and write it
+// whole, see locked.go.
 
-	"github.com/simples-go/sessions/session/store"
-)
-
-// shape says what a save's statement holds, so that one text serves all changes of a kind.
-type shape uint16
-
-const (
-	shapeClear shape = 1 << iota
-	shapeDelete
-	shapeDeleteMany
-	shapeSet
-	shapeLimit
-	shapeRotate
-	shapeRenew
-	shapeIdle
-	shapeAbsolute
-	shapeOwner
-	shapeExtend
-	shapeVersion
-
-	shapeTimes = shapeRenew | shapeIdle | shapeAbsolute | shapeExtend // the expiry is computed
-)
-
-// manyDeletes is from how many keys on a delete looks each entry up among the keys: jsonb - text[] compares all with
-// all.
-const manyDeletes = 100
-
-func shapeOf(c *store.Change, p store.Policy) (x shape) {
-	for _, part := range [...]struct {
-		bit shape
-		has bool
-	}{
-		{shapeClear, c.Clear},
-		{shapeDelete, len(c.Delete) > 0 && !c.Clear},
-		{shapeDeleteMany, len(c.Delete) > manyDeletes && !c.Clear},
-		{shapeSet, len(c.Set) > 0},
-		{shapeLimit, p.MaxBytes > 0 && c.HasData()},
-		{shapeRotate, c.Rotate != nil},
-		{shapeRenew, c.Renew},
-		{shapeIdle, c.Idle != nil},
-		{shapeAbsolute, c.Absolute != nil},
-		{shapeOwner, c.Owner != nil},
-		{shapeExtend, c.Extend},
-		{shapeVersion, c.IfVersion != 0},
-	} {
-		if part.has {
-			x |= part.bit
-		}
-	}
-	return x
+// merged is the data of a row, as jsonb, after a save that has not seen it.
+func merged(data, clear, del, patch string) string {
+	return `(case when ` + clear + ` then '{}'::jsonb else ` + data + `::jsonb - ` + del + ` end || ` + patch + `::jsonb)`
 }
 
-func (x shape) has(bits shape) bool { return x&bits != 0 }
-
-// save returns the text for a shape. Its parameters are those of saveArgs.
-func (w *writes) save(x shape) string {
-	if text, ok := w.saves.Load(x); ok {
-		return text.(string)
-	}
-	text := w.saveText(x)
-	w.saves.Store(x, text)
-	return text
+// saveOneText saves one row: the whole text $8 if the row has the version $7, on which that is based, else the row's own
+// data merged with the change in $9 to $11. $12 is the size limit, 0 for none; a session whose text is less than half of
+// that is within it, however the database spaces it. $6 is the version that the row must have, 0 for any, and $5 the fence.
+//
+// The row may be locked for a moment, and its time be over when the lock is released: the conditions that a lock does not
+// have PostgreSQL evaluate again are therefore evaluated in RETURNING too, where the division fails and takes all back.
+func saveOneText(table string) string {
+	data := merged(`s.data`, `$9::bool`, `$10::text[]`, `$11::text`)
+	live := alive(`$3::bigint`, `$4::bigint`)
+	return `update ` + table + ` s set version = s.version + 1,
+data = case when s.version = $7 then $8::json else ` + data + `::json end
+where s.id = $1 and s.secret_hash = $2 and ` + live + ` and clock_timestamp() < $5
+and ($6::bigint = 0 or s.version = $6) and case when s.version = $7 then true
+  when json_typeof(s.data) <> 'object' then false
+  else $12::bigint = 0 or 2 * (octet_length(s.data::text) + octet_length($11)) <= $12 or octet_length(` + data + `::text) <= $12
+end` + lockWait(`'`+briefLockWait+`'`) + `
+returning ` + savedColumns + `, 1 / case when clock_timestamp() < s.expires_at then 1 else 0 end`
 }
 
-// saveText is an update of one row. It leaves expires_at out unless the change is about it: an update that writes no
-// indexed column can stay on its page.
-func (w *writes) saveText(x shape) string {
-	var p placeholders
-	id, hash, absolute, idle := p.next(), p.next(), p.next()+`::bigint`, ``
-	if x.has(shapeTimes) {
-		idle = p.next() + `::bigint`
-	}
-	where := `s.id = ` + id + ` and s.secret_hash = ` + hash + ` and ` + alive(absolute) +
-		` and jsonb_typeof(s.data) = 'object'`
-	set := []string{`version = s.version + 1`}
-	if x.has(shapeClear | shapeDelete | shapeSet) {
-		merged, patch := mergedText(x, &p)
-		set = append(set, `data = `+merged)
-		if x.has(shapeLimit) {
-			where += ` and ` + w.fitsText(merged, patch, p.next()+`::bigint`)
-		}
-	}
-	if x.has(shapeRotate) {
-		set = append(set, `secret_hash = `+p.next(), `rotated_at = `+now)
-	}
-	if x.has(shapeOwner) {
-		set = append(set, `owner = `+p.next())
-	}
-	set = append(set, timesText(x, &p, idle, absolute)...)
-	if x.has(shapeVersion) {
-		where += ` and s.version = ` + p.next()
-	}
-	return w.update(strings.Join(set, `, `), where)
-}
-
-// mergedText returns the data after a save, and the parameter with the entries that it sets.
-func mergedText(x shape, p *placeholders) (merged, patch string) {
-	merged = `s.data`
-	switch {
-	case x.has(shapeDeleteMany):
-		merged = `coalesce((select jsonb_object_agg(e.key, e.value) from jsonb_each(` + merged +
-			`) e where e.key <> all(` + p.next() + `::text[])), '{}')`
-	case x.has(shapeDelete):
-		merged = `(` + merged + ` - ` + p.next() + `::text[])`
-	}
-	if x.has(shapeSet) {
-		patch = p.next() + `::jsonb`
-	}
-	switch {
-	case x.has(shapeClear) && x.has(shapeSet):
-		merged = patch
-	case x.has(shapeClear):
-		merged = `'{}'::jsonb`
-	case x.has(shapeSet):
-		merged = `(` + merged + ` || ` + patch + `)`
-	}
-	return merged, patch
-}
-
-// textFactor bounds how much longer the text of a jsonb is than its binary form. Of what sessions hold, 5e-324 comes
-// closest: 326 digits, a comma and a space for a number of 10 bytes and its entry of 4, so 24 times.
-const textFactor = `32`
-
-// fitsText is the condition that a merged session has at most limit bytes. A session that is far from the limit, which
-// most are, is not merged a second time to find out: its parts tell. The size of a row's data counts where it is not
-// compressed. pg_column_size is not immutable, so a distributed table makes the text in any case.
-func (w *writes) fitsText(merged, patch, limit string) string {
-	if w.distributed {
-		return exactText(merged, limit)
-	}
-	parts := `pg_column_size(s.data)`
-	if patch != `` {
-		parts += ` + pg_column_size(` + patch + `)`
-	}
-	return `(pg_column_compression(s.data) is null and (` + parts + `)::bigint * ` + textFactor + ` <= ` + limit +
-		` or ` + fitsMerged(merged, limit) + `)`
-}
-
-// fitsMerged makes the text only where the binary form does not tell already.
-func fitsMerged(merged, limit string) string {
-	return `(pg_column_size(` + merged + `)::bigint * ` + textFactor + ` <= ` + limit + ` or ` + exactText(merged, limit) + `)`
-}
-
-func exactText(merged, limit string) string {
-	return `octet_length((` + merged + `)::text) <= ` + limit
-}
-
-func timesText(x shape, p *placeholders, idle, absolute string) (set []string) {
-	ownIdle, ownAbsolute := `s.idle_timeout_ms`, `s.absolute_timeout_ms`
-	created := `(s.created_at at time zone 'utc')`
-	if x.has(shapeIdle) {
-		ownIdle = p.next() + `::bigint`
-		set = append(set, `idle_timeout_ms = `+ownIdle)
-	}
-	if x.has(shapeAbsolute) {
-		ownAbsolute = p.next() + `::bigint`
-		set = append(set, `absolute_timeout_ms = `+ownAbsolute)
-	}
-	if x.has(shapeRenew) {
-		created = nowUTC
-		set = append(set, `created_at = `+now)
-	}
-	next := expiry(`coalesce(`+ownIdle+`, `+idle+`)`, created, `coalesce(`+ownAbsolute+`, `+absolute+`)`)
-	switch {
-	case x.has(shapeRenew | shapeIdle | shapeAbsolute):
-		set = append(set, `expires_at = `+next)
-	case x.has(shapeExtend):
-		set = append(set, `expires_at = greatest(s.expires_at, `+next+`)`)
-	}
-	return set
-}
-
-// saveArgs are the arguments of the text for shape x, in the order in which saveText numbers them.
-func saveArgs(x shape, ref store.Ref, c *store.Change) []any {
-	args := append(make([]any, 0, 8), uuid(ref.Key), ref.Hash[:], absoluteMillis(ref.Policy))
-	if x.has(shapeTimes) {
-		args = append(args, idleMillis(ref.Policy))
-	}
-	if x.has(shapeDelete) {
-		args = append(args, c.Delete)
-	}
-	if x.has(shapeSet) {
-		args = append(args, objectText(c.Set))
-	}
-	if x.has(shapeLimit) {
-		args = append(args, int64(ref.Policy.MaxBytes))
-	}
-	if x.has(shapeRotate) {
-		args = append(args, c.Rotate[:])
-	}
-	if x.has(shapeOwner) {
-		args = append(args, nullable(*c.Owner))
-	}
-	if x.has(shapeIdle) {
-		args = append(args, ownMillis(*c.Idle))
-	}
-	if x.has(shapeAbsolute) {
-		args = append(args, ownMillis(*c.Absolute))
-	}
-	if x.has(shapeVersion) {
-		args = append(args, c.IfVersion)
-	}
-	return args
-}
-
-func nullable(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// saveManyText merges the data of many rows: arrays of ids, secret hashes, the manager's timeouts, whether to clear,
-// keys to delete (a JSON array, or null), entries to set (a JSON object), how many changes it is that are one here,
-// whether to extend, and the size limit. The rows are locked in the order of their ids before any is written: two
-// statements whose arrays are sorted would still lock in the order of their plans. What is merged is read under that
-// lock, once.
+// saveManyText is saveOneText for many rows under one policy: arrays of ids, secret hashes, base versions, whole texts,
+// whether to clear, keys to delete (a JSON array), entries to set (a JSON object; null if the data stays as it is), how
+// many changes it is that are one here, and whether to extend; then the fence, the manager's absolute timeout, IdleLimit
+// and idle timeout, and the size limit.
+//
+// The rows are locked in the order of their ids before any is written: two statements whose arrays are sorted would still
+// lock in the order of their plans. A row that somebody else has locked is passed over.
 func saveManyText(table string) string {
-	next := accessExpiry(`q.idle`, `q.absolute`)
+	data := merged(`data`, `clear`, `array(select json_array_elements_text(del::json))`, `patch`)
+	next := `least(` + after(now, `coalesce(s.idle_timeout_ms, $13::bigint)`) + `, ` +
+		after(`s.created_at`, `coalesce(s.absolute_timeout_ms, $11::bigint)`) + `)`
 	return `with q as materialized (
-  select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[],
-    $7::text[], $8::bigint[], $9::bool[], $10::bigint[])
-    as q (id, hash, idle, absolute, clear, del, patch, n, extend, max)
+  select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::text[],
+    $8::bigint[], $9::bool[]) as q (id, hash, base, whole, clear, del, patch, n, extend)
 ), held as materialized (
-  select s.id, case when q.clear then '{}'::jsonb else s.data end as data, q.del, q.patch, q.n, q.max,
+  select s.id, s.version = q.base as seen, q.whole, q.clear, q.del, q.patch, q.n,
+    case when s.version <> q.base and q.patch is not null then s.data end as data,
+    case when q.extend then ` + now + ` else s.accessed_at end as accessed_at,
     case when q.extend then greatest(s.expires_at, ` + next + `) else s.expires_at end as expires_at
   from ` + table + ` s join q on q.id = s.id and q.hash = s.secret_hash
-  where ` + alive(`q.absolute`) + ` and jsonb_typeof(s.data) = 'object'
-  order by s.id for no key update of s
+  where ` + alive(`$11::bigint`, `$12::bigint`) + ` and clock_timestamp() < $10
+  order by s.id for no key update of s skip locked
 ), merged as materialized (
-  select id, n, max, expires_at, case when del is null then data
-    else data - array(select jsonb_array_elements_text(del::jsonb)) end || patch::jsonb as data
+  select id, n, accessed_at, expires_at, seen or patch is null as fits, case when patch is null then null when seen then whole
+    when json_typeof(data) = 'object' then ` + data + `::text end as data
   from held
 )
-update ` + table + ` s set version = s.version + m.n, data = m.data, expires_at = m.expires_at
-from merged m where s.id = m.id and (m.max = 0 or ` + fitsMerged(`m.data`, `m.max`) + `)
-returning ` + savedColumns + `, now(), s.id`
-}
-
-// setManyText is saveManyText for changes that set entries and do nothing else, under one policy, which is what most do:
-// arrays of ids, secret hashes and entries to set, the manager's absolute timeout and the size limit. The database takes
-// arrays apart one by one, each at a price.
-func setManyText(table string) string {
-	return `with q as materialized (
-  select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::text[]) as q (id, hash, patch)
-), held as materialized (
-  select s.id, s.data, q.patch from ` + table + ` s join q on q.id = s.id and q.hash = s.secret_hash
-  where ` + alive(`$4::bigint`) + ` and jsonb_typeof(s.data) = 'object'
-  order by s.id for no key update of s
-), merged as materialized (
-  select id, data || patch::jsonb as data from held
-)
-update ` + table + ` s set version = s.version + 1, data = m.data
-from merged m where s.id = m.id and ($5::bigint = 0 or ` + fitsMerged(`m.data`, `$5::bigint`) + `)
-returning ` + savedColumns + `, now(), s.id`
+update ` + table + ` s set version = s.version + m.n, data = coalesce(m.data::json, s.data), accessed_at = m.accessed_at,
+  expires_at = m.expires_at
+from merged m where s.id = m.id and (m.fits or m.data is not null and ($14::bigint = 0 or octet_length(m.data) <= $14))
+returning ` + savedColumns + `, s.id`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -14,11 +15,10 @@ type site struct {
 	channel     string // of its notifications
 	distributed bool
 	batching    bool
-	sql         *writes
 }
 
 const findTable = `select n.nspname, exists (select from pg_extension where extname = 'citus'),
-current_setting('server_encoding')
+current_setting('server_encoding'), clock_timestamp()
 from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`
 
 const findDistribution = `select exists (select from pg_dist_partition where logicalrelid = $1::text::regclass)`
@@ -44,10 +44,12 @@ func (s *Store) at(ctx context.Context) (*site, error) {
 func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error {
 	var citus bool
 	var encoding string
+	sent := time.Now()
 	n, err := query(ctx, conn, s.statement(findTable, s.sql.table), func(v [][]byte) error {
 		found.schema = string(v[0])
 		citus = isTrue(v[1])
 		encoding = string(v[2])
+		s.fences.note(sent, readTime(v[3]))
 		return nil
 	})
 	if err != nil {
@@ -78,7 +80,6 @@ func (s *Store) decide(found *site) {
 	found.distributed = found.distributed || s.opts.distributed == on
 	found.batching = s.opts.batching == on || s.opts.batching == auto && !found.distributed
 	found.channel = channelName(found.schema, s.sql.name)
-	found.sql = newWrites(s.sql.table, found.distributed)
 }
 
 // maxChannel is how many bytes of a name Postgres keeps.

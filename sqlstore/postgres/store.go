@@ -29,7 +29,8 @@ type Store struct {
 	node     string // tells this process's notifications from those of others
 	events   hub
 
-	unsettled unsettled
+	fences *fences
+	locks  *lockQueue
 
 	loads   *batch.Group[store.Handle, store.Ref, store.Record]
 	saves   *batch.Group[store.Handle, saveRequest, store.Saved]
@@ -59,6 +60,8 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	s.sql = newTexts(table)
+	s.fences = newFences(s.opts.timeout)
+	s.locks = newLockQueue(int(config.MaxConns) / 4)
 	s.deadline = deadline.New(s.opts.timeout)
 	s.exec = execMode(config.ConnConfig, s.opts.noPrepare)
 	s.events.listen = s.listen
@@ -95,8 +98,8 @@ func (s *Store) makeGroups() {
 	})
 	s.saves = batch.New(batch.Options[store.Handle, saveRequest, store.Saved]{
 		Slots: s.opts.saves, Enough: s.opts.max / enough, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
-		One: s.saveRequested, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
-		Left: func(r saveRequest, done <-chan struct{}) { s.unsettled.add(r.ref.Key, done) },
+		One: s.saveOne, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
+		Left: func(r saveRequest, done <-chan struct{}) { s.fences.pending.add(r.ref.Key, pendingWrite{done: done}) },
 	})
 	s.touches = batch.New(batch.Options[store.Handle, store.Ref, store.Saved]{
 		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
@@ -106,22 +109,22 @@ func (s *Store) makeGroups() {
 	})
 }
 
-// errAlone is what a batch answers for a request that it surely has not served, and that its caller is to make again
-// alone: one bad row, or one lost connection, then costs its neighbours a little time and nothing else.
-var errAlone = errors.New("postgres: not served by its batch")
-
-// grouped has the request served by the group, or else by alone, both within the store's timeout.
+// grouped has the request served by the group, or if that is not to be used by one, and if neither has served it by alone,
+// all within the store's timeout.
 func grouped[K comparable, Req, Res any](ctx context.Context, s *Store, use bool, g *batch.Group[K, Req, Res], req Req,
-	alone func(context.Context, Req) (Res, error)) (res Res, err error) {
+	one, alone func(context.Context, Req) (Res, error)) (res Res, err error) {
 	if !use {
 		ctx, cancel := s.bound(ctx)
 		defer cancel()
-		return alone(ctx, req)
+		if res, err = one(ctx, req); err == errUnserved {
+			return alone(ctx, req)
+		}
+		return res, err
 	}
 	begun := time.Now()
 	res, err = g.Do(ctx, req)
 	switch {
-	case err == errAlone:
+	case err == errUnserved:
 		ctx, cancel := s.boundSince(ctx, begun)
 		defer cancel()
 		return alone(ctx, req)

@@ -6,81 +6,103 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
-// Touch implements session.Store. Its commit is not waited for.
+// Touch implements store.Store. Its commit is not waited for.
 func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	at, err := s.at(ctx)
 	if err != nil {
 		return store.Saved{}, err
 	}
-	saved, err := grouped(ctx, s, at.batching, s.touches, ref, s.touchOne)
+	inLock := func(ctx context.Context, ref store.Ref) (store.Saved, error) { return s.touchInLock(ctx, at, ref) }
+	var saved store.Saved
+	if at.distributed {
+		ctx, cancel := s.bound(ctx)
+		defer cancel()
+		saved, err = inLock(ctx, ref)
+	} else {
+		saved, err = grouped(ctx, s, at.batching, s.touches, ref, s.touchOne, inLock)
+	}
 	return saved, failed("touching a session", err)
 }
 
-func (s *Store) touchOne(ctx context.Context, ref store.Ref) (saved store.Saved, err error) {
-	at, err := s.at(ctx)
-	if err != nil {
-		return saved, err
-	}
-	st := s.statement(at.sql.touch, uuid(ref.Key), ref.Hash[:], idleMillis(ref.Policy), absoluteMillis(ref.Policy),
-		stepPart(ref.Policy))
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		n, err := query(ctx, conn, st, func(v [][]byte) error {
-			saved = readSaved(v)
-			return nil
-		})
-		if err != nil || n > 0 {
-			return err
-		}
-		r, err := s.glance(ctx, conn, ref)
-		if err == nil {
-			saved = r.Saved(r.Now)
-		}
-		return err
-	})
-	return saved, err
+func (s *Store) touchOne(ctx context.Context, ref store.Ref) (store.Saved, error) {
+	result := s.touchMany(ctx, []store.Ref{ref})[0]
+	return result.Value, result.Err
 }
 
-// stepPart is the least gain for which a touch writes, as a part of the idle timeout: it holds for rows with a timeout
-// of their own too.
-func stepPart(p store.Policy) float64 {
-	if p.Idle <= 0 {
-		return 0
-	}
-	return float64(p.Step) / float64(p.Idle)
-}
-
+// touchMany reads the rows, has store.Record decide what becomes of them, and writes that into those that have not changed
+// meanwhile. The others are left to the callers, each of whom then locks his row.
 func (s *Store) touchMany(ctx context.Context, refs []store.Ref) []batch.Result[store.Saved] {
 	results := make([]batch.Result[store.Saved], len(refs))
-	saved, err := s.touchTogether(ctx, refs)
-	for i, ref := range refs {
-		var ok bool
-		if results[i].Value, ok = saved[ref.Key]; err != nil || !ok {
-			results[i].Err = errAlone
+	keys, places := make([]store.Handle, len(refs)), make(map[store.Handle]int, len(refs))
+	for i := range refs {
+		keys[i], places[refs[i].Key] = refs[i].Key, i
+	}
+	rows, err := s.inspect(ctx, keys)
+	if err != nil {
+		refuse(results, err)
+		return results
+	}
+	refuse(results, store.ErrGone)
+	var due touches
+	for _, r := range rows {
+		i := places[r.Key]
+		results[i].Err = r.Open(refs[i], r.Now)
+		if old := r; results[i].Err == nil && r.Touch(refs[i].Policy, r.Now) {
+			due.add(&old, &r)
+			results[i].Err = errUnserved
 		}
+		results[i].Value = r.Saved(r.Now)
+	}
+	if len(due.ids) == 0 {
+		return results
+	}
+	if err := s.writeTouches(ctx, due, func(key store.Handle) { results[places[key]].Err = nil }); err != nil {
+		refuse(results, errUnserved)
 	}
 	return results
 }
 
-func (s *Store) touchTogether(ctx context.Context, refs []store.Ref) (map[store.Handle]store.Saved, error) {
-	ids, hashes := keysOf(refs)
-	idle, absolute, step := make([]int64, len(refs)), make([]int64, len(refs)), make([]float64, len(refs))
-	for i, ref := range refs {
-		idle[i], absolute[i], step[i] = idleMillis(ref.Policy), absoluteMillis(ref.Policy), stepPart(ref.Policy)
-	}
-	st := s.statement(s.sql.touchMany, ids, hashes, idle, absolute, step)
-	saved := make(map[store.Handle]store.Saved, len(refs))
-	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+// touches are the arguments of touchManyText.
+type touches struct {
+	ids                                          []pgtype.UUID
+	hashes                                       [][]byte
+	accessed, expires, nextAccessed, nextExpires []time.Time
+}
+
+func (t *touches) add(old, next *store.Record) {
+	t.ids, t.hashes = append(t.ids, uuid(old.Key)), append(t.hashes, slices.Clone(old.Hash[:]))
+	t.accessed, t.expires = append(t.accessed, old.AccessedAt), append(t.expires, old.ExpiresAt)
+	t.nextAccessed, t.nextExpires = append(t.nextAccessed, next.AccessedAt), append(t.nextExpires, next.ExpiresAt)
+}
+
+func (s *Store) writeTouches(ctx context.Context, t touches, written func(store.Handle)) error {
+	st := s.statement(s.sql.touchMany, t.ids, t.hashes, t.accessed, t.expires, t.nextAccessed, t.nextExpires)
+	return s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		_, err := query(ctx, conn, st, func(v [][]byte) error {
-			saved[store.Handle(v[4])] = readSaved(v)
+			written(store.Handle(v[savedCount]))
 			return nil
 		})
 		return err
+	})
+}
+
+// touchInLock touches the row while it is locked.
+func (s *Store) touchInLock(ctx context.Context, at *site, ref store.Ref) (saved store.Saved, err error) {
+	err = s.inRow(ctx, at, ref, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
+		touched := r.Touch(ref.Policy, r.Now)
+		saved = r.Saved(r.Now)
+		if !touched {
+			return nil
+		}
+		return s.writeRow(ctx, tx, at, r, false, store.Event{})
 	})
 	return saved, err
 }
@@ -91,35 +113,38 @@ const (
 	touchTime = 30 * time.Second
 )
 
-// TouchAll implements store.Toucher.
+// TouchAll implements store.Toucher. Rows that somebody else has locked are passed over.
 func (s *Store) TouchAll(ctx context.Context, refs []store.Ref) error {
 	at, err := s.at(ctx)
 	if err != nil {
 		return err
 	}
+	size := touchRows
 	if at.distributed {
-		return s.touchEach(ctx, refs)
+		size = 1 // a statement with rows of many shards costs more than one for each
 	}
-	for part := range slices.Chunk(refs, touchRows) {
-		bound, cancel := context.WithTimeout(ctx, touchTime)
-		_, err := s.touchTogether(bound, part)
-		cancel()
-		if err != nil {
+	for part := range slices.Chunk(refs, size) {
+		if err := s.touchPart(ctx, at, part); err != nil {
 			return failed("touching sessions", err)
 		}
 	}
 	return nil
 }
 
-// touchEach is for distributed tables: a statement with rows of many shards costs more than one for each.
-func (s *Store) touchEach(ctx context.Context, refs []store.Ref) error {
-	for _, ref := range refs {
-		bound, cancel := s.bound(ctx)
-		_, err := s.touchOne(bound, ref)
-		cancel()
-		if err != nil && !errors.Is(err, store.ErrGone) {
-			return failed("touching sessions", err)
+func (s *Store) touchPart(ctx context.Context, at *site, refs []store.Ref) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, touchTime)
+	defer cancel()
+	if at.distributed {
+		_, err = s.touchInLock(ctx, at, refs[0])
+		if errors.Is(err, store.ErrGone) {
+			err = nil
+		}
+		return err
+	}
+	for _, result := range s.touchMany(ctx, refs) {
+		if result.Err != nil && result.Err != errUnserved && !errors.Is(result.Err, store.ErrGone) {
+			return result.Err
 		}
 	}
-	return nil
+	return ctx.Err()
 }

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -35,3 +37,23 @@ type sent struct{ err error }
 func (e *sent) Error() string     { return e.err.Error() }
 func (e *sent) Unwrap() error     { return e.err }
 func (e *sent) SafeToRetry() bool { return false }
+
+const boundTx = `select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`
+
+// boundTx bounds a transaction in time at the server: how long it waits for a lock, and how long for the next statement
+// of a client that may have gone without a word. A distributed table is not bound, since that holds for one of its servers.
+func (s *Store) boundTx(ctx context.Context, tx pgx.Tx, at *site, lock, idle time.Duration) error {
+	if at.distributed {
+		return nil
+	}
+	_, err := query(ctx, tx, s.statement(boundTx, millisText(lock), millisText(idle)), func([][]byte) error { return nil })
+	return err
+}
+
+// millisText is a duration as a setting of Postgres takes it; 0, which means without end, only for 0.
+func millisText(d time.Duration) string {
+	if d > 0 {
+		d = max(d, time.Millisecond)
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10)
+}

@@ -155,7 +155,7 @@ func bare(name string, pool *pgxpool.Pool, size int) *side {
 		save: func(ctx context.Context, i int) error {
 			ref := reference(i)
 			var version int64
-			return pool.QueryRow(ctx, `update sessions set data = data || $3, version = version + 1
+			return pool.QueryRow(ctx, `update sessions set data = (data::jsonb || $3::jsonb)::json, version = version + 1
 				where id = $1 and secret_hash = $2 and expires_at > now() returning version`,
 				[16]byte(ref.Key), ref.Hash[:], patch).Scan(&version)
 		},

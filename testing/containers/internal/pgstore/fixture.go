@@ -37,8 +37,10 @@ func New(tb testing.TB, pool *pgxpool.Pool, opts ...postgres.Option) *postgres.S
 const (
 	older = `update sessions set created_at = ((created_at at time zone 'utc') - $1::interval) at time zone 'utc',
 		expires_at = ((expires_at at time zone 'utc') - $1::interval) at time zone 'utc',
-		rotated_at = ((rotated_at at time zone 'utc') - $1::interval) at time zone 'utc'`
-	corrupt = `update sessions set data = $2::text::jsonb where id = $1`
+		accessed_at = ((accessed_at at time zone 'utc') - $1::interval) at time zone 'utc',
+		rotated_at = ((rotated_at at time zone 'utc') - $1::interval) at time zone 'utc',
+		authenticated_at = ((authenticated_at at time zone 'utc') - $1::interval) at time zone 'utc'`
+	corrupt = `update sessions set data = $2::text::json where id = $1`
 	tie     = `update sessions set expires_at = (select min(expires_at) from sessions)`
 )
 

@@ -11,34 +11,40 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/internal/deadline"
+	"github.com/simples-go/sessions/internal/jsonobj"
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
-func TestWhatGoesAlone(t *testing.T) {
-	d, owner, hash := time.Minute, "ann", store.Hash{}
+func TestWhichChangesAreOneStatement(t *testing.T) {
+	d, text, hash, device := time.Minute, "ann", store.Hash{}, []byte{1}
+	persistence := store.Persistent
 	set := map[string]jsonText{"a": jsonText(`1`)}
 	for name, c := range map[string]store.Change{
-		"conditional":     {Set: set, IfVersion: 3},
-		"rotation":        {Rotate: &hash},
-		"renewal":         {Renew: true},
-		"own idle":        {Idle: &d},
-		"own absolute":    {Absolute: &d},
-		"owner":           {Owner: &owner},
-		"large":           {Set: map[string]jsonText{"a": jsonText(strings.Repeat("1", foldableBytes))}},
-		"many deletes":    {Delete: make([]string, manyDeletes+1)},
-		"large delete":    {Delete: []string{strings.Repeat("k", foldableBytes+1)}},
-		"large and small": {Set: map[string]jsonText{strings.Repeat("k", foldableBytes): jsonText(`1`)}},
+		"rotation": {Rotate: &hash}, "renewal": {Renew: true}, "own idle": {Idle: &d}, "own absolute": {Absolute: &d},
+		"owner": {Owner: &text}, "tag": {Tag: &text}, "persistence": {Persistence: &persistence}, "device": {Device: &device},
+		"authentication": {Authenticate: true}, "empty": {}, "many deletes": {Delete: make([]string, manyDeletes+1)},
+		"conditional and extend": {Set: set, IfVersion: 3, Extend: true},
 	} {
-		if (saveRequest{change: &c}).foldable() {
-			t.Errorf("%s shares a statement", name)
+		if changesEntries(&c) {
+			t.Errorf("%s does not lock the row", name)
 		}
 	}
 	for name, c := range map[string]store.Change{
-		"set": {Set: set}, "delete": {Delete: []string{"a"}}, "clear": {Clear: true}, "extend": {Extend: true}, "empty": {},
+		"conditional":     {Set: set, IfVersion: 3},
+		"large":           {Set: map[string]jsonText{"a": jsonText(strings.Repeat("1", foldableBytes))}},
+		"large and small": {Set: map[string]jsonText{strings.Repeat("k", foldableBytes): jsonText(`1`)}},
+		"large delete":    {Delete: []string{strings.Repeat("k", foldableBytes+1)}},
 	} {
-		if !(saveRequest{change: &c}).foldable() {
-			t.Errorf("%s goes alone", name)
+		if !changesEntries(&c) || (saveRequest{change: &c}).foldable() {
+			t.Errorf("%s does not go alone", name)
+		}
+	}
+	for name, c := range map[string]store.Change{
+		"set": {Set: set}, "delete": {Delete: []string{"a"}}, "clear": {Clear: true}, "extend": {Extend: true},
+	} {
+		if !changesEntries(&c) || !(saveRequest{change: &c}).foldable() {
+			t.Errorf("%s shares no statement", name)
 		}
 	}
 }
@@ -78,7 +84,7 @@ func TestWhatABatchDidNotServeIsMadeAgainAlone(t *testing.T) {
 				return "found a slot", nil
 			},
 			Many: func(context.Context, []int) []batch.Result[string] {
-				return []batch.Result[string]{{Err: errAlone}, {Err: refused}, {Value: "batch"}}
+				return []batch.Result[string]{{Err: errUnserved}, {Err: refused}, {Value: "batch"}}
 			},
 			Key: func(r int) int { return r },
 		})
@@ -93,7 +99,7 @@ func TestWhatABatchDidNotServeIsMadeAgainAlone(t *testing.T) {
 		got := make([]string, 4)
 		for i := range got {
 			go func() {
-				text, err := grouped(t.Context(), s, true, g, i, alone)
+				text, err := grouped(t.Context(), s, true, g, i, nil, alone)
 				got[i] = fmt.Sprint(text, err)
 			}()
 			synctest.Wait()
@@ -106,36 +112,43 @@ func TestWhatABatchDidNotServeIsMadeAgainAlone(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		begun = time.Now()
-		if text, err := grouped(t.Context(), s, false, g, 9, alone); text != "alone" || err != nil {
+		refuse := func(context.Context, int) (string, error) { return "", errUnserved }
+		if text, err := grouped(t.Context(), s, false, g, 9, refuse, alone); text != "alone" || err != nil {
 			t.Errorf("without batching: %q, %v", text, err)
 		}
 	})
 }
 
-// The lean statement knows of no change that does more than set entries, and of one policy.
-func TestOnlyPlainChangesUnderOnePolicyGoTheShortWay(t *testing.T) {
-	ref := store.Ref{Policy: store.Policy{Timeouts: store.Timeouts{Idle: 1, Absolute: 2}, MaxBytes: 3}}
-	set := map[string]jsonText{"a": jsonText(`1`)}
-	plain := saveRequest{ref, &store.Change{Set: set}, 1}
-	if !setOnly([]saveRequest{plain, plain}) {
-		t.Error("plain changes go the long way")
+func TestABatchIsPartedByPolicy(t *testing.T) {
+	var requests []saveRequest
+	for _, n := range []int{1, 1, 2, 3, 1, 2} {
+		requests = append(requests, saveRequest{ref: store.Ref{Policy: store.Policy{MaxBytes: n}}})
 	}
-	longer, larger, patient := ref, ref, ref
-	longer.Policy.Absolute, larger.Policy.MaxBytes, patient.Policy.Idle = 9, 9, 9
-	if !setOnly([]saveRequest{plain, {patient, plain.change, 1}}) {
-		t.Error("the idle timeout matters to a save that extends nothing")
+	var parts [][]int
+	for rest := indexes(len(requests)); len(rest) > 0; {
+		same, others := samePolicy(requests, rest)
+		parts, rest = append(parts, same), others
 	}
-	for name, r := range map[string]saveRequest{
-		"of several":       {ref, plain.change, 2},
-		"clear":            {ref, &store.Change{Set: set, Clear: true}, 1},
-		"extend":           {ref, &store.Change{Set: set, Extend: true}, 1},
-		"delete":           {ref, &store.Change{Set: set, Delete: []string{"b"}}, 1},
-		"nothing":          {ref, &store.Change{}, 1},
-		"absolute timeout": {longer, plain.change, 1},
-		"size limit":       {larger, plain.change, 1},
+	if got := fmt.Sprint(parts); got != "[[0 1 4] [2 5] [3]]" {
+		t.Errorf("parts %s", got)
+	}
+}
+
+// The whole text goes where it fits; a row of another version is merged in the database.
+func TestAChangeBringsTheWholeTextIfItHasSeenTheRow(t *testing.T) {
+	data, err := jsonobj.Scan([]byte(`{"a":1,"b":2}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := store.Change{Set: map[string]jsonText{"a": jsonText(`9`)}, Delete: []string{"b"}, Base: store.NewBase(7, data)}
+	if base, whole := wholeText(&c, store.Policy{MaxBytes: 8}); base != 7 || whole == nil || *whole != `{"a":9}` {
+		t.Errorf("version %d, %v", base, whole)
+	}
+	for name, c := range map[string]store.Change{
+		"too large": c, "unseen": {Set: c.Set}, "no entries": {Base: c.Base, Extend: true}, "folded": c.Then(c),
 	} {
-		if setOnly([]saveRequest{plain, r}) {
-			t.Errorf("%s: goes the short way", name)
+		if base, whole := wholeText(&c, store.Policy{MaxBytes: 7}); base != 0 || whole != nil {
+			t.Errorf("%s: version %d, %s", name, base, *whole)
 		}
 	}
 }

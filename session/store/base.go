@@ -1,0 +1,26 @@
+package store
+
+import "github.com/simples-go/sessions/internal/jsonobj"
+
+// Base is the data that a row had at a version, as the connection that makes a Change has seen it.
+type Base struct {
+	Version int64
+	data    jsonobj.Object
+}
+
+// NewBase returns a base of data that is scanned already.
+func NewBase(version int64, data jsonobj.Object) *Base { return &Base{version, data} }
+
+// Whole returns the data of a row after the change if the row has the version c.Base.Version before it, so that a store
+// may write the whole text in the place of merging in the database. It reports false if the change has no base, if it has
+// no entries, or if the result exceeds maxBytes; the row may have another version then, in which it fits.
+func (c *Change) Whole(maxBytes int) (data []byte, ok bool) {
+	if c.Base == nil || !c.HasData() {
+		return nil, false
+	}
+	merged := c.Base.data.Merge(c.Clear, c.Set, c.Delete)
+	if maxBytes > 0 && merged.Exceeds(maxBytes) {
+		return nil, false
+	}
+	return merged.Append(nil), true
+}
