@@ -13,7 +13,18 @@ type found struct {
 	columns        []string
 	versionColumns []string
 	indexes        []index
+
+	worker, distributed bool // of Citus: the server, the table
 }
+
+// isOurs reports whether the table has all columns, and nothing but a version table stands in that one's place.
+func (f found) isOurs(columns []string) bool {
+	return len(f.columns) > 0 && len(missing(f.columns, columns)) == 0 &&
+		(len(f.versionColumns) == 0 || len(missing(f.versionColumns, versionColumns)) == 0)
+}
+
+// onWorker reports whether the table has come from the coordinator, to which its versions are known.
+func (f found) onWorker() bool { return f.worker && f.distributed }
 
 type index struct {
 	name  string
@@ -31,13 +42,17 @@ func (m *Migrator) diagnose(f found, s Status) (problems []string, foreign bool)
 	name, versions := m.table.Quoted(), m.table.Versions()
 	lacks := missing(f.columns, m.engine.columns())
 	switch {
+	case f.onWorker() && s.Current == 0:
+		return nil, false // behind, and not this server's business
 	case len(f.versionColumns) > 0 && len(missing(f.versionColumns, versionColumns)) > 0:
 		return []string{fmt.Sprintf("%s is not a version table: choose another table name, or rename that one", versions)}, true
+	case len(f.columns) > 0 && s.Current == 0 && len(lacks) > 0 && m.ofStranger(f.columns) != "":
+		return []string{m.ofStranger(f.columns)}, true
 	case len(f.columns) > 0 && s.Current == 0 && len(lacks) > 0:
 		return []string{fmt.Sprintf("%s has no column %s: choose another table name, or rename that one",
 			name, strings.Join(lacks, ", "))}, true
 	case len(f.columns) > 0 && s.Current == 0:
-		return []string{m.unversioned()}, true
+		return []string{m.looksOurs()}, true
 	case len(f.columns) == 0 && s.Current > 0:
 		return []string{fmt.Sprintf("%s is gone, but %s says that version %d made it: restore it, or drop %s and migrate up",
 			name, versions, s.Current, versions)}, false
@@ -52,12 +67,10 @@ func (m *Migrator) diagnose(f found, s Status) (problems []string, foreign bool)
 	return append(problems, m.engine.indexProblems(f.indexes)...), false
 }
 
-// unversioned tells who restored the table without its version table how to go on.
-func (m *Migrator) unversioned() string {
-	create := m.engine.versionTable()
-	return fmt.Sprintf("%s looks like ours, but %s does not say which version it is at: choose another table name, or, "+
-		"where it is ours, run: %s; insert into %s (version_id, is_applied) values (%d, true);",
-		m.table.Quoted(), m.table.Versions(), strings.Join(create, "; "), m.table.Versions(), m.latest())
+// looksOurs is the problem of a table without versions, which another tool has made or somebody has restored.
+func (m *Migrator) looksOurs() string {
+	return fmt.Sprintf("%s looks like ours, but %s does not say which version it is at: if it is ours, run sessions-migrate "+
+		"adopt; otherwise choose another table name", m.table.Quoted(), m.table.Versions())
 }
 
 func gaps(s Status, versions string) []string {

@@ -26,6 +26,8 @@ type engine interface {
 	versionTable() []string
 	// claim is the statement that records a version, and ends the transaction where it is recorded already.
 	claim(version int64) string
+	// record is the statement that records a version, and fails if it is recorded already.
+	record(version int64) string
 	// versions is goose's view of the version table.
 	versions() (database.Store, error)
 	// script wraps statements so that the database's own shell runs them as one.

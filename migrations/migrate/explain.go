@@ -43,10 +43,17 @@ func advise(err error, advice string) error {
 var errUnreadable = errors.New("migrate: the database URL does not parse, or has a setting with an impossible value; " +
 	"characters such as @ : / ? # % in a password must be percent-encoded")
 
-// quotesURL reports whether err is pgx's parse error. Its type is known by name, as no driver is imported here.
-func quotesURL(err error) bool {
+// Types of pgx's errors, which are known by name, as no driver is imported here: of a URL that does not parse, which the
+// error quotes, and of servers that could not be reached or accept no writes.
+const (
+	parseError   = "*pgconn.ParseConfigError"
+	connectError = "*pgconn.ConnectError"
+)
+
+// hasType reports whether err is or wraps an error of the type.
+func hasType(err error, name string) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if fmt.Sprintf("%T", err) == "*pgconn.ParseConfigError" {
+		if fmt.Sprintf("%T", err) == name {
 			return true
 		}
 	}
@@ -54,7 +61,7 @@ func quotesURL(err error) bool {
 }
 
 func (e postgresEngine) explain(err error) error {
-	if quotesURL(err) {
+	if hasType(err, parseError) {
 		return errUnreadable
 	}
 	var state interface{ SQLState() string }
@@ -67,14 +74,16 @@ func (e postgresEngine) explain(err error) error {
 	return advise(err, e.advice(state.SQLState()))
 }
 
+const readOnlyAdvice = "this server is read-only: connect to the primary, for example by naming all servers in the URL; or " +
+	"the role or the database has default_transaction_read_only on"
+
 func (e postgresEngine) advice(sqlState string) string {
 	switch sqlState {
 	case "42501":
 		return "migrate as a role that may create tables in the schema and owns " + e.table.Quoted() +
 			" (grant create on schema … to …); to look only, it needs usage on the schema and select on " + e.table.Versions()
 	case "25006":
-		return "this server is read-only: connect to the primary, for example with target_session_attrs=read-write; " +
-			"or the role or the database has default_transaction_read_only on"
+		return readOnlyAdvice
 	case "3F000":
 		return "the schema is not there: create schema, or grant create on one in the role's search path"
 	case "42P07", "42710":

@@ -40,8 +40,9 @@ type Migrator struct {
 	files    fs.FS
 	known    []migration // by version
 	dropData bool
-	path     string // of the SQLite file that Open opened, else ""
-	owned    bool   // Open opened db
+	path     string  // of the SQLite file that Open opened, else ""
+	owned    bool    // Open opened db
+	standby  *sql.DB // to look at if db, which has to accept writes, cannot be reached; nil if there is no other way
 }
 
 // UpSQLite applies what is pending to the SQLite database of db, for a sessions table of this name. It is made to be handed
@@ -81,16 +82,28 @@ func New(db *sql.DB, opts Options) (*Migrator, error) {
 	return m, nil
 }
 
-// Close closes the database where Open opened it.
+// Close closes the database if Open opened it.
 func (m *Migrator) Close() error {
 	if !m.owned {
 		return nil
+	}
+	if m.standby != nil {
+		return errors.Join(m.db.Close(), m.standby.Close())
 	}
 	return m.db.Close()
 }
 
 // latest is the newest known version.
 func (m *Migrator) latest() int64 { return m.known[len(m.known)-1].version }
+
+// versionsKnown returns all known versions.
+func (m *Migrator) versionsKnown() []int64 {
+	var list []int64
+	for _, k := range m.known {
+		list = append(list, k.version)
+	}
+	return list
+}
 
 // target resolves Latest and refuses versions that do not exist.
 func (m *Migrator) target(version int64) (int64, error) {
@@ -118,6 +131,10 @@ var (
 
 	// ErrForeignTable: a table of that name exists, and no migration made it.
 	ErrForeignTable = errors.New("the table exists already and was not made by these migrations")
+
+	// ErrWorker is returned by Up and Down and their kin on a worker of Citus, if there is something to do. Tables are made
+	// and changed on the coordinator. Check and Status work on workers.
+	ErrWorker = errors.New("this server is a worker of Citus: migrate on the coordinator, which changes the workers too")
 
 	// ErrDropsData: Down was called without Options.DropData.
 	ErrDropsData = errors.New("this would drop the sessions, and was not told to")

@@ -19,6 +19,9 @@ import (
 // Open returns a Migrator for the database that a URL names: postgres://… or postgresql://…, sqlite:path. Options.Dialect is
 // taken from it. It does not connect. Close the Migrator when done.
 //
+// Of several Postgres servers that the URL names, or that a host's name stands for, the one that accepts writes is used,
+// unless the URL has another target_session_attrs. Status, Check and SQL are content with one that does not.
+//
 // The driver must be linked in: import _ "github.com/jackc/pgx/v5/stdlib" for Postgres, _ "modernc.org/sqlite" for SQLite,
 // which the SQLite store imports already. A missing SQLite file is made by Up alone, readable by its owner only, with a
 // write-ahead log and incremental vacuum. No error of this package contains a password.
@@ -34,16 +37,29 @@ func Open(_ context.Context, databaseURL string, opts Options) (*Migrator, error
 	if !slices.Contains(sql.Drivers(), driver) {
 		return nil, fmt.Errorf("migrate: no database driver %q: the program must import it, see migrate.Open", driver)
 	}
-	db, err := sql.Open(driver, dsn)
+	db, err := openDB(driver, dsn)
 	if err != nil {
-		return nil, fmt.Errorf("migrate: the database URL cannot be used") // the driver's error may quote it
+		return nil, err
 	}
 	m, err := New(db, opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	m.path, m.owned = path, true
+	if other := postgresDSN(databaseURL, pgurl.Any); opts.Dialect == migrations.Postgres && other != dsn {
+		if m.standby, err = openDB(driver, other); err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+	}
 	return m, nil
+}
+
+func openDB(driver, dsn string) (*sql.DB, error) {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: the database URL cannot be used") // the driver's error may quote it
+	}
+	return db, nil
 }
 
 func source(databaseURL string) (driver, dsn, path string, err error) {
@@ -53,7 +69,7 @@ func source(databaseURL string) (driver, dsn, path string, err error) {
 		if pgurl.Ambiguous(databaseURL) {
 			return "", "", "", errUnreadable
 		}
-		return "pgx", postgresDSN(databaseURL), "", nil
+		return "pgx", postgresDSN(databaseURL, pgurl.Writable), "", nil
 	case "sqlite":
 		if !namesFile(rest) {
 			return "", "", "", fmt.Errorf("migrate: the database URL names no file: use sqlite:path, as in sqlite:/var/lib/app.db")
@@ -79,15 +95,15 @@ func namesFile(path string) bool {
 	return path != "" && !host && !strings.HasPrefix(path, ":memory:") && !strings.ContainsRune(path, 0)
 }
 
-// postgresDSN adds what a pooler in transaction mode and a silent network need, unless the URL says otherwise. What is
-// meant for a pool the server would take for a setting of its own and refuse.
-func postgresDSN(databaseURL string) string {
+// postgresDSN adds what a pooler in transaction mode and a silent network need, and which servers will do, unless the URL
+// says otherwise. What is meant for a pool the server would take for a setting of its own and refuse.
+func postgresDSN(databaseURL, servers string) string {
 	before, params := pgurl.Split(databaseURL)
 	params = slices.DeleteFunc(params, func(p string) bool { return strings.HasPrefix(p, "pool_") })
 	if len(params) > 0 {
 		before += "?" + strings.Join(params, "&")
 	}
-	return pgurl.WithDefaults(before, pgurl.Writable, "default_query_exec_mode=exec")
+	return pgurl.WithDefaults(before, servers, "default_query_exec_mode=exec")
 }
 
 // sqliteDSN names a file for the driver. Without a template it never creates the file.

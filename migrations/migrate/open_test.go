@@ -1,6 +1,10 @@
 package migrate
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/simples-go/sessions/internal/pgurl"
+)
 
 func TestPostgresDSN(t *testing.T) {
 	const exec, rest = "?default_query_exec_mode=exec", "&target_session_attrs=read-write&connect_timeout=5"
@@ -11,7 +15,7 @@ func TestPostgresDSN(t *testing.T) {
 		"postgres://h/d?connect_timeout=3&pool_x=y":    "postgres://h/d" + exec + "&target_session_attrs=read-write&connect_timeout=3",
 		"postgres://h/d?default_query_exec_mode=cache": "postgres://h/d" + exec + rest + "&default_query_exec_mode=cache",
 	} {
-		if got := postgresDSN(url); got != want {
+		if got := postgresDSN(url, pgurl.Writable); got != want {
 			t.Errorf("postgresDSN(%q) = %q", url, got)
 		}
 	}

@@ -64,7 +64,10 @@ func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error
 	if f.versionColumns, err = readStrings(ctx, q, postgresColumns, e.table.Versions()); err != nil {
 		return f, err
 	}
-	f.indexes, err = readIndexes(ctx, q, postgresIndexes, e.table.Quoted())
+	if f.indexes, err = readIndexes(ctx, q, postgresIndexes, e.table.Quoted()); err != nil {
+		return f, err
+	}
+	f.worker, f.distributed, err = e.citus(ctx, q)
 	return f, err
 }
 
@@ -109,7 +112,9 @@ func (e postgresEngine) versionTable() []string {
 	}
 }
 
-func (e postgresEngine) claim(version int64) string {
+func (e postgresEngine) claim(version int64) string { return e.record(version) }
+
+func (e postgresEngine) record(version int64) string {
 	return fmt.Sprintf("insert into %s (version_id, is_applied) values (%d, true)", e.table.Versions(), version)
 }
 

@@ -101,7 +101,7 @@ func (m *Migrator) change(ctx context.Context, run runner) (steps []Step, err er
 		return m.verify(ctx, db)
 	})
 	if err != nil {
-		return nil, m.engine.explain(err)
+		return nil, m.engine.explain(m.readOnly(ctx, err))
 	}
 	return steps, nil
 }
@@ -111,6 +111,9 @@ func (m *Migrator) ready(ctx context.Context, db *sql.DB) (Status, error) {
 	now, err := m.read(ctx, db)
 	if err == nil {
 		err = now.refusal()
+	}
+	if err == nil && now.worker {
+		err = fmt.Errorf("migrate: %w", ErrWorker)
 	}
 	if err != nil {
 		return now, err

@@ -27,6 +27,9 @@ func (m *Migrator) SQL(ctx context.Context, version int64) (string, error) {
 	if body == "" {
 		return "", nil
 	}
+	if now.worker {
+		return "", fmt.Errorf("migrate: %w", ErrWorker)
+	}
 	return m.engine.script(body, now.Current == 0), nil
 }
 

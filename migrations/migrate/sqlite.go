@@ -108,6 +108,10 @@ func (e sqliteEngine) claim(version int64) string {
 	return fmt.Sprintf("insert or rollback into %s (version_id, is_applied) values (%d, true)", e.table.Versions(), version)
 }
 
+func (e sqliteEngine) record(version int64) string {
+	return fmt.Sprintf("insert into %s (version_id, is_applied) values (%d, true)", e.table.Versions(), version)
+}
+
 func (e sqliteEngine) versions() (database.Store, error) {
 	return newVersionStore(database.DialectSQLite3, e.table)
 }

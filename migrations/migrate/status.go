@@ -18,7 +18,9 @@ type Status struct {
 	// Problems are what makes the database dirty, each with what to do about it.
 	Problems []string `json:"problems"`
 
-	foreign bool
+	foreign     bool
+	unversioned bool // the table is as ours, and no version is recorded
+	worker      bool // of Citus, where nothing can be made
 }
 
 // Migration is one known version.
@@ -72,7 +74,20 @@ func (m *Migrator) Status(ctx context.Context) (Status, error) {
 		// Without the lock, the parts of a look may lie on both sides of another process's commit; those of two looks do not.
 		now, err = m.glance(ctx, m.db)
 	}
+	if m.standby != nil && hasType(err, connectError) {
+		if other, failed := m.glance(ctx, m.standby); failed == nil {
+			return other, nil
+		}
+	}
 	return now, m.engine.explain(err)
+}
+
+// readOnly adds the advice to err if a server can be reached, but none that accepts writes.
+func (m *Migrator) readOnly(ctx context.Context, err error) error {
+	if m.standby == nil || !hasType(err, connectError) || m.standby.PingContext(ctx) != nil {
+		return err
+	}
+	return advise(err, readOnlyAdvice)
 }
 
 func (m *Migrator) glance(ctx context.Context, q querier) (now Status, err error) {
@@ -94,8 +109,12 @@ func (m *Migrator) Check(ctx context.Context) error {
 		return err
 	}
 	if n := len(now.Pending()); n > 0 {
-		return fmt.Errorf("migrate: %w: at version %d, %d to apply up to %d: run sessions-migrate up",
-			ErrBehind, now.Current, n, now.Latest)
+		where := ""
+		if now.worker {
+			where = " on the coordinator"
+		}
+		return fmt.Errorf("migrate: %w: at version %d, %d to apply up to %d: run sessions-migrate up%s",
+			ErrBehind, now.Current, n, now.Latest, where)
 	}
 	return nil
 }
@@ -116,7 +135,12 @@ func (m *Migrator) read(ctx context.Context, q querier) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	if found.onWorker() && len(found.versionColumns) == 0 && len(missing(found.columns, m.engine.columns())) == 0 {
+		applied = m.versionsKnown()
+	}
 	s := m.status(applied)
+	s.worker = found.worker
+	s.unversioned = s.Current == 0 && found.isOurs(m.engine.columns())
 	if unapplied {
 		s.Problems = append(s.Problems, fmt.Sprintf("%s has rows that say of a version that it is not applied, which no "+
 			"release of this program writes: run: delete from %s where not is_applied", m.table.Versions(), m.table.Versions()))

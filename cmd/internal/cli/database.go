@@ -21,23 +21,28 @@ type Database struct {
 
 // Database checks the URL's scheme and the names. It does not connect. Errors are UsageErrors, without any part of the URL.
 func (f *Flags) Database(env Env) (Database, error) {
-	url := f.URL
-	if url == "" {
-		url = env.Getenv(URLVariable)
-	}
+	url := f.DatabaseURL(env)
 	if url == "" {
 		return Database{}, Misuse("no database: set %s or give --database-url", URLVariable)
 	}
-	dialect, err := dialectOf(url)
+	dialect, err := DialectOf(url)
 	if err != nil {
 		return Database{}, err
 	}
-	table, err := f.table(dialect)
+	table, err := f.TableOf(dialect)
 	return Database{url, dialect, table}, err
 }
 
-// table checks the names, and does not repeat one that is impossible: it may be the URL in the wrong place.
-func (f *Flags) table(dialect migrations.Dialect) (migrations.Table, error) {
+// DatabaseURL returns the URL of the flag or of the environment, "" if there is none.
+func (f *Flags) DatabaseURL(env Env) string {
+	if f.URL != "" {
+		return f.URL
+	}
+	return env.Getenv(URLVariable)
+}
+
+// TableOf checks the names, and does not repeat one that is impossible: it may be the URL in the wrong place.
+func (f *Flags) TableOf(dialect migrations.Dialect) (migrations.Table, error) {
 	const rule = "is not a possible name: 1 to 48 letters, digits and underscores, no digit first, not sqlite_ or pg_"
 	switch {
 	case migrations.ValidateName(f.Table) != nil:
@@ -50,7 +55,8 @@ func (f *Flags) table(dialect migrations.Dialect) (migrations.Table, error) {
 	return migrations.NewTable(dialect, f.Schema, f.Table)
 }
 
-func dialectOf(url string) (migrations.Dialect, error) {
+// DialectOf returns the dialect of a URL's scheme, or a UsageError.
+func DialectOf(url string) (migrations.Dialect, error) {
 	switch scheme, rest, _ := strings.Cut(url, ":"); {
 	case scheme == "sqlite" && rest != "" && !strings.Contains(rest, "://"): // a URL in there may have a password
 		return migrations.SQLite, nil

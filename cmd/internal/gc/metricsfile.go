@@ -29,9 +29,9 @@ func (m metricsFile) check() error {
 	case err != nil:
 		return m.failed(err)
 	case info.Mode()&fs.ModeSymlink != 0:
-		return cli.Misuse("--metrics-file: %s is a link, which is not followed: name the file itself", shown(m.path))
+		return cli.Misuse("--metrics-file: %s is a link, which is not followed: name the file itself", cli.Shown(m.path))
 	case !info.Mode().IsRegular() || isOutput(info):
-		return cli.Misuse("--metrics-file: %s is not a regular file of its own", shown(m.path))
+		return cli.Misuse("--metrics-file: %s is not a regular file of its own", cli.Shown(m.path))
 	}
 	temp, err := m.temp()
 	if err != nil {
@@ -55,7 +55,7 @@ func (m metricsFile) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("metrics file: %s: %w", shown(m.path), reason(err))
+	return fmt.Errorf("metrics file: %s: %w", cli.Shown(m.path), cli.Reason(err))
 }
 
 // temp makes a file beside the one to be written. Its name does not end in .prom, so that nobody reads it.

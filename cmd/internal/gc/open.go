@@ -100,7 +100,7 @@ const readOnlyAdvice = "this server is read-only; connect to the primary, for ex
 
 func openSQLite(ctx context.Context, db cli.Database) (*opened, error) {
 	if _, err := os.Stat(db.Path()); err != nil {
-		return nil, fmt.Errorf("the database file: %s: %w", shown(db.Path()), reason(err))
+		return nil, fmt.Errorf("the database file: %s: %w", cli.Shown(db.Path()), cli.Reason(err))
 	}
 	store, err := sqlite.Open(ctx, db.URL, sqlite.WithTable(db.Table.Name))
 	if err != nil {

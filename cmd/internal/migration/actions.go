@@ -135,6 +135,26 @@ func (c *command) sql(ctx context.Context) error {
 	return cli.Written(c.stdout.Write([]byte(script)))
 }
 
+func (c *command) adopt(ctx context.Context) error {
+	version, err := c.migrate.Adopt(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.print(adopted{version})
+	}
+	text := "nothing to do"
+	if version > 0 {
+		text = fmt.Sprintf("recorded version %d", version)
+	}
+	return cli.Written(fmt.Fprintln(c.stdout, text))
+}
+
+// adopted is what adopt prints as JSON; 0: a version was recorded already.
+type adopted struct {
+	Version int64 `json:"recorded_version"`
+}
+
 // ran is what up and down print as JSON.
 type ran struct {
 	Steps []migrate.Step `json:"steps"`

@@ -10,7 +10,9 @@ Commands:
   down      take back the newest migration; this drops sessions, so it asks first
   status    show the migrations and which of them are applied
   check     for a pipeline: exit with 0 only where nothing is pending and nothing is wrong
-  sql       print what would run, as a script for psql or sqlite3, and change nothing
+  sql       print what would run, as a script for psql or sqlite3, and change nothing; with --dialect or
+            --format all migrations, without a database
+  adopt     record the version of a table that another tool has made, after a look at it
 
 Flags:
   --database-url URL   postgres://user:password@host/database or sqlite:path. Better set
@@ -19,6 +21,10 @@ Flags:
   --schema NAME        schema of the table, Postgres only (default: by the search path)
   --to VERSION         up, down and sql: as far as this version; 0 is before the first
   --yes                down: do not ask
+  --dialect NAME       sql: postgres or sqlite, where there is no database to look at
+  --format NAME        sql: plain, or files for goose, golang-migrate, dbmate, atlas or flyway
+  --dir PATH           sql: the folder for these files; what is there already is left as it is
+  --first NUMBER       sql: the number of the first file (default: the time, as in 20261231235959)
   --json               print one JSON object
   --version            print the version of this program
   --help               print this text
@@ -29,6 +35,7 @@ Examples:
   sessions-migrate check || exit 1
   sessions-migrate sql > pending.sql
   sessions-migrate sql --to 0
+  sessions-migrate sql --dialect postgres --format dbmate --dir db/migrations
   sessions-migrate down --yes --database-url sqlite:live.db
 
 Exit codes:

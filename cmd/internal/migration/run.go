@@ -36,6 +36,8 @@ type command struct {
 	yes     bool
 	json    bool
 	migrate *migrate.Migrator
+
+	exporting exporting
 }
 
 // Run is a cli.Run.
@@ -43,7 +45,7 @@ func Run(ctx context.Context, args []string, env cli.Env, stdout, stderr io.Writ
 	c := &command{Env: env, stdout: stdout, stderr: stderr}
 	action, err := c.parse(args)
 	if err == nil {
-		err = c.do(ctx, action)
+		err = action(c, ctx)
 	}
 	return code(stderr, err)
 }
@@ -83,12 +85,16 @@ var actions = map[string]action{
 	"status": (*command).status,
 	"check":  (*command).check,
 	"sql":    (*command).sql,
+	"adopt":  (*command).adopt,
 }
+
+const commands = "up, down, status, check, sql or adopt"
 
 func (c *command) parse(args []string) (action, error) {
 	flags := cli.NewFlags(program)
 	to := flags.Int("to", -1, 0, math.MaxInt64)
 	yes, asJSON := flags.Bool("yes"), flags.Bool("json")
+	export := newExportFlags(flags)
 	words, err := flags.Parse(args, c.stdout, help)
 	if err != nil {
 		return nil, err
@@ -97,34 +103,54 @@ func (c *command) parse(args []string) (action, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.to, c.yes, c.json = *to, *yes, *asJSON
+	if export.given() {
+		return c.parseExport(flags, export, words[0])
+	}
 	db, err := flags.Database(c.Env)
 	if err != nil {
 		return nil, err
 	}
-	c.url, c.to, c.yes, c.json = db.URL, *to, *yes, *asJSON
+	c.url = db.URL
 	c.opts = migrate.Options{Schema: db.Table.Schema, Table: db.Table.Name, DropData: true}
-	return do, nil
+	return c.connected(do), nil
+}
+
+func (c *command) parseExport(flags *cli.Flags, export exportFlags, word string) (action, error) {
+	if word != "sql" {
+		return nil, cli.Misuse("--dialect, --format, --dir and --first belong to sql")
+	}
+	e, err := export.parse(flags.DatabaseURL(c.Env))
+	if err != nil {
+		return nil, err
+	}
+	table, err := flags.TableOf(e.dialect)
+	c.exporting, c.opts = e, migrate.Options{Schema: table.Schema, Table: table.Name}
+	return (*command).export, err
 }
 
 func find(words []string) (action, error) {
 	if len(words) == 0 {
-		return nil, cli.Misuse("say what to do: up, down, status, check or sql")
+		return nil, cli.Misuse("say what to do: " + commands)
 	}
 	if len(words) > 1 {
 		return nil, cli.Misuse("one command at a time: unexpected argument %s", cli.Safe(words[1]))
 	}
 	do, ok := actions[words[0]]
 	if !ok {
-		return nil, cli.Misuse("there is no command %s: up, down, status, check or sql", cli.Safe(words[0]))
+		return nil, cli.Misuse("there is no command %s: "+commands, cli.Safe(words[0]))
 	}
 	return do, nil
 }
 
-func (c *command) do(ctx context.Context, do action) (err error) {
-	c.migrate, err = migrate.Open(ctx, c.url, c.opts)
-	if err != nil {
-		return err
+// connected is do with the database open.
+func (*command) connected(do action) action {
+	return func(c *command, ctx context.Context) (err error) {
+		c.migrate, err = migrate.Open(ctx, c.url, c.opts)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.migrate.Close()) }()
+		return do(c, ctx)
 	}
-	defer func() { err = errors.Join(err, c.migrate.Close()) }()
-	return do(c, ctx)
 }

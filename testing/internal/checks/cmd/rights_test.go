@@ -82,7 +82,7 @@ func TestReadOnlyStandby(t *testing.T) {
 	}
 	standby := postgres.own.standby(t, strings.TrimPrefix(u.Path, "/"))
 	said := fails(t, 1, standby, "sessions-migrate", "up")
-	if !strings.Contains(said, "target_session_attrs=read-write") {
+	if !strings.Contains(said, "this server is read-only: connect to the primary") {
 		t.Errorf("up says %q", said)
 	}
 	fails(t, 3, standby, "sessions-migrate", "check")
@@ -94,8 +94,16 @@ func TestReadOnlyStandby(t *testing.T) {
 	if !strings.Contains(said, "target_session_attrs=read-write") {
 		t.Errorf("sessions-gc says %q", said)
 	}
-	if hosts := both(target, standby); !strings.Contains(succeed(t, hosts, "sessions-gc"), "deleted 0") {
+	hosts := both(target, standby)
+	if !strings.Contains(succeed(t, hosts, "sessions-gc"), "deleted 0") {
 		t.Error("sessions-gc did not find the primary")
+	}
+	succeed(t, hosts, "sessions-migrate", "down", "--yes")
+	succeed(t, hosts, "sessions-migrate", "up")
+	succeed(t, hosts, "sessions-migrate", "check")
+	said = fails(t, 1, hosts+"&target_session_attrs=any", "sessions-migrate", "down", "--yes")
+	if !strings.Contains(said, "read-only") {
+		t.Errorf("with the first server that answers, down says %q", said)
 	}
 }
 
@@ -103,7 +111,7 @@ func TestReadOnlyStandby(t *testing.T) {
 func both(primary, standby string) string {
 	u, _ := url.Parse(primary)
 	s, _ := url.Parse(standby)
-	return "postgres://postgres@" + s.Host + "," + u.Host + u.Path + "?sslmode=disable&target_session_attrs=read-write"
+	return "postgres://postgres@" + s.Host + "," + u.Host + u.Path + "?sslmode=disable"
 }
 
 // TestUnwritableFile: an SQLite file or folder that the user may not write. Root may write everything, so it becomes

@@ -1,4 +1,4 @@
-package gc
+package cli
 
 import "testing"
 
@@ -8,8 +8,8 @@ func TestOnlyPlainPathsAreShown(t *testing.T) {
 		"postgres://u:p@h/d": "(18 bytes, not shown)", "host=h password=p": "(17 bytes, not shown)",
 		"\x1b[2J": "(4 bytes, not shown)",
 	} {
-		if got := shown(in); got != want {
-			t.Errorf("shown(%q) = %q, want %q", in, got, want)
+		if got := Shown(in); got != want {
+			t.Errorf("Shown(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,26 +1,24 @@
-package gc
+package cli
 
 import (
 	"errors"
 	"io/fs"
 	"os"
 	"regexp"
-
-	"github.com/simples-go/sessions/cmd/internal/cli"
 )
 
 var plainPath = regexp.MustCompile(`^[\pL\pN ._/\\-]+$`)
 
-// shown returns a path as it may be printed: not where it may be a database URL in the wrong place.
-func shown(path string) string {
+// Shown returns a path as it may be printed: not if it may be a database URL in the wrong place.
+func Shown(path string) string {
 	if plainPath.MatchString(path) {
 		return path
 	}
-	return cli.Safe(path)
+	return Safe(path)
 }
 
-// reason returns what the system said of a file, without the file's name.
-func reason(err error) error {
+// Reason returns what the system said of a file, without the file's name.
+func Reason(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
