@@ -31,10 +31,14 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := at.checkForeign(); err != nil {
+		return nil, err
+	}
 	first, err := openFirst(ctx, at, config)
 	if err != nil {
 		return nil, err
 	}
+	at.count(1)
 	s := newStore(at, config, first)
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -210,6 +214,7 @@ func (c connector) Driver() driver.Driver { return new(modernc.Driver) }
 // Close waits for what is under way and closes the connections. What comes later fails. A second Close does nothing.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		defer s.at.count(-1)
 		if err := errors.Join(s.writer.close(), s.readers.close()); err != nil {
 			s.closed = fmt.Errorf("sqlite: closing %s: %w", s.at, err)
 		}
