@@ -56,6 +56,9 @@ type Config struct {
 	// Owner limits the live sessions of one owner.
 	Owner OwnerLimit
 
+	// Import takes sessions over from another system.
+	Import Import
+
 	// WebSocket is for sockets and other long-lived handlers.
 	WebSocket WebSocket
 

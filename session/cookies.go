@@ -77,7 +77,7 @@ func oneRow(tokens []*token) bool {
 // onlyOneThatOpens returns the token that opens a session, or else one that has been rotated just now; nil if none or
 // several do.
 func (x *Exchange) onlyOneThatOpens(ctx context.Context, tokens []*token) (*token, error) {
-	ctx, cancel := context.WithTimeout(ctx, x.m.config.StoreTimeout)
+	ctx, cancel := x.m.forLoad(ctx)
 	defer cancel()
 	var opening, rotated []*token
 	for _, t := range tokens {

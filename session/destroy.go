@@ -29,6 +29,9 @@ func (s *Session) Destroy(ctx context.Context) error {
 	}
 	m, refs := s.m, s.names()
 	s.mu.Unlock()
+	if err := s.endElsewhere(ctx, refs); err != nil {
+		return err
+	}
 	if err := m.deleteOne(ctx, refs); err != nil {
 		return err
 	}

@@ -125,34 +125,32 @@ func (s *Session) Len() int {
 func (s *Session) Keys() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	view := s.view()
-	keys := make([]string, 0, view.Len())
-	for _, m := range view.Members() {
-		keys = append(keys, m.Key())
-	}
-	return keys
+	return keysOf(s.view())
 }
 
 // All iterates over the entries as they were at its call, sorted by key, as JSON text.
 func (s *Session) All() iter.Seq2[string, json.RawMessage] {
 	s.mu.Lock()
-	view := s.view()
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	return allOf(s.view())
+}
+
+// keysOf returns an object's keys, sorted.
+func keysOf(obj jsonobj.Object) []string {
+	keys := make([]string, 0, obj.Len())
+	for _, m := range obj.Members() {
+		keys = append(keys, m.Key())
+	}
+	return keys
+}
+
+// allOf iterates over an object's members, sorted by key.
+func allOf(obj jsonobj.Object) iter.Seq2[string, json.RawMessage] {
 	return func(yield func(string, json.RawMessage) bool) {
-		for _, m := range view.Members() {
+		for _, m := range obj.Members() {
 			if !yield(m.Key(), slices.Clone(m.Value)) {
 				return
 			}
 		}
 	}
-}
-
-// Pop returns an entry, decoded as Get does, and deletes it: for messages that are shown once. If it does not decode, it
-// stays.
-func Pop[T any](s *Session, key string) (T, error) {
-	value, err := Get[T](s, key)
-	if err != nil {
-		return value, err
-	}
-	return value, s.Delete(key)
 }

@@ -46,7 +46,7 @@ var (
 	// ErrOwnerLimit is returned by a save if the owner has as many live sessions as Config.Owner allows.
 	ErrOwnerLimit = store.ErrOwnerLimit
 
-	// ErrAmbiguous is returned for a request that carries two tokens. Neither is picked.
+	// ErrAmbiguous is returned for a request that carries Config.Header twice. Neither is picked.
 	ErrAmbiguous = errors.New("session: the request carries more than one token")
 
 	// ErrOrigin is returned for a WebSocket handshake from a page that is not allowed to make one.

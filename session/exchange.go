@@ -78,7 +78,7 @@ func (x *Exchange) open(ctx context.Context, t *token) error {
 		return nil
 	}
 	x.arrived = t
-	ctx, cancel := context.WithTimeout(ctx, x.m.config.StoreTimeout)
+	ctx, cancel := x.m.forLoad(ctx)
 	defer cancel()
 	err := x.session.loadToken(ctx, t)
 	x.live = err == nil

@@ -36,6 +36,12 @@ type Imported struct {
 	NonPersistent bool // the cookie ends with the browser
 }
 
+// Has reports whether there is an entry.
+func (i *Imported) Has(key string) bool {
+	_, ok := i.Entries[key]
+	return ok
+}
+
 // lookup implements Getter, so that Get and Key.Get read the entries as they will be stored.
 func (i *Imported) lookup(key string) (json.RawMessage, error) {
 	value, ok := i.Entries[key]

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -18,7 +19,8 @@ type Manager struct {
 	config     Config
 	source     Config // as given, for Derive
 	base       store.Policy
-	family     *family // of the realm
+	clock      *deadline.Clock // of calls to the store
+	family     *family         // of the realm
 	started    time.Time
 	realm      string
 	attributes string // of the cookie
@@ -68,7 +70,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	}
 	m := &Manager{
 		shared: s, config: config, source: source,
-		base: config.policy(), realm: config.Realm, vary: "Cookie", started: s.started,
+		base: config.policy(), clock: deadline.New(config.StoreTimeout), realm: config.Realm, vary: "Cookie", started: s.started,
 		attributes: config.Cookie.attributes(),
 	}
 	if config.Header != "" {
@@ -126,7 +128,17 @@ func (m *Manager) NewSession() *Session { return &Session{m: m} }
 
 // detach returns a context that outlives the request, within the store's timeout.
 func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), m.config.StoreTimeout)
+	return m.clock.Bound(context.WithoutCancel(ctx))
+}
+
+// forLoad returns a context for the load at the beginning of a request, within the store's timeout. A client that leaves
+// does not end it: the load is over soon, and one that is cancelled takes its connection to the database with it. A context
+// with a deadline is obeyed.
+func (m *Manager) forLoad(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return m.clock.Bound(ctx)
+	}
+	return m.detach(ctx)
 }
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to

@@ -84,7 +84,7 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
 	h.r = r.WithContext(h.ctx)
 	defer h.end()
-	if err := h.onOwnStack(func() error { return h.start(r) }); err != nil {
+	if err := h.onOwnStack(func() error { return h.begin(r) }); err != nil {
 		h.session.refuseUse(err)
 		h.w.fail(err)
 		return
@@ -93,6 +93,14 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		return
 	}
 	h.run(next)
+}
+
+// begin loads the request's session, or takes it over from another system.
+func (h *handling) begin(r *http.Request) error {
+	if err := h.start(r); err != nil {
+		return err
+	}
+	return h.takeOver(r)
 }
 
 // start finds the request's token and loads its session.

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,48 +10,6 @@ import (
 	"github.com/simples-go/sessions/internal/jsonobj"
 	"github.com/simples-go/sessions/session/store"
 )
-
-// Draft is the session that a function of Modify changes. It is valid for the length of the call, for one goroutine.
-type Draft struct {
-	s    *Session
-	base jsonobj.Object
-	edit patch
-}
-
-// lookup implements Getter.
-func (d *Draft) lookup(key string) (json.RawMessage, error) {
-	if value, decided := d.edit.lookup(key); decided {
-		return value, nil
-	}
-	value, _ := d.base.Get(key)
-	return value, nil
-}
-
-// Set is Session.Set.
-func (d *Draft) Set(key string, value any) error {
-	raw, err := d.s.encode(key, value)
-	if err == nil {
-		d.edit.put(key, raw)
-	}
-	return err
-}
-
-// Delete is Session.Delete.
-func (d *Draft) Delete(key string) error {
-	if d.Has(key) {
-		d.edit.remove(key, true)
-	}
-	return nil
-}
-
-// Clear is Session.Clear.
-func (d *Draft) Clear() { d.edit.removeAll() }
-
-// Has reports whether there is an entry.
-func (d *Draft) Has(key string) bool {
-	raw, _ := d.lookup(key)
-	return raw != nil
-}
 
 // conflicts is how often a conditional save may lose before Modify locks the row.
 const conflicts = 3
@@ -84,28 +41,6 @@ var errPanicked = errors.New("session: panicked")
 
 // errUnchanged is returned if a function of Modify has changed nothing and nothing was pending.
 var errUnchanged = errors.New("session: unchanged")
-
-// ModifyKey is Modify for one key: it replaces the entry by what fn makes of it, and returns that. If there is none, fn
-// gets the zero T.
-//
-//	n, err := session.ModifyKey(ctx, s, "visits", func(n int) (int, error) { return n + 1, nil })
-func ModifyKey[T any](ctx context.Context, s *Session, key string, fn func(T) (T, error)) (T, error) {
-	var next T
-	err := s.Modify(ctx, func(d *Draft) error {
-		old, err := Get[T](d, key)
-		if err != nil {
-			return err
-		}
-		if next, err = fn(old); err != nil {
-			return err
-		}
-		return d.Set(key, next)
-	})
-	if err != nil {
-		return *new(T), err
-	}
-	return next, nil
-}
 
 // modification is one call of Modify.
 type modification struct {

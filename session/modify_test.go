@@ -165,7 +165,7 @@ func TestModifyClear(t *testing.T) {
 	s := newSite(t)
 	of := s.open(s.stored("a", "b"))
 	s.ok(of.Modify(t.Context(), func(d *session.Draft) error {
-		d.Clear()
+		s.ok(d.Clear())
 		if d.Has("a") {
 			t.Error("there is an entry after Clear")
 		}

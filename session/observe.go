@@ -19,6 +19,7 @@ const (
 	OpRotate  Op = "rotate" // beside the OpSave that carried it
 	OpReuse   Op = "reuse"  // a token from before a rotation has come back after the grace: a sign of theft
 	OpCheck   Op = "check"  // of the sessions with open sockets; Handle is zero
+	OpImport  Op = "import" // of a session of another system, or of none that lives there
 	OpEnd     Op = "end"    // an open socket's session has ended; Err says how
 )
 

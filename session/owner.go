@@ -29,14 +29,14 @@ func (i Summary) lookup(key string) (json.RawMessage, error) {
 	return value, nil
 }
 
-// Keys returns the keys of the entries that were asked for and are there.
-func (i Summary) Keys() []string {
-	var keys []string
-	for _, m := range i.entries.Members() {
-		keys = append(keys, m.Key())
-	}
-	return keys
+// Has reports whether the entry was asked for and is there.
+func (i Summary) Has(key string) bool {
+	_, ok := i.entries.Get(key)
+	return ok
 }
+
+// Keys returns the keys of the entries that were asked for and are there.
+func (i Summary) Keys() []string { return keysOf(i.entries) }
 
 // Raw returns a copy of the JSON text of an entry.
 func (i Summary) Raw(key string) (json.RawMessage, bool) {

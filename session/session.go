@@ -24,6 +24,8 @@ type Session struct {
 	touching bool          // a touch in the background is under way
 	alive    *time.Timer   // of keepAlive
 	remote   chan struct{} // made by RemoteChanges
+
+	elsewhere *takeover // the session of another system that the request carries
 }
 
 // Changed reports whether something is pending. A completed Save clears it.

@@ -101,29 +101,6 @@ func TestEntryOfAnotherType(t *testing.T) {
 	wantIs(t, "Save", s.Save(t.Context()), nil)
 }
 
-func TestTypedKeys(t *testing.T) {
-	site := newSite(t)
-	theme := session.NewKey("theme", "light")
-	s := site.m.NewSession()
-	for _, want := range []string{"light", "dark", "light"} {
-		if got, err := theme.Get(s); err != nil || got != want {
-			t.Errorf("theme %q, %v; want %q", got, err, want)
-		}
-		if want == "dark" {
-			site.ok(theme.Delete(s))
-		} else {
-			site.ok(theme.Set(s, "dark"))
-		}
-	}
-	site.ok(errors.Join(theme.Delete(s), s.Set("theme", 1)))
-	if got, err := theme.Get(s); err == nil || got != "" {
-		t.Errorf("an entry of another type: %q, %v", got, err)
-	}
-	if theme.Name() != "theme" {
-		t.Errorf("name %q", theme.Name())
-	}
-}
-
 func TestPopShowsOnce(t *testing.T) {
 	site := newSite(t)
 	b := site.browser(site.stored("flash"))

@@ -4,75 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/simples-go/sessions/internal/jsonobj"
 )
-
-// Reader is what typed access reads from: a [Session] or, inside of Modify, a [Draft].
-type Getter interface {
-	// lookup returns the JSON text of key's value, nil where there is none.
-	lookup(key string) (json.RawMessage, error)
-}
-
-// Get decodes the entry key into a T as encoding/json does. Where there is no such entry it returns the zero T and no
-// error; [Session.Has] tells the difference. An error says that the entry is not a T, or that the session cannot be read:
-// ErrGone, ErrRotated.
-//
-// Decode integers beyond 2^53 into int64, uint64, *big.Int or json.Number, which keep every digit.
-func Get[T any](r Getter, key string) (T, error) {
-	raw, err := r.lookup(key)
-	if err != nil || raw == nil {
-		return *new(T), err
-	}
-	return decoded[T](key, raw)
-}
-
-func decoded[T any](key string, raw json.RawMessage) (T, error) {
-	var value T
-	if err := decode(raw, &value); err != nil {
-		return *new(T), fmt.Errorf("session: entry %s is not a %T: %w", quoteKey(key), value, err)
-	}
-	return value, nil
-}
-
-// Key is a typed entry, with a value for sessions that do not have it. Declare one per entry:
-//
-//	var theme = session.NewKey("theme", "light")
-type Key[T any] struct {
-	name string
-	def  T
-}
-
-// NewKey returns the key of an entry; def is what Get returns where there is none.
-func NewKey[T any](name string, def T) Key[T] { return Key[T]{name, def} }
-
-// Name returns the entry's key.
-func (k Key[T]) Name() string { return k.name }
-
-// Get is the function Get with the key's default.
-func (k Key[T]) Get(r Getter) (T, error) {
-	raw, err := r.lookup(k.name)
-	if err != nil || raw == nil {
-		return k.def, err
-	}
-	return decoded[T](k.name, raw)
-}
-
-// Set is Session.Set with a value of the key's type.
-func (k Key[T]) Set(s Setter, value T) error { return s.Set(k.name, value) }
-
-// Delete removes the entry.
-func (k Key[T]) Delete(s Setter) error { return s.Delete(k.name) }
-
-// Writer is what typed keys write to: a [Session] or, inside of Modify, a [Draft].
-type Setter interface {
-	Set(key string, value any) error
-	Delete(key string) error
-}
 
 func decode[T any](raw []byte, into *T) error {
 	switch p := any(into).(type) {

@@ -2,13 +2,12 @@
 //
 // A timer for each call costs more than it seems: one that is due before the others of its processor has the scheduler
 // wake a thread to wait for it, in a service with little to do at every call. Calls that begin at about the same time
-// share a few here, whether they can be cancelled or not.
+// share a few here.
 package deadline
 
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -32,23 +31,19 @@ type instant struct {
 	done   <-chan struct{} // Context's
 	until  time.Time
 	cancel context.CancelFunc // never called: the timer ends the context, and is all that it holds
-
-	mu    sync.Mutex
-	calls *call // those that wait for this instant, and for another end
 }
 
 // New returns a clock for a timeout, which is positive.
 func New(timeout time.Duration) *Clock { return &Clock{timeout: timeout} }
 
-// Bound returns a context that ends when ctx does, or else, with DeadlineExceeded, when the timeout is over, which may be
-// a 32nd shorter. The CancelFunc is to be called when the call is over. It costs least where ctx never ends.
+// Bound returns a context that ends when ctx does, or else, with DeadlineExceeded, when the timeout is over. The CancelFunc
+// is to be called when the call is over. If ctx never ends the call has no timer of its own, and its time may be a 32nd
+// shorter.
 func (c *Clock) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	end := c.instant()
-	if ctx.Done() == nil {
-		return &bounded{ctx, end, end.done}, func() {}
+	if ctx.Done() != nil {
+		return context.WithTimeout(ctx, c.timeout)
 	}
-	b := &call{Context: ctx, end: end}
-	return b, b.over
+	return &bounded{ctx, c.instant()}, func() {}
 }
 
 // Default is Bound for a context without a deadline; another one is returned as it is.
@@ -59,7 +54,7 @@ func (c *Clock) Default(ctx context.Context) (context.Context, context.CancelFun
 	return c.Bound(ctx)
 }
 
-// End is closed when a call that begins now is to end: a caller who only waits needs no context of his own. It is nil where
+// End is closed when a call that begins now is to end: a caller who only waits needs no context of his own. It is nil if
 // the call ends with ctx, which has a deadline.
 func (c *Clock) End(ctx context.Context) <-chan struct{} {
 	if _, has := ctx.Deadline(); has {
@@ -75,73 +70,18 @@ func (c *Clock) instant() *instant {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), now.Add(c.timeout))
 	at := &instant{Context: ctx, done: ctx.Done(), until: now.Add(c.timeout / parts), cancel: cancel}
-	context.AfterFunc(ctx, at.end)
 	current.Store(at)
 	return at
-}
-
-// add reports whether the instant is still to come for b.
-func (at *instant) add(b *call) bool {
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	if at.Err() != nil {
-		return false // who was held up until now has missed it
-	}
-	if b.next = at.calls; b.next != nil {
-		b.next.prev = b
-	}
-	at.calls = b
-	return true
-}
-
-func (at *instant) remove(b *call) {
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	if b.prev != nil || at.calls == b {
-		at.drop(b)
-	}
-}
-
-// drop takes b, which is in the list, out of it. at.mu is held.
-func (at *instant) drop(b *call) {
-	if b.prev == nil {
-		at.calls = b.next
-	} else {
-		b.prev.next = b.next
-	}
-	if b.next != nil {
-		b.next.prev = b.prev
-	}
-	b.prev, b.next = nil, nil
-}
-
-// end ends the calls.
-func (at *instant) end() {
-	for b := at.first(); b != nil; b = at.first() {
-		b.expire()
-	}
-}
-
-// first takes a call off the list; nil where there is none.
-func (at *instant) first() *call {
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	b := at.calls
-	if b != nil {
-		at.drop(b)
-	}
-	return b
 }
 
 // bounded has the values of a context that never ends, and ends at an instant.
 type bounded struct {
 	context.Context
-	end  *instant
-	done <-chan struct{} // end's, beside which others register
+	end *instant
 }
 
 func (c *bounded) Deadline() (time.Time, bool) { return c.end.Deadline() }
-func (c *bounded) Done() <-chan struct{}       { return c.done }
+func (c *bounded) Done() <-chan struct{}       { return c.end.done }
 func (c *bounded) Err() error                  { return c.end.Err() }
 
 // Value also answers what package context asks the one that ends, so that contexts derived from this one hang on that

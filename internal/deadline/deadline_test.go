@@ -3,8 +3,6 @@ package deadline
 import (
 	"context"
 	"errors"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,74 +114,6 @@ func TestTheCallersOwnDeadlineHoldsWhereItIsEarlier(t *testing.T) {
 	})
 }
 
-// What asked to be told of the end is told once, by whichever end comes, unless it has taken that back.
-func TestHooks(t *testing.T) {
-	ends := map[string]func(cancel, over context.CancelFunc){
-		"the caller's": func(cancel, _ context.CancelFunc) { cancel() },
-		"its own":      func(_, over context.CancelFunc) { over(); over() },
-		"its time's":   func(_, _ context.CancelFunc) { time.Sleep(time.Minute) }, // on the bubble's clock
-	}
-	for name, end := range ends {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				parent, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				ctx, over := New(time.Minute).Bound(parent)
-				defer over()
-				var told [4]atomic.Int32
-				var stops [4]func() bool
-				for i := range told {
-					stops[i] = context.AfterFunc(ctx, func() { told[i].Add(1) })
-				}
-				if !stops[1]() || !stops[3]() || stops[1]() {
-					t.Error("a hook was to be taken back once")
-				}
-				end(cancel, over)
-				synctest.Wait()
-				context.AfterFunc(ctx, func() { told[0].Add(1) }) // too late: at once
-				synctest.Wait()
-				if a, b, c, d := told[0].Load(), told[1].Load(), told[2].Load(), told[3].Load(); a != 2 || b+d != 0 || c != 1 {
-					t.Errorf("told %d, %d, %d and %d times", a, b, c, d)
-				}
-				if stops[0]() {
-					t.Error("what was told was taken back")
-				}
-			})
-		})
-	}
-}
-
-// A call that ends before anybody asked for its end says how, and keeps to it.
-func TestTheFirstEndCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		parent, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		c := New(time.Minute)
-		left, over := c.Bound(parent)
-		defer over()
-		done, finish := c.Bound(parent)
-		finish()
-		cancel()
-		for name, ctx := range map[string]context.Context{"left": left, "done": done} {
-			if ctx.Err() != context.Canceled {
-				t.Errorf("%s: %v", name, ctx.Err())
-			}
-		}
-		late, over := c.Bound(t.Context())
-		defer over()
-		time.Sleep(time.Minute) // on the bubble's clock
-		synctest.Wait()
-		for name, ctx := range map[string]context.Context{"left": left, "done": done} {
-			if <-ctx.Done(); ctx.Err() != context.Canceled {
-				t.Errorf("%s, after a minute: %v", name, ctx.Err())
-			}
-		}
-		if late.Err() != context.DeadlineExceeded {
-			t.Errorf("late: %v", late.Err())
-		}
-	})
-}
-
 func BenchmarkBound(b *testing.B) {
 	for name, parent := range map[string]context.Context{"background": context.Background(), "cancelable": b.Context()} {
 		b.Run(name+"/shared", func(b *testing.B) {
@@ -218,99 +148,5 @@ func BenchmarkBound(b *testing.B) {
 				cancel()
 			}
 		})
-	}
-}
-
-// Calls end in any order, together with the instant too, and leave nothing behind.
-func TestCallsThatAreOverAreForgotten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		parent, cancelAll := context.WithCancel(t.Context())
-		defer cancelAll()
-		c := New(time.Minute)
-		var done [9]context.CancelFunc
-		var calls [9]context.Context
-		for i := range done {
-			calls[i], done[i] = c.Bound(parent)
-			calls[i].Done()
-		}
-		for _, i := range []int{8, 0, 4, 3, 5, 4} { // the first, the last, from the middle, one of them twice
-			done[i]()
-			if calls[i].Err() != context.Canceled {
-				t.Errorf("call %d is over with %v", i, calls[i].Err())
-			}
-		}
-		if n := c.held(); n != 4 {
-			t.Errorf("%d calls are held of 4", n)
-		}
-		time.Sleep(time.Minute) // on the bubble's clock
-		synctest.Wait()
-		for _, i := range []int{1, 2, 6, 7} {
-			if calls[i].Err() != context.DeadlineExceeded {
-				t.Errorf("call %d ended with %v", i, calls[i].Err())
-			}
-			done[i]()
-		}
-	})
-}
-
-// held is how many calls the clock's instants hold.
-func (c *Clock) held() (n int) {
-	for i := range c.current {
-		if at := c.current[i].Load(); at != nil {
-			n += at.held()
-		}
-	}
-	return n
-}
-
-func (at *instant) held() (n int) {
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	for b := at.calls; b != nil; b = b.next {
-		n++
-	}
-	return n
-}
-
-// A call whose goroutine had to wait from its first step to beyond its end has none that could still come.
-func TestACallThatComesTooLateEndsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		parent, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		at := New(time.Minute).instant()
-		time.Sleep(time.Minute) // on the bubble's clock
-		synctest.Wait()
-		for _, ask := range []func(*call){func(*call) {}, func(c *call) { <-c.Done() }} {
-			late := &call{Context: parent, end: at}
-			ask(late)
-			if late.Err() != context.DeadlineExceeded {
-				t.Errorf("it ended with %v", late.Err())
-			}
-		}
-		if at.held() > 0 {
-			t.Error("it is held")
-		}
-	})
-}
-
-func TestCallsEndWhileTheyAreOver(t *testing.T) {
-	parent, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	c := New(32 * time.Millisecond)
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for i := range 2000 {
-				ctx, over := c.Bound(parent)
-				if i%500 == 0 {
-					<-ctx.Done()
-				}
-				over()
-			}
-		})
-	}
-	all.Wait()
-	if n := c.held(); n != 0 {
-		t.Errorf("%d calls are held after the end", n)
 	}
 }

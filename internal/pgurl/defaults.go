@@ -46,7 +46,9 @@ func WithDefaults(url, servers string, more ...string) string {
 	return before + "?" + strings.Join(params, "&")
 }
 
-func isURL(url string) bool { return strings.Contains(url, "://") }
+func isURL(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
 
 // has reports whether a URL, keyword=value pairs or the environment have a setting.
 func has(url, name, variable string) bool {

@@ -20,7 +20,8 @@ func TestWithDefaults(t *testing.T) {
 		"host=h":                                       "target_session_attrs=read-write connect_timeout=5 host=h",
 		"host=h1,h2 dbname=d connect_timeout=3":        "target_session_attrs=read-write host=h1,h2 dbname=d connect_timeout=3",
 		"host=h1,h2 dbname=d target_session_attrs=any": "connect_timeout=2 host=h1,h2 dbname=d target_session_attrs=any",
-		"": "target_session_attrs=read-write connect_timeout=5",
+		"mysql://h/d":                                  "target_session_attrs=read-write connect_timeout=5 mysql://h/d",
+		"":                                             "target_session_attrs=read-write connect_timeout=5",
 	} {
 		if got := WithDefaults(url, Writable); got != want {
 			t.Errorf("WithDefaults(%q) = %q, want %q", url, got, want)

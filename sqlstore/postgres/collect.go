@@ -13,7 +13,7 @@ import (
 
 // Collect implements store.Collector. It deletes range by range, along the index on expires_at or, if much of the table
 // has expired, along its pages. The expiry is part of the condition of every delete: a row that is extended meanwhile
-// stays. Rows that the database does not delete, for a policy of row level security or a trigger, are an error.
+// stays. The run is refused, and not done, if the database keeps rows that it was to delete.
 func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	opts, err := opts.WithDefaults()
 	if err != nil {

@@ -46,8 +46,16 @@ func failed(what string, err error) error {
 	if errors.As(err, &server) && isValue(server) {
 		return fmt.Errorf("postgres: %s: %w: %w", what, session.ErrValue, err)
 	}
+	if server != nil && isPooled(server) {
+		return fmt.Errorf("postgres: %s: is there a pooler that knows nothing of prepared statements? "+
+			"see WithoutPreparedStatements: %w", what, err)
+	}
 	return fmt.Errorf("postgres: %s: %w", what, err)
 }
+
+// isPooled reports whether the server has other prepared statements than the connection: there are already some of the
+// same names, or they are gone again and again.
+func isPooled(err *pgconn.PgError) bool { return err.Code == "42P05" || err.Code == "26000" }
 
 // isValue reports whether the server refused what was to be stored: bad JSON, characters or numbers that it has not.
 func isValue(err *pgconn.PgError) bool {

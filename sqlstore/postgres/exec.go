@@ -80,7 +80,7 @@ const (
 // do calls fn with a connection of the pool, again where that is allowed and may help.
 func (s *Store) do(ctx context.Context, again repetition, fn func(context.Context, *pgxpool.Conn) error) error {
 	for attempt := 1; ; attempt++ {
-		err := s.once(ctx, fn)
+		err := s.once(ctx, again, fn)
 		if err == nil || attempt >= attemptsAfter(err) || !again.allows(err) || !pause(ctx, attempt) {
 			return err
 		}
@@ -92,22 +92,6 @@ func attemptsAfter(err error) int {
 		return serializationAttempts
 	}
 	return attempts
-}
-
-func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn) error) error {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return &unsent{err}
-	}
-	defer conn.Release()
-	err = fn(ctx, conn)
-	switch code := codeOf(err); code {
-	case readOnly:
-		leave(conn.Conn())
-	case notSupported:
-		s.site.Store(nil) // the table may have been distributed meanwhile: the next call looks
-	}
-	return err
 }
 
 // What a server says that has become a standby, one that cannot do this to a distributed table, and one that keeps
@@ -130,14 +114,6 @@ func codeOf(err error) string {
 	return ""
 }
 
-// leave closes a connection to a server that has become read-only, so that the pool looks for the new primary: the old
-// one does not close it by itself.
-func leave(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = conn.Close(ctx)
-}
-
 // unsent is an error from before anything was sent.
 type unsent struct{ err error }
 
@@ -149,7 +125,7 @@ func (r repetition) allows(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
-	case err == errFenced:
+	case err == errDemoted, err == errFenced:
 		return true
 	case outcomeUnknown(err):
 		return r == idempotent
@@ -191,12 +167,16 @@ func closesConnection(err *pgconn.PgError) bool {
 // deadlock, read-only, starting or stopping, a prepared statement lost or outdated.
 func isAborted(err *pgconn.PgError) bool {
 	switch err.Code {
-	case serializationFailure, "40P01", readOnly, "57P03", "26000":
+	case serializationFailure, "40P01", readOnly, "57P03":
 		return true
-	case notSupported:
-		return err.Message == "cached plan must not change result type"
 	}
-	return false
+	return isStale(err)
+}
+
+// isStale reports whether the server does not have a prepared statement any more, or one of before the table changed.
+// The latter has no code of its own, and its text is in the language of the server.
+func isStale(err *pgconn.PgError) bool {
+	return err.Code == "26000" || err.Code == notSupported && err.Routine == "RevalidateCachedQuery"
 }
 
 // pause waits a little, longer the first times and never as long as others do; false where there is no time left.

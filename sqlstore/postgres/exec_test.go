@@ -17,7 +17,7 @@ import (
 func server(code string) error { return fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code}) }
 
 func TestWhatIsDoneAgain(t *testing.T) {
-	stale := &pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}
+	stale := &pgconn.PgError{Code: "0A000", Routine: "RevalidateCachedQuery", Message: "im Cache gespeicherter Plan darf den Ergebnistyp nicht ändern"}
 	for _, c := range []struct {
 		name              string
 		err               error

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -83,8 +84,7 @@ func (w pendingWrite) over() bool {
 
 func (w pendingWrite) wait(ctx context.Context) error {
 	if w.done == nil {
-		sleep(ctx, time.Until(w.until))
-		return ctx.Err()
+		return retry.Sleep(ctx, time.Until(w.until))
 	}
 	select {
 	case <-w.done:

@@ -3,88 +3,117 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/internal/pgurl"
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
 )
 
-// How long listen waits before it connects again: doubling, half of it at random.
-const (
-	shortestRetry = 100 * time.Millisecond
-	longestRetry  = 10 * time.Second
-)
+// reconnecting is how long listen waits before it connects again.
+var reconnecting = retry.Backoff{First: 75 * time.Millisecond, Most: 7500 * time.Millisecond}
 
 // listen passes the database's notifications on until ctx ends, whatever happens to the connection.
 func (s *Store) listen(ctx context.Context) {
 	if s.opts.noListen {
 		return
 	}
-	wait, level := shortestRetry, slog.LevelWarn
+	attempt, level := 1, slog.LevelWarn
 	for ctx.Err() == nil {
-		heard, err := s.listenOnce(ctx)
+		heard, err := s.listenSafely(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if heard {
-			wait, level = shortestRetry, slog.LevelWarn
+			attempt, level = 1, slog.LevelWarn
 		}
+		wait := reconnecting.Before(attempt)
 		s.opts.logger.Log(ctx, level, "sessions: no notifications from the database, polling only until they are back",
 			"error", err, "retry_in", wait.String())
 		level = slog.LevelDebug // said once for each time that they are lost
-		sleep(ctx, wait/2+rand.N(wait/2))
-		wait = min(2*wait, longestRetry)
+		attempt++
+		_ = retry.Sleep(ctx, wait)
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+// listenSafely is listenOnce. A hook of the pool that panics, for want of what a request's context carries, ends the
+// attempt and not the process.
+func (s *Store) listenSafely(ctx context.Context) (heard bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while connecting (is it a hook of the pool? see IsShared): %v", p)
+		}
+	}()
+	return s.listenOnce(ctx)
 }
 
 // listenOnce listens on a new connection until that fails; heard says whether it ever worked.
 func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
-	bound, cancel := context.WithTimeout(ctx, s.opts.timeout)
-	defer cancel()
-	at, err := s.at(bound)
+	at, err := s.at(ctx)
 	if err != nil {
 		return false, err
 	}
-	conn, err := s.dial(bound, s.opts.listenURL)
+	conn, err := s.dial(ctx, s.opts.listenURL)
 	if err != nil {
 		return false, err
 	}
 	defer hangUp(conn)
-	if _, err := conn.Exec(bound, "listen "+pgx.Identifier{at.channel}.Sanitize()); err != nil {
-		return false, err
-	}
-	if err := s.hearsItself(bound, conn, at); err != nil {
+	if err := s.subscribe(ctx, conn, at); err != nil {
 		return false, err
 	}
 	s.events.Send(store.Event{Kind: store.Missed})
 	return true, s.hear(ctx, conn)
 }
 
-// hearsItself tries whether a notification that the pool sends arrives here. Through a pooler in transaction mode, or
-// from another database than the pool's, none ever would, and nothing else would show it.
+func (s *Store) subscribe(ctx context.Context, conn *pgx.Conn, at *site) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.timeout)
+	defer cancel()
+	if err := isDirect(ctx, conn); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{at.channel}.Sanitize()); err != nil {
+		return err
+	}
+	return s.hearsItself(ctx, conn, at)
+}
+
+// errPooler is the error of a connection that goes through a pooler. To listen there would leave a listening connection
+// in the pooler for others to get.
+var errPooler = localErrorf("there is a pooler between the store and the database, which does not pass notifications on: " +
+	"give WithListenURL the URL of the database itself, or use WithoutListen")
+
+// isDirect fails if a pooler is in the way: the process that answers is not the one that the connection was told of when
+// it was made, for a pooler has numbers of its own.
+func isDirect(ctx context.Context, conn *pgx.Conn) error {
+	var process uint32
+	err := conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeExec).Scan(&process)
+	if err == nil && process != conn.PgConn().PID() {
+		err = errPooler
+	}
+	return err
+}
+
+// hearsItself tries whether a notification that the pool sends arrives here. From another database than the pool's none
+// ever would, nor from another server of a cluster, and nothing else would show it.
 func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error {
 	mark := "?" + s.node
-	if err := s.notify(ctx, s.pool, at, mark); err != nil {
+	err := s.do(ctx, idempotent, func(ctx context.Context, pooled *pgxpool.Conn) error {
+		return s.notify(ctx, pooled, at, mark)
+	})
+	if err != nil {
 		return err
 	}
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return localErrorf("notifications of the pool do not arrive at the listening connection: is there a pooler?")
+			return localErrorf("notifications of the pool do not arrive at the listening connection: " +
+				"is it one to another server, or to another database?")
 		case err != nil:
 			return err
 		case n.Payload == mark:
@@ -93,36 +122,40 @@ func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error
 	}
 }
 
-// hear passes notifications on. A connection that is silent for an interval is asked for an answer, so that one that
-// died without a word is found out.
+// hear passes notifications on. It tries the connection at intervals, whether it is silent or not, so that one that died
+// without a word is found out, and a server that is no longer the one that accepts writes.
 func (s *Store) hear(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		n, err := s.next(ctx, conn)
-		switch {
-		case err != nil:
+		if err := s.passUntil(ctx, conn, time.Now().Add(s.opts.pingInterval)); err != nil {
 			return err
-		case n != nil:
-			s.pass(n.Payload)
-			continue
 		}
 		bound, cancel := context.WithTimeout(ctx, s.opts.pingTimeout)
-		_, err = conn.Exec(bound, "select 1")
+		_, err := conn.Exec(bound, "select 1")
 		cancel()
+		if err == nil && s.isDemoted(conn) {
+			err = errDemoted
+		}
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// next waits for a notification; nil where none came for an interval.
-func (s *Store) next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
-	bound, cancel := context.WithTimeout(ctx, s.opts.pingInterval)
+// passUntil passes notifications on until it is time.
+func (s *Store) passUntil(ctx context.Context, conn *pgx.Conn, end time.Time) error {
+	bound, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	n, err := conn.WaitForNotification(bound)
-	if err != nil && ctx.Err() == nil && bound.Err() != nil && !conn.IsClosed() {
-		return nil, nil
+	for {
+		n, err := conn.WaitForNotification(bound)
+		switch {
+		case err == nil:
+			s.pass(n.Payload)
+		case ctx.Err() == nil && bound.Err() != nil && !conn.IsClosed():
+			return nil
+		default:
+			return err
+		}
 	}
-	return n, err
 }
 
 // pass tells of an event in another process. This one's own have been told already.
@@ -132,7 +165,8 @@ func (s *Store) pass(payload string) {
 	}
 }
 
-// dial makes a connection outside of the pool: as the pool does, or to a URL.
+// dial makes a connection outside of the pool: as the pool does, or to a URL. It has time for each of several servers:
+// the first may have gone without a word.
 func (s *Store) dial(ctx context.Context, url string) (*pgx.Conn, error) {
 	pool := s.pool.Config()
 	config := pool.ConnConfig
@@ -146,6 +180,9 @@ func (s *Store) dial(ctx context.Context, url string) (*pgx.Conn, error) {
 		if err := pool.BeforeConnect(ctx, config); err != nil {
 			return nil, err
 		}
+	}
+	if config.ConnectTimeout <= 0 {
+		config.ConnectTimeout = pgurl.ConnectTimeout
 	}
 	return pgx.ConnectConfig(ctx, config)
 }

@@ -13,7 +13,7 @@ import (
 
 // What Open sets where the URL does not.
 const (
-	poolPingTimeout = 2 * time.Second
+	poolPingTimeout = time.Second
 	lifetimeJitter  = 5 * time.Minute
 )
 
@@ -21,9 +21,9 @@ const (
 // database once. Close ends both.
 //
 // Unless the URL says otherwise, an attempt to connect is given up after 5 s, or after 2 s if the URL has several hosts,
-// and the check of an idle connection after 2 s, connections live for an hour and up to 5 min more at random, and only a server that accepts writes is
-// used (target_session_attrs=read-write). With several hosts in the URL, the store follows a failover. Errors never
-// contain the password.
+// and the check of an idle connection after 1 s, connections live for an hour and up to 5 min more at random, and only a
+// server that accepts writes is used (target_session_attrs=read-write). With several hosts in the URL, the store follows
+// a failover. Errors never contain the password.
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	config, err := parseURL(url)
 	if err != nil {
@@ -66,6 +66,7 @@ func parseURL(url string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, parseError(err)
 	}
+	config.ShouldPing = markIdle
 	if config.PingTimeout <= 0 {
 		config.PingTimeout = poolPingTimeout
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestErrorsOfAURLNeverShowThePassword(t *testing.T) {
 		s, err := Open(ctx, url)
 		cancel()
 		if err == nil {
-			s.Close()
+			_ = s.Close()
 			t.Errorf("%s was opened", url)
 			continue
 		}
@@ -122,37 +123,82 @@ func TestRowsAreReadInBinaryFormWhateverThePoolsMode(t *testing.T) {
 	}
 }
 
+func chosen(t *testing.T, given ...Option) options {
+	t.Helper()
+	o, err := newOptions(given, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestOptions(t *testing.T) {
 	logger := slog.New(slog.DiscardHandler)
-	o := newOptions([]Option{
-		WithTimeout(time.Minute), WithLogger(logger), WithBatching(7, 0), WithPing(0, time.Second), WithListenURL("u"),
-		WithChangeNotifications(), WithoutListen(), WithoutPreparedStatements(), WithDistributed(),
-	}, 3)
-	if o.timeout != time.Minute || o.logger != logger || o.loads != 7 || o.saves != 7 || o.max != newOptions(nil, 3).max ||
-		o.pingInterval != DefaultPingInterval || o.pingTimeout != time.Second || o.listenURL != "u" ||
-		!o.changes || !o.noListen || !o.noPrepare || o.distributed != on || o.batching != on {
+	o := chosen(t, WithTimeout(time.Minute), WithLogger(logger), WithBatching(7, 0), WithPing(0, time.Second),
+		WithListenURL("postgres://h"), WithChangeNotifications(), WithoutPreparedStatements(), WithDistributed())
+	if o.timeout != time.Minute || o.logger != logger || o.loads != 7 || o.saves != 7 || o.max != chosen(t).max ||
+		o.pingInterval != DefaultPingInterval || o.pingTimeout != time.Second || o.listenURL != "postgres://h" ||
+		!o.changes || !o.noPrepare || o.distributed != on || o.batching != on {
 		t.Errorf("%+v", o)
 	}
-	o = newOptions([]Option{WithTimeout(-1), WithLogger(nil), WithBatching(-1, -1)}, 1)
-	if o.timeout != DefaultTimeout || o.logger == nil || o.loads != 1 || o.saves != 1 || o.max <= 0 {
-		t.Errorf("senseless values were taken: %+v", o)
+	if o := chosen(t, WithoutListen()); !o.noListen || o.timeout != DefaultTimeout || o.logger == nil {
+		t.Errorf("%+v", o)
 	}
 }
 
-func TestBatchingIsOffWhereTheTableIsDistributed(t *testing.T) {
+// What cannot be meant is refused when the store is made, and not taken for the default.
+func TestSenselessOptionsAreRefused(t *testing.T) {
+	for name, given := range map[string][]Option{
+		"no table":             {WithTable("")},
+		"no such table":        {WithTable("a b")},
+		"no such schema":       {WithSchema("pg_catalog")},
+		"no time":              {WithTimeout(0)},
+		"less than no time":    {WithTimeout(-1)},
+		"too much time":        {WithTimeout(2 * time.Hour)},
+		"no logger":            {WithLogger(nil)},
+		"less than no batch":   {WithBatching(-1, 0)},
+		"less than no callers": {WithBatching(0, -1)},
+		"too many in flight":   {WithBatching(1001, 0)},
+		"too many callers":     {WithBatching(0, 10_001)},
+		"less than no ping":    {WithPing(-1, 0)},
+		"a ping without end":   {WithPing(0, 2*time.Hour)},
+		"nowhere to listen":    {WithListenURL("mysql://h")},
+		"contradicting":        {WithListenURL("postgres://h"), WithoutListen()},
+	} {
+		if s, err := New(testPool(t), given...); err == nil || s != nil || !strings.HasPrefix(err.Error(), "postgres: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCloseTwice(t *testing.T) {
+	s, err := New(testPool(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ownPool = true
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBatchingIsOffIfTheTableIsDistributedOrThePoolHasAHook(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		opts  []Option
-		citus bool
-		want  bool
+		name   string
+		opts   []Option
+		citus  bool
+		hooked bool
+		want   bool
 	}{
 		{name: "plain", want: true},
 		{name: "plain, switched off", opts: []Option{WithoutBatching()}},
 		{name: "distributed", citus: true},
+		{name: "a hook that sees contexts", hooked: true},
+		{name: "a hook, asked for", hooked: true, opts: []Option{WithBatching(0, 0)}, want: true},
 		{name: "said to be distributed", opts: []Option{WithDistributed()}},
 		{name: "distributed, asked for", opts: []Option{WithBatching(0, 0)}, citus: true, want: true},
 	} {
-		s := &Store{opts: newOptions(c.opts, 4)}
+		s := &Store{opts: chosen(t, c.opts...), hooked: c.hooked}
 		found := &site{schema: "public", distributed: c.citus}
 		if s.decide(found); found.batching != c.want {
 			t.Errorf("%s: batching %v", c.name, found.batching)

@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"fmt"
 	"log/slog"
 	"runtime"
 	"time"
 
+	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
@@ -17,11 +19,12 @@ const (
 	DefaultPingTimeout  = 2 * time.Second
 )
 
-// Option changes a setting of a Store.
+// Option changes a setting of a Store. Open and New check the values.
 type Option func(*options)
 
 type options struct {
 	table, schema string
+	tables        []string // that were named
 	timeout       time.Duration
 	logger        *slog.Logger
 
@@ -33,6 +36,7 @@ type options struct {
 	noPrepare bool
 
 	listenURL    string
+	listenHere   bool // by the pool's configuration
 	noListen     bool
 	changes      bool
 	pingInterval time.Duration
@@ -51,7 +55,7 @@ const (
 // enough is the part of a full batch of saves that is worth a second commit at a time.
 const enough = 4
 
-func newOptions(given []Option, maxConns int) options {
+func newOptions(given []Option, maxConns int) (options, error) {
 	processors := max(2, runtime.GOMAXPROCS(0))
 	o := options{
 		timeout:      DefaultTimeout,
@@ -59,58 +63,100 @@ func newOptions(given []Option, maxConns int) options {
 		loads:        max(1, min(maxConns, 2*processors)),
 		saves:        max(1, min(maxConns, processors+1)),
 		max:          batch.DefaultMax,
+		listenHere:   true,
 		pingInterval: DefaultPingInterval,
 		pingTimeout:  DefaultPingTimeout,
 	}
 	for _, option := range given {
 		option(&o)
 	}
-	return o
+	return o, o.validate()
 }
 
-// WithTable names the table; "sessions" by default. It is validated and quoted.
-func WithTable(name string) Option { return func(o *options) { o.table = name } }
+// The largest values of WithBatching.
+const (
+	mostInFlight = 1000
+	mostInBatch  = 10_000
+)
 
-// WithSchema names the table's schema; by default the connection's search path finds the table.
+func (o *options) validate() error {
+	for _, name := range o.tables {
+		if err := migrations.ValidateName(name); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.logger == nil:
+		return localErrorf("the logger is nil")
+	case o.loads < 1 || o.saves < 1 || max(o.loads, o.saves) > mostInFlight:
+		return localErrorf("%d statements in flight, 1 to %d are possible", min(o.loads, o.saves), mostInFlight)
+	case o.max < 1 || o.max > mostInBatch:
+		return localErrorf("batches of %d, 1 to %d are possible", o.max, mostInBatch)
+	}
+	if err := o.validateTimes(); err != nil {
+		return err
+	}
+	return o.validateListening()
+}
+
+func (o *options) validateTimes() error {
+	for name, d := range map[string]time.Duration{
+		"timeout": o.timeout, "ping interval": o.pingInterval, "ping timeout": o.pingTimeout,
+	} {
+		if d < time.Millisecond || d > time.Hour {
+			return localErrorf("%s %v, 1ms to 1h are possible", name, d)
+		}
+	}
+	return nil
+}
+
+func (o *options) validateListening() error {
+	switch {
+	case o.listenHere:
+		return nil
+	case o.noListen:
+		return localErrorf("WithListenURL and WithoutListen contradict each other")
+	}
+	if _, err := parseURL(o.listenURL); err != nil {
+		return fmt.Errorf("WithListenURL: %w", err)
+	}
+	return nil
+}
+
+// WithTable names the table; "sessions" by default. migrations.ValidateName says what is possible.
+func WithTable(name string) Option {
+	return func(o *options) { o.table, o.tables = name, append(o.tables, name) }
+}
+
+// WithSchema names the table's schema; by default, and with "", the connection's search path finds the table.
 func WithSchema(name string) Option { return func(o *options) { o.schema = name } }
 
 // WithTimeout sets the deadline of calls whose context has none; DefaultTimeout by default. A call may have a 32nd less.
-func WithTimeout(d time.Duration) Option {
-	return func(o *options) {
-		if d > 0 {
-			o.timeout = d
-		}
-	}
-}
+func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
 // WithLogger sets where the store says what no caller can be told, such as a lost notification connection. By default
 // slog.Default(). Nothing that it says contains a token or a password.
-func WithLogger(l *slog.Logger) Option {
-	return func(o *options) {
-		if l != nil {
-			o.logger = l
-		}
-	}
-}
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithBatching sets how many statements of a kind are in flight before callers share one, and how many callers share it
 // at most. Zero values keep the defaults: of loads twice GOMAXPROCS, of saves one more than GOMAXPROCS, where 1 counts as
-// 2, and no more than the pool's connections; and 64. Half of those in flight may be shared ones, more where many wait.
-// Set more in flight where the database is on another machine with processors to spare. It also turns batching on where
-// the table is distributed.
+// 2, and no more than the pool's connections; and 64. Half of those in flight may be shared ones, more if many wait.
+// Set more in flight if the database is on another machine with processors to spare. It also turns batching on where it
+// is off by default: for a distributed table, and for a pool with a hook that sees the context of each call.
 func WithBatching(inFlight, largest int) Option {
 	return func(o *options) {
 		o.batching = on
-		if inFlight > 0 {
+		if inFlight != 0 {
 			o.loads, o.saves = inFlight, inFlight
 		}
-		if largest > 0 {
+		if largest != 0 {
 			o.max = largest
 		}
 	}
 }
 
-// WithoutBatching gives every call its own statement. It is the default where the table is distributed.
+// WithoutBatching gives every call its own statement. It is the default if the table is distributed, or if the pool has
+// a hook BeforeAcquire or PrepareConn, which may depend on what the context of a request carries.
 func WithoutBatching() Option { return func(o *options) { o.batching = off } }
 
 // WithDistributed says that the table is distributed over several servers by its id, as the store finds out by itself
@@ -121,9 +167,11 @@ func WithDistributed() Option { return func(o *options) { o.distributed = on } }
 // and know nothing of prepared statements (PgBouncer before 1.21). Parameters are still sent apart from the statement.
 func WithoutPreparedStatements() Option { return func(o *options) { o.noPrepare = true } }
 
-// WithListenURL gives Watch a connection of its own to the database, where the pool goes through a pooler that does not
-// pass notifications on. By default Watch connects as the pool does, outside of it.
-func WithListenURL(url string) Option { return func(o *options) { o.listenURL = url } }
+// WithListenURL gives Watch a connection of its own to the database, past the pooler that the pool goes through. By
+// default Watch connects as the pool does, outside of it; through a pooler it does not listen.
+func WithListenURL(url string) Option {
+	return func(o *options) { o.listenURL, o.listenHere = url, false }
+}
 
 // WithoutListen has Watch tell of this process's own sessions only. The others are found by polling.
 func WithoutListen() Option { return func(o *options) { o.noListen = true } }
@@ -133,14 +181,14 @@ func WithoutListen() Option { return func(o *options) { o.noListen = true } }
 // saves become several times slower.
 func WithChangeNotifications() Option { return func(o *options) { o.changes = true } }
 
-// WithPing sets how often the notification connection is tried while it is silent, and how long it may take to answer.
-// Zero values keep the defaults.
+// WithPing sets how often the notification connection is tried, and how long it may take to answer. Zero values keep
+// the defaults.
 func WithPing(interval, timeout time.Duration) Option {
 	return func(o *options) {
-		if interval > 0 {
+		if interval != 0 {
 			o.pingInterval = interval
 		}
-		if timeout > 0 {
+		if timeout != 0 {
 			o.pingTimeout = timeout
 		}
 	}

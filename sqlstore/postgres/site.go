@@ -78,7 +78,7 @@ func noTable(name string) error {
 
 func (s *Store) decide(found *site) {
 	found.distributed = found.distributed || s.opts.distributed == on
-	found.batching = s.opts.batching == on || s.opts.batching == auto && !found.distributed
+	found.batching = s.opts.batching == on || s.opts.batching == auto && !found.distributed && !s.hooked
 	found.channel = channelName(found.schema, s.sql.name)
 }
 

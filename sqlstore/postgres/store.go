@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -29,6 +30,11 @@ type Store struct {
 	node     string // tells this process's notifications from those of others
 	events   hub
 
+	held      atomic.Int64  // connections of the pool that calls have
+	pingTime  time.Duration // for a connection that was idle
+	validates bool          // the pool refuses servers that accept no writes, or some others
+	hooked    bool          // the pool does something with the context of each call
+
 	fences *fences
 	locks  *lockQueue
 
@@ -48,13 +54,17 @@ var (
 )
 
 // New returns a store on the pool, which stays the caller's to close. It does not connect: that the table is there is
-// found out by the first call. The error is one of an invalid name.
+// found out by the first call. The error is one of an option.
 func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgres: the pool is nil")
 	}
 	config := pool.Config()
-	s := &Store{pool: pool, opts: newOptions(opts, int(config.MaxConns)), node: rand.Text()[:8]}
+	chosen, err := newOptions(opts, int(config.MaxConns))
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s := &Store{pool: pool, opts: chosen, node: rand.Text()[:8]}
 	table, err := migrations.NewTable(migrations.Postgres, s.opts.schema, s.opts.table)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
@@ -65,15 +75,25 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 	s.deadline = deadline.New(s.opts.timeout)
 	s.exec = execMode(config.ConnConfig, s.opts.noPrepare)
 	s.events.listen = s.listen
+	s.usePool(config)
 	s.makeGroups()
 	return s, nil
 }
 
-// Close ends the pool where Open made it, after waiting for what is in flight.
-func (s *Store) Close() {
+// usePool notes what there is to know of the pool.
+func (s *Store) usePool(config *pgxpool.Config) {
+	s.pingTime = cmp.Or(config.PingTimeout, poolPingTimeout)
+	s.validates = config.ConnConfig.ValidateConnect != nil
+	s.hooked = config.BeforeAcquire != nil || config.PrepareConn != nil
+}
+
+// Close waits for what is in flight and ends the pool if Open made it; one that was given to New is its owner's to
+// close. A second Close does nothing.
+func (s *Store) Close() error {
 	if s.ownPool {
 		s.pool.Close()
 	}
+	return nil
 }
 
 // execMode is the pool's own, but for the two modes that send values as text: rows are read in binary form.
@@ -92,18 +112,21 @@ func execMode(config *pgx.ConnConfig, noPrepare bool) pgx.QueryExecMode {
 func (s *Store) makeGroups() {
 	s.loads = batch.New(batch.Options[store.Handle, store.Ref, store.Record]{
 		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
-		One: s.loadOne, Many: s.loadMany,
+		Shared: ownContext,
+		One:    s.loadOne, Many: s.loadMany,
 		Key:  func(ref store.Ref) store.Handle { return ref.Key },
 		Join: func(first, second store.Ref) (store.Ref, bool) { return first, first.Hash == second.Hash },
 	})
 	s.saves = batch.New(batch.Options[store.Handle, saveRequest, store.Saved]{
 		Slots: s.opts.saves, Enough: s.opts.max / enough, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
-		One: s.saveOne, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
+		Shared: ownContext,
+		One:    s.saveOne, Many: s.saveMany, Key: saveRequest.key, Join: saveRequest.join,
 		Left: func(r saveRequest, done <-chan struct{}) { s.fences.pending.add(r.ref.Key, pendingWrite{done: done}) },
 	})
 	s.touches = batch.New(batch.Options[store.Handle, store.Ref, store.Saved]{
 		Slots: s.opts.loads, Max: s.opts.max, Timeout: s.opts.timeout, Bounded: true,
-		One: s.touchOne, Many: s.touchMany,
+		Shared: ownContext,
+		One:    s.touchOne, Many: s.touchMany,
 		Key:  func(ref store.Ref) store.Handle { return ref.Key },
 		Join: func(first, second store.Ref) (store.Ref, bool) { return first, first == second },
 	})

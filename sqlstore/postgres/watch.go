@@ -34,7 +34,7 @@ func (h *hub) join() {
 	if h.watchers > 1 {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(ownContext)
 	stopped := make(chan struct{})
 	h.stop, h.stopped = cancel, stopped
 	go func() {

@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers/internal/engine"
 )
@@ -59,7 +61,7 @@ func newPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 }
 
 func newStore(pool *pgxpool.Pool, c config) (*postgres.Store, error) {
-	opts := []postgres.Option{postgres.WithTable(c.table), postgres.WithSchema(c.schema)}
+	opts := []postgres.Option{postgres.WithTable(cmp.Or(c.table, migrations.DefaultTable)), postgres.WithSchema(c.schema)}
 	return postgres.New(pool, append(opts, c.store...)...)
 }
 

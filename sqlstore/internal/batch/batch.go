@@ -50,12 +50,14 @@ type Options[K comparable, Req, Res any] struct {
 	Timeout time.Duration // the deadline of Many, which no caller's context bounds
 	Bounded bool          // callers whose context has no deadline have this one too
 
+	Shared context.Context // whose values those of Many have; context.Background by default
+
 	// One serves one caller: one who found a free slot, under his own context, or one who waited and has nobody to travel
 	// with, under that of a batch.
 	One func(context.Context, Req) (Res, error)
 
-	// Many serves a batch: one result for each request, in their order. Its context is detached from those of the callers
-	// (it keeps the values of one of the first request's), so that none of them takes the others with it.
+	// Many serves a batch: one result for each request, in their order. Its context is none of the callers', so that none
+	// of them takes the others with it, and none's values are taken for those of all.
 	Many func(context.Context, []Req) []Result[Res]
 
 	// Left, where set, is told of a request that is being served when its caller leaves, before he does: it may still
@@ -88,6 +90,9 @@ func New[K comparable, Req, Res any](opts Options[K, Req, Res]) *Group[K, Req, R
 	orDefault(&opts.Max, DefaultMax)
 	orDefault(&opts.Enough, opts.Max)
 	orDefault(&opts.Queue, DefaultQueue)
+	if opts.Shared == nil {
+		opts.Shared = context.Background()
+	}
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
 	}

@@ -49,7 +49,7 @@ func (g *Group[K, Req, Res]) place(b *batch[Req, Res], places map[K]int, w *wait
 // run serves the batch and tells each of its callers, also where Many panics: it runs on no caller's goroutine, and an
 // HTTP server that survives a panic of one handler must not die of the same one here.
 func (g *Group[K, Req, Res]) run(b *batch[Req, Res]) {
-	ctx, cancel := g.deadline.Bound(context.WithoutCancel(b.callers[0].ctx))
+	ctx, cancel := g.deadline.Bound(g.context(b))
 	defer cancel()
 	results, err := g.results(ctx, b)
 	for i, w := range b.callers {
@@ -64,6 +64,14 @@ func (g *Group[K, Req, Res]) run(b *batch[Req, Res]) {
 			w = next
 		}
 	}
+}
+
+// context has the values of the caller's if there is one caller only.
+func (g *Group[K, Req, Res]) context(b *batch[Req, Res]) context.Context {
+	if b.single() {
+		return context.WithoutCancel(b.callers[0].ctx)
+	}
+	return g.opts.Shared
 }
 
 func (g *Group[K, Req, Res]) results(ctx context.Context, b *batch[Req, Res]) (results []Result[Res], err error) {

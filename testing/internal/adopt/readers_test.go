@@ -205,7 +205,7 @@ func TestPGStoreKeys(t *testing.T) {
 
 func TestConnectPGRows(t *testing.T) {
 	db := onPostgres(t)
-	exec(t, db, `create table "session" ("sid" varchar not null primary key, "sess" json not null, "expire" timestamp(6) not null)`)
+	exec(t, db, connectSession)
 	from := &adopt.ConnectPG{DB: db, Secrets: []string{"newer secret", "new secret"}}
 	want := []struct {
 		entries string

@@ -132,6 +132,12 @@ func (o *options) serve(ctx context.Context, what string, in io.Reader, out, log
 	if err == nil && len(sides) != 1 {
 		err = fmt.Errorf("no side %q", name)
 	}
+	if err == nil && o.profile != "" {
+		var stop func()
+		if stop, err = startProfile(o.profile + "." + name); err == nil {
+			defer stop()
+		}
+	}
 	var all runners
 	defer func() { all.close() }()
 	for orders := json.NewDecoder(in); ; {

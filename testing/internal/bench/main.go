@@ -45,6 +45,7 @@ type options struct {
 	mapped      int64
 	out         string
 	before      string
+	profile     string
 	schemas     string   // how the names of those on Postgres begin
 	args        []string // as given
 }
@@ -89,6 +90,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.Int64Var(&o.mapped, "map", 0, "bytes of the SQLite file that this library maps; see sqlite.WithMemoryMap")
 	flags.StringVar(&o.out, "out", "", "`directory` for plots (SVG) and raw results (for benchstat)")
 	flags.StringVar(&o.before, "before", "", "another build of this command, whose `program` measures this library as it was, beside it as it is")
+	flags.StringVar(&o.profile, "cpuprofile", "", "`file` for where the process spends its time; a side in a process of its own has its name appended")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -174,6 +176,11 @@ func (o *options) database(ctx context.Context, name string, log io.Writer) ([]r
 		return nil, err
 	}
 	defer done()
+	stop, err := startProfile(o.profile)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
 	var results []result
 	for _, w := range workloads {
 		if !o.does(w) {

@@ -7,7 +7,7 @@ import (
 
 // openMemory compares the middleware alone.
 func (o *options) openMemory() ([]*side, func(), error) {
-	mine := ours("sessions", memstore.New(), o.bytes)
+	mine := ours("sessions", memstore.New(), 0, o.bytes)
 	theirs := scsSide(scsmem.NewWithCleanupInterval(0), o.bytes)
 	mine.load, theirs.load = nil, nil
 	return []*side{mine, theirs}, func() {}, nil

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
+	"github.com/simples-go/sessions/internal/jsonobj"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/memstore"
 	"github.com/simples-go/sessions/session/store"
@@ -41,10 +43,10 @@ func change(size int) store.Change {
 }
 
 // ours is this library over one of its stores.
-func ours(name string, st store.Store, size int) *side {
+func ours(name string, st store.Store, rows, size int) *side {
 	value := change(size).Set[entry]
-	one := store.Change{Set: map[string]json.RawMessage{entry: value}}
 	whole := change(size)
+	seen := &seen{versions: make([]atomic.Int64, rows), data: must(jsonobj.Scan(must(jsonOf(size))))}
 	return &side{
 		name: name,
 		load: func(ctx context.Context, i int) error {
@@ -60,7 +62,12 @@ func ours(name string, st store.Store, size int) *side {
 			}
 			return nil
 		},
-		save:   func(ctx context.Context, i int) error { _, err := st.Save(ctx, reference(i), one); return err },
+		save: func(ctx context.Context, i int) error {
+			one := store.Change{Set: map[string]json.RawMessage{entry: value}, Base: seen.base(i)}
+			saved, err := st.Save(ctx, reference(i), one)
+			seen.saved(i, saved)
+			return err
+		},
 		create: func(ctx context.Context) error { _, err := st.Create(ctx, fresh(), whole); return err },
 		destroy: func(ctx context.Context, _ int) error {
 			ref := fresh()
@@ -72,6 +79,17 @@ func ours(name string, st store.Store, size int) *side {
 		stray:   func() string { return oursCookie(oursManager(st).NewSession()) },
 	}
 }
+
+// seen is what connections know of the rows that they have loaded, as each one does before it saves. All have the same
+// data, which a save sets again.
+type seen struct {
+	versions []atomic.Int64 // 0: the first
+	data     jsonobj.Object
+}
+
+func (s *seen) base(i int) *store.Base { return store.NewBase(max(1, s.versions[i].Load()), s.data) }
+
+func (s *seen) saved(i int, saved store.Saved) { s.versions[i].Store(saved.Version) }
 
 // fresh names a session that does not exist yet, as a manager would.
 func fresh() store.Ref {

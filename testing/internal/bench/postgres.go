@@ -69,7 +69,7 @@ func (o *options) openOurs(ctx context.Context, pool *pgxpool.Pool, t table) ([]
 	if err != nil {
 		return nil, err
 	}
-	mine, plain := ours(t.sides[0], store, o.bytes), bare(t.sides[1], pool, o.bytes)
+	mine, plain := ours(t.sides[0], store, t.rows, o.bytes), bare(t.sides[1], pool, o.bytes)
 	mine.rows, plain.rows = t.rows, t.rows
 	return []*side{mine, plain}, o.fillOurs(ctx, pool, t)
 }
@@ -104,7 +104,7 @@ func (o *options) fillOurs(ctx context.Context, pool *pgxpool.Pool, t table) err
 		return err
 	}
 	return insert(ctx, db, `insert into sessions (id, secret_hash, data, version, created_at, expires_at)
-		select encode(substr(int8send($3::bigint + i), 3) || substr(h, 7, 10), 'hex')::uuid, sha256(h), $2::jsonb, 1,
+		select encode(substr(int8send($3::bigint + i), 3) || substr(h, 7, 10), 'hex')::uuid, sha256(h), $2::json, 1,
 			date_trunc('milliseconds', now()), date_trunc('milliseconds', now()) + interval '1 hour'
 		from (select i, sha256(int8send(i)) as h from generate_series(0, $1::bigint - 1) i) s`, t.rows,
 		string(must(jsonOf(o.bytes))), begin)

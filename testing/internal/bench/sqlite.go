@@ -39,7 +39,7 @@ func (o *options) openSQLite(ctx context.Context, log io.Writer) (sides []*side,
 			return nil, done, err
 		}
 		closers = append(closers, store.Close)
-		sides = append(sides, ours("sessions", store, o.bytes))
+		sides = append(sides, ours("sessions", store, o.rows, o.bytes))
 	}
 	if o.measures("scs") {
 		db, err := o.scsSQLite(ctx, filepath.Join(dir, "scs.db"))

@@ -35,7 +35,7 @@ func public(t *testing.T, name string) bool {
 	}
 	for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
 		if exists(filepath.Join(top(t), dir, "go.mod")) {
-			return dir == "testing/containers" || dir == "adopt"
+			return dir == "testing/containers" || dir == "adopt" || dir == "adopt/gorilla"
 		}
 	}
 	return true

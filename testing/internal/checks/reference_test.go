@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,7 @@ func TestConfigIsListed(t *testing.T) {
 		"session/config.go":       {"Config": "", "WebSocket": "WebSocket."},
 		"session/cookie.go":       {"Cookie": "Cookie."},
 		"session/store/finder.go": {"OwnerLimit": "Owner."},
+		"session/importer.go":     {"Import": "Import."},
 	} {
 		ast.Inspect(parse(t, file), func(n ast.Node) bool {
 			s, ok := n.(*ast.TypeSpec)
@@ -85,7 +87,7 @@ func TestConfigIsListed(t *testing.T) {
 			}
 			prefix, listed := structs[s.Name.Name]
 			for _, field := range fields(s) {
-				nested := field == "Cookie" || field == "WebSocket" || field == "Owner"
+				nested := slices.Contains([]string{"Cookie", "WebSocket", "Owner", "Import"}, field)
 				if listed && !nested && !strings.Contains(page, "| `"+prefix+field+"` |") {
 					t.Errorf("docs/reference/config.md has no row for %s%s", prefix, field)
 				}

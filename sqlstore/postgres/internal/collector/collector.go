@@ -4,7 +4,6 @@ package collector
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -113,27 +112,16 @@ func (r *run) deletePortion(ctx context.Context, p portion) error {
 	return err
 }
 
-// finish counts what is left. A run is not done if rows are among it that it was to delete.
+// finish counts what is left. A run is not done if rows are among it that it has tried to delete.
 func (r *run) finish(ctx context.Context, w *walker, stopped store.StopReason) error {
 	left, err := w.left(ctx, r.missed)
 	if err != nil {
 		return err
 	}
-	late, err := w.late(ctx, store.RemainingLimit-left)
-	r.report.Remaining = int64(left + late)
-	if err == nil && left > 0 && stopped == store.StopDone && !r.opts.DryRun {
-		return &KeptError{left}
+	if left > 0 && stopped == store.StopDone && !r.opts.DryRun {
+		stopped = store.StopRefused
 	}
-	r.report.Stopped = stopped
+	late, err := w.late(ctx, store.RemainingLimit-left)
+	r.report.Remaining, r.report.Stopped = int64(left+late), stopped
 	return err
-}
-
-// KeptError is the error of a run that has tried to delete all that it found, some of which is still there.
-type KeptError struct {
-	Rows int // counted up to store.RemainingLimit
-}
-
-func (e *KeptError) Error() string {
-	return fmt.Sprintf("%d expired rows stay although they were to be deleted: "+
-		"a policy of row level security, a trigger or a rule keeps them", e.Rows)
 }

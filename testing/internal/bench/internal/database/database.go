@@ -63,7 +63,7 @@ func Open(ctx context.Context, url string) (store.Store, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return store, store.Close, nil
+		return store, func() { _ = store.Close() }, nil
 	}
 	return nil, nil, fmt.Errorf("no database %q: memory, sqlite:path or postgres://…", url)
 }

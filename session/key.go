@@ -1,0 +1,70 @@
+package session
+
+import "context"
+
+// Key is a typed entry, with a value for sessions that do not have it. Declare one per entry:
+//
+//	var theme = session.NewKey("theme", "light")
+type Key[T any] struct {
+	name string
+	def  T
+}
+
+// NewKey returns the key of an entry; def is what Get returns if there is none.
+func NewKey[T any](name string, def T) Key[T] { return Key[T]{name, def} }
+
+// Name returns the entry's key.
+func (k Key[T]) Name() string { return k.name }
+
+// Get is the function Get with the key's default.
+func (k Key[T]) Get(r Getter) (T, error) {
+	value, _, err := k.Find(r)
+	return value, err
+}
+
+// Find is Get, and reports whether there is an entry.
+func (k Key[T]) Find(r Getter) (value T, ok bool, err error) {
+	value, ok, err = Find[T](r, k.name)
+	if !ok {
+		value = k.def
+	}
+	return value, ok, err
+}
+
+// Has reports whether there is an entry.
+func (k Key[T]) Has(r Getter) bool { return r.Has(k.name) }
+
+// Set is Session.Set with a value of the key's type.
+func (k Key[T]) Set(s Setter, value T) error { return s.Set(k.name, value) }
+
+// Delete removes the entry.
+func (k Key[T]) Delete(s Setter) error { return s.Delete(k.name) }
+
+// Pop is the function Pop with the key's default.
+func (k Key[T]) Pop(e Entries) (T, error) {
+	value, err := k.Get(e)
+	if err != nil {
+		return value, err
+	}
+	return value, e.Delete(k.name)
+}
+
+// Modify is ModifyKey with the key's default.
+//
+//	n, err := visits.Modify(ctx, s, func(n int) (int, error) { return n + 1, nil })
+func (k Key[T]) Modify(ctx context.Context, s *Session, fn func(T) (T, error)) (next T, err error) {
+	err = s.Modify(ctx, func(d *Draft) error {
+		old, err := k.Get(d)
+		if err != nil {
+			return err
+		}
+		if next, err = fn(old); err != nil {
+			return err
+		}
+		return k.Set(d, next)
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return next, nil
+}
