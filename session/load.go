@@ -75,12 +75,15 @@ func retryWithPossibleTokens[T any](s *Session, ref store.Ref, got T, err error,
 	for _, t := range possible {
 		ref.Hash = t.hash(realm)
 		gotAgain, errAgain := again(ref)
-		if !errors.Is(errAgain, ErrGone) {
+		if errors.Is(errAgain, ErrGone) {
+			continue
+		}
+		if errAgain == nil || nothingWritten(errAgain) { // any other failure says nothing of the token
 			s.mu.Lock()
 			s.moved(t)
 			s.mu.Unlock()
-			return gotAgain, errAgain
 		}
+		return gotAgain, errAgain
 	}
 	return got, err
 }

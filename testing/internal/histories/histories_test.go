@@ -33,7 +33,7 @@ func seed(t *testing.T) uint64 {
 
 // TestPromisesHold tries each backend with ten thousand operations under all faults that it may suffer.
 func TestPromisesHold(t *testing.T) {
-	for _, backend := range []string{"memory", "sqlite"} {
+	for _, backend := range []string{"memory", "sqlite", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			if backend == "postgres" {

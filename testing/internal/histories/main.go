@@ -24,7 +24,8 @@ func main() {
 // command runs a trial as the flags say.
 func command() int {
 	t := &run.Trial{Log: os.Stderr}
-	flag.StringVar(&t.Backend, "backend", "sqlite", "memory, sqlite or postgres")
+	flag.StringVar(&t.Backend, "backend", "sqlite", "memory, sqlite, postgres or failover")
+	flag.BoolVar(&t.Pooler, "pooler", false, "failover: PgBouncer before each database")
 	flag.Uint64Var(&t.Seed, "seed", rand.Uint64()%1e6, "decides the faults and what the clients do")
 	flag.IntVar(&t.Ops, "ops", 10_000, "how many operations")
 	flag.IntVar(&t.Round, "round", 2500, "operations between two starts of the servers")

@@ -4,8 +4,10 @@ package drive
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,7 @@ type Config struct {
 	Owners   int      // in all
 	Timeout  time.Duration
 	Cancel   bool          // give some requests up at random
+	Think    time.Duration // a tab waits for up to this long before it acts
 	Tell     time.Duration // within which a socket should hear of its session's end
 	Out      string
 }
@@ -35,10 +38,11 @@ type fleet struct {
 	log   *history.Log
 	http  *http.Client
 	lives atomic.Int64
+	ended atomic.Bool // standard input has
 	calls atomic.Int64
 }
 
-// Main is the clients as a process.
+// Main is the clients as a process. They end when they have asked enough, or standard input ends.
 func Main(config string) error {
 	var c Config
 	if err := json.Unmarshal([]byte(config), &c); err != nil {
@@ -52,6 +56,10 @@ func Main(config string) error {
 		MaxIdleConnsPerHost: 4 * c.Browsers * c.Tabs,
 		DisableCompression:  true,
 	}}}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		f.ended.Store(true)
+	}()
 	f.run()
 	return log.Close()
 }
@@ -62,7 +70,7 @@ func (f *fleet) run() {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(f.Seed, uint64(i)))
 			var last *life
-			for f.log.Len() < f.Ops {
+			for f.log.Len() < f.Ops && !f.ended.Load() {
 				last = f.live(rnd, last)
 			}
 		})

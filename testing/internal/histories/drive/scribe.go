@@ -199,10 +199,10 @@ func (s *scribe) commit(e exchange, call, end int64, a *wire.Answer, cookie stri
 	s.bring(cookie)
 }
 
-// another: the session had been rotated by a sibling, and the response brings one of its own, of which nothing is known
-// but its token.
+// another: a sibling had rotated the session, and the response brings one of its own, of which nothing is known but its
+// token. An attempt whose answer was lost may have rotated it before.
 func (s *scribe) another(call, end int64, cookie string) {
-	s.add(history.Op{Kind: history.Write, Call: call, Return: end, Change: s.pending, Outcome: history.Rotated,
+	s.add(history.Op{Kind: history.Write, Call: call, Change: s.pending, Outcome: history.Unknown,
 		Why: "answered with a session of its own"})
 	op := history.Op{Kind: history.Create, Call: call, Return: end, Outcome: history.OK}
 	op.Change = history.Change{NewToken: cookie, Any: true}

@@ -22,6 +22,7 @@ type socket struct {
 	conn    *websocket.Conn
 	scribe  *scribe
 	opened  int64
+	without bool // there was no session, so that there is none to hear of
 	replies chan json.RawMessage
 	closed  chan struct{} // once it is closed, by whom ever
 	shut    int64         // when
@@ -66,7 +67,7 @@ func (s *socket) open() bool {
 	if !s.next(&a) {
 		return true
 	}
-	s.scribe.loaded(false, call, &a)
+	s.without = !s.scribe.loaded(false, call, &a)
 	return true
 }
 
@@ -217,6 +218,9 @@ func (s *socket) ended(told bool) {
 	}
 	if websocket.CloseStatus(s.why) == 4001 {
 		op.Outcome = history.OK
+	}
+	if s.without {
+		return
 	}
 	over := s.scribe.over
 	s.scribe.add(op)

@@ -27,6 +27,9 @@ func (t *tab) browse(actions int) {
 			t.ask(exchange{}) // nothing comes back
 			return
 		}
+		if t.Think > 0 {
+			time.Sleep(time.Duration(t.rnd.Int64N(int64(t.Think))))
+		}
 		t.act()
 		if t.short {
 			time.Sleep(time.Duration(t.rnd.IntN(250)) * time.Millisecond)

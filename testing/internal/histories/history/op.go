@@ -30,16 +30,17 @@ type Kind string
 
 // The kinds.
 const (
-	Create  Kind = "create"  // makes the session, with the token Change.NewToken
-	Load    Kind = "load"    // reads all entries
-	Write   Kind = "write"   // applies Change in one atomic step
-	Touch   Kind = "touch"   // extends the expiry
-	Destroy Kind = "destroy" // ends the session
-	Revoke  Kind = "revoke"  // ends the session, or all of Owner, from outside
-	Limit   Kind = "limit"   // may have ended the session because its owner has a newer one
-	Socket  Kind = "socket"  // a socket was open from Call to Return
-	List    Kind = "list"    // counts the live sessions of Owner
-	Cookie  Kind = "cookie"  // brought Token to a client, whose session has Change.NewToken
+	Create   Kind = "create"   // makes the session, with the token Change.NewToken
+	Load     Kind = "load"     // reads all entries
+	Write    Kind = "write"    // applies Change in one atomic step
+	Touch    Kind = "touch"    // extends the expiry
+	Destroy  Kind = "destroy"  // ends the session
+	Revoke   Kind = "revoke"   // ends the session, or all of Owner, from outside
+	Limit    Kind = "limit"    // may have ended the session because its owner has a newer one
+	Socket   Kind = "socket"   // a socket was open from Call to Return
+	List     Kind = "list"     // counts the live sessions of Owner
+	Failover Kind = "failover" // the primary was lost at Call, and another one ready at Return
+	Cookie   Kind = "cookie"   // brought Token to a client, whose session has Change.NewToken
 )
 
 // Outcome says what became of an operation.

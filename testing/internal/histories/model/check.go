@@ -13,7 +13,9 @@ import (
 type Verdict struct {
 	Ops, Sessions int
 	Unknown       int // operations whose outcome is not known
-	Undecided     int // sessions whose history was too long to decide as a whole; it was decided key by key
+	Failovers     int
+	Slowest       time.Duration // from a primary's readiness to the first write of each node
+	Undecided     int           // sessions whose history was too long to decide as a whole; it was decided key by key
 	Violations    []Violation
 }
 
@@ -34,6 +36,7 @@ const (
 	Told    = "open sockets hear of their session's end"
 	Limit   = "an owner has no more sessions than the limit"
 	Tokens  = "a token is issued once"
+	Writes  = "every node writes within 5 s of the new primary's readiness"
 	Cookies = "a response brings its session's token"
 )
 
@@ -46,6 +49,7 @@ func Check(m Meta, ops []history.Op) *Verdict {
 		v.session(&m, name, s.sessions[name])
 	}
 	v.lists(&m, s.lists)
+	v.failovers(s.failovers, ops)
 	v.tokens(ops)
 	return v
 }
@@ -83,9 +87,10 @@ func (v *Verdict) session(m *Meta, name string, ops []history.Op) {
 func (v *Verdict) order(m *Meta, name string, ops []history.Op) {
 	effort := m.Effort
 	if effort == 0 {
-		effort = 20 * time.Second
+		effort = 5 * time.Second
 	}
 	ops = slices.DeleteFunc(slices.Clone(ops), func(op history.Op) bool { return !ordered(&op) })
+	ops = needed(ops)
 	result := m.linear(ops, effort)
 	if result == porcupine.Unknown {
 		v.Undecided++

@@ -18,7 +18,7 @@ type Meta struct {
 	EndOldest bool
 	Tell      time.Duration // within which a socket has to hear of its session's end; 0: not checked
 	Steps     bool          // the database's clock is stepped, by up to largestStep
-	Effort    time.Duration // for one session; default 20 s
+	Effort    time.Duration // for one session; default 5 s
 }
 
 // WriteFile writes m beside a history.

@@ -121,5 +121,12 @@ func project(ops []history.Op, keys ...string) []history.Op {
 			return !slices.Contains(keys, key)
 		})
 	}
-	return out
+	return needed(out)
+}
+
+// needed takes away what may have taken effect, and explains nothing: each order with it is one without it.
+func needed(ops []history.Op) []history.Op {
+	return slices.DeleteFunc(slices.Clone(ops), func(op history.Op) bool {
+		return op.Outcome == history.Unknown && op.Kind == history.Write && !seen(&op, ops)
+	})
 }

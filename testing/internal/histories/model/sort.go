@@ -9,10 +9,11 @@ import (
 
 // sorted is a history by sessions.
 type sorted struct {
-	names    []string
-	sessions map[string][]history.Op
-	lists    []history.Op
-	owned    map[string]map[string]bool // by owner: the sessions that were ever his
+	names     []string
+	sessions  map[string][]history.Op
+	lists     []history.Op
+	failovers []history.Op
+	owned     map[string]map[string]bool // by owner: the sessions that were ever his
 }
 
 // sort takes a history apart. What was done to all sessions of an owner is added to each that was ever his.
@@ -23,6 +24,9 @@ func sort(m *Meta, ops []history.Op) *sorted {
 		switch {
 		case op.Kind == history.List:
 			s.lists = append(s.lists, op)
+			continue
+		case op.Kind == history.Failover:
+			s.failovers = append(s.failovers, op)
 			continue
 		case op.Session == "":
 			outside = append(outside, op)
@@ -35,12 +39,8 @@ func sort(m *Meta, ops []history.Op) *sorted {
 		}
 		s.sessions[op.Session] = append(s.sessions[op.Session], op)
 	}
-	for _, op := range outside {
-		for name := range s.owned[op.Owner] {
-			if name != op.Session {
-				s.sessions[name] = append(s.sessions[name], op)
-			}
-		}
+	for name := range s.sessions {
+		s.sessions[name] = append(s.sessions[name], s.concerning(name, outside)...)
 	}
 	for name, ops := range s.sessions {
 		s.names = append(s.names, name)
@@ -50,6 +50,30 @@ func sort(m *Meta, ops []history.Op) *sorted {
 	return s
 }
 
+// concerning returns what was done to all sessions of an owner that may have had to do with this one: it was his by then,
+// and still asked for after.
+func (s *sorted) concerning(name string, outside []history.Op) []history.Op {
+	var first, last int64 = history.Open, 0
+	for i := range s.sessions[name] {
+		op := &s.sessions[name][i]
+		if op.Change.Owner != nil {
+			first = min(first, op.Call)
+		}
+		last = max(last, op.Call)
+	}
+	var out []history.Op
+	for _, op := range outside {
+		if !s.owned[op.Owner][name] || op.Session == name || op.Call > last || op.Return < first {
+			continue
+		}
+		if op.Outcome == history.Unknown {
+			op.Return = history.Open // it need not have ended this session
+		}
+		out = append(out, op)
+	}
+	return out
+}
+
 func (s *sorted) own(owner, session string) {
 	if s.owned[owner] == nil {
 		s.owned[owner] = map[string]bool{}
@@ -57,10 +81,10 @@ func (s *sorted) own(owner, session string) {
 	s.owned[owner][session] = true
 }
 
-// limit is what a login may do to the owner's other sessions.
+// limit is what a login may do to the owner's other sessions, by its return if it has one.
 func limit(login history.Op) history.Op {
 	return history.Op{Kind: history.Limit, Session: login.Session, Owner: *login.Change.Owner, Client: login.Client,
-		Call: login.Call, Return: history.Open, Outcome: history.Unknown}
+		Call: login.Call, Return: login.Return, Outcome: history.Unknown}
 }
 
 // inputs says of each operation what its time allows.
@@ -69,7 +93,7 @@ func (m *Meta) inputs(ops []history.Op) []input {
 	out := make([]input, len(ops))
 	for i := range ops {
 		op := &ops[i]
-		out[i] = input{Op: op, expired: t.mayHaveExpired(op), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
+		out[i] = input{Op: op, expired: t.mayHaveExpired(op), racing: t.races(op, m.tail()), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
 			stepped: m.Steps && t.idle < int64(largestStep)}
 	}
 	return out

@@ -25,6 +25,7 @@ type input struct {
 	*history.Op
 	expired bool // the session may have expired by then
 	late    bool // the grace of its token may have passed by then
+	racing  bool // an access that began in time was under way, and may have kept it alive
 	stepped bool // the session may seem to have expired, until the clock is stepped back
 }
 
@@ -70,7 +71,7 @@ func (s state) gone(in input) (bool, state) {
 	case !s.born, s.dead, in.stepped, in.late && s.token != in.Token:
 		return true, s
 	case in.expired:
-		s.dead = true
+		s.dead = !in.racing
 		return true, s
 	}
 	return false, s

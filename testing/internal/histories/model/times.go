@@ -66,6 +66,25 @@ func (t *times) mayHaveExpired(op *history.Op) bool {
 	return op.Return+slack >= t.made.call+min(t.idle-t.idle/10, t.absolute)
 }
 
+// tail is for how long a touch in the background may be under way after the answer to its request.
+func (m *Meta) tail() int64 {
+	if len(m.Faults) == 0 {
+		return slack
+	}
+	return int64(5 * time.Second)
+}
+
+// races reports whether an access was under way when an operation found the session expired. It decides by the time at
+// which it began, and is seen when it is committed.
+func (t *times) races(op *history.Op, tail int64) bool {
+	for _, a := range t.accesses {
+		if a.call < op.Return && a.end+tail > op.Call {
+			return true
+		}
+	}
+	return false
+}
+
 // formers is how many former tokens a session remembers.
 const formers = 4
 

@@ -24,6 +24,7 @@ type database struct {
 	noPrepare bool
 	server    *pg.Server
 	proxy     *proxy.Proxy
+	pair      *pair // instead of server and proxy
 	addrs     []string
 	clock     string // the file that says how far Postgres's clock is off
 }
@@ -36,8 +37,10 @@ func (t *Trial) database(ctx context.Context) (*database, error) {
 		return &database{url: "sqlite:" + filepath.Join(t.Dir, "sessions.db")}, nil
 	case "postgres":
 		return t.postgres(ctx)
+	case "failover":
+		return t.pair(ctx)
 	}
-	return nil, fmt.Errorf("no backend is called %q: memory, sqlite or postgres", t.Backend)
+	return nil, fmt.Errorf("no backend is called %q: memory, sqlite, postgres or failover", t.Backend)
 }
 
 // postgres starts a server and puts a network before it.
@@ -82,6 +85,9 @@ func Migrate(ctx context.Context, url string) error {
 }
 
 func (db *database) close() {
+	if db.pair != nil {
+		db.pair.close()
+	}
 	if db.proxy != nil {
 		db.proxy.Close()
 	}

@@ -23,6 +23,15 @@ var faults = map[string]func(*round, context.Context) error{
 	"network delays":     (*round).delay,
 	"network silence":    (*round).silence,
 	"clock steps":        (*round).stepClock,
+	"primary killed":     lost("primary killed"),
+	"primary hanging":    lost("primary hanging"),
+	"primary silent":     lost("primary silent"),
+	"switchover":         lost("switchover"),
+}
+
+// lost is the fault that a pair of databases suffers.
+func lost(name string) func(*round, context.Context) error {
+	return func(r *round, ctx context.Context) error { return r.failover(ctx, name) }
 }
 
 // FaultsOf returns the faults that a backend may suffer.
@@ -34,6 +43,8 @@ func FaultsOf(backend string) []string {
 	case "postgres":
 		return append([]string{"database killed", "connections cut", "servers killed", "network delays", "database stopped",
 			"clock steps", "network silence"}, always...)
+	case "failover":
+		return []string{"primary killed", "primary hanging", "primary silent", "switchover"}
 	}
 	return always
 }
@@ -49,6 +60,9 @@ func (r *round) trouble(ctx context.Context) func() error {
 			active = append(active, f)
 		}
 	}
+	if r.Backend == "failover" {
+		return r.failovers(ctx, cancel, active)
+	}
 	go func() {
 		var errs error
 		for len(active) > 0 && r.pause(ctx, 1200) && errs == nil {
@@ -62,6 +76,22 @@ func (r *round) trouble(ctx context.Context) func() error {
 		cancel()
 		return <-done
 	}
+}
+
+// failovers makes each fault once, in an order that the seed chooses. The clients work for as long as that takes.
+func (r *round) failovers(ctx context.Context, cancel func(), all []func(*round, context.Context) error) func() error {
+	defer cancel()
+	var errs error
+	r.rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, f := range all {
+		if r.pause(ctx, 1000) && errs == nil {
+			errs = f(r, ctx)
+		}
+	}
+	for _, p := range r.clients {
+		_ = p.stdin.Close()
+	}
+	return func() error { return errs }
 }
 
 // pause waits for up to so many milliseconds, and reports whether the round goes on.
@@ -163,4 +193,6 @@ func (r *round) stepClock(ctx context.Context) error {
 }
 
 // Known reports whether a fault has that name.
-func Known(fault string) bool { return slices.Contains(FaultsOf("postgres"), fault) }
+func Known(fault string) bool {
+	return slices.Contains(FaultsOf("postgres"), fault) || slices.Contains(FaultsOf("failover"), fault)
+}

@@ -62,6 +62,9 @@ func Check(dir string) (*model.Verdict, error) {
 func (r *Result) String() string {
 	text := fmt.Sprintf("%d operations on %d sessions in %d rounds and %.0f s, seed %d: %d of unknown outcome, %d sessions undecided as a whole, %d violations",
 		r.Ops, r.Sessions, r.Rounds, r.Took.Seconds(), r.Seed, r.Unknown, r.Undecided, len(r.Violations))
+	if r.Failovers > 0 {
+		text += fmt.Sprintf("\n%d failovers, after each of which every node wrote within %v", r.Failovers, r.Slowest)
+	}
 	for i := range r.Violations {
 		if i == 3 {
 			break

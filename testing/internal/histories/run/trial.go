@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type Trial struct {
 	Round   int // operations between two starts of the servers; default 2,500
 	Nodes   int // server processes; default 2, of memory 1
 	Faults  []string
+	Pooler  bool          // of a failover: PgBouncer stands before each database
 	Mistake string        // see serve.Mistakes
 	Grace   time.Duration // of rotations; default 30 s, in some rounds 150 ms
 	Dir     string        // for histories and databases
@@ -85,18 +87,22 @@ func (r *Result) add(v *model.Verdict) {
 	r.Sessions += v.Sessions
 	r.Unknown += v.Unknown
 	r.Undecided += v.Undecided
+	r.Failovers += v.Failovers
+	r.Slowest = max(r.Slowest, v.Slowest)
 	r.Violations = append(r.Violations, v.Violations...)
 }
 
 // round is one start of the servers with clients and a choice of faults.
 type round struct {
 	*Trial
-	number int
-	db     *database
-	rnd    *rand.Rand
-	meta   model.Meta
-	nodes  []*node
-	dir    string
+	number  int
+	db      *database
+	rnd     *rand.Rand
+	meta    model.Meta
+	nodes   []*node
+	clients []*process
+	events  []history.Op // that the clients do not know
+	dir     string
 }
 
 func (t *Trial) round(ctx context.Context, db *database, res *Result) (*model.Verdict, error) {
@@ -132,7 +138,11 @@ func (r *round) choose() {
 	if r.Trial.Grace > 0 {
 		r.meta.Grace = r.Trial.Grace
 	}
-	for i := range min(2, len(r.Faults)) {
+	atOnce := 2
+	if r.Backend == "failover" {
+		atOnce = len(r.Faults)
+	}
+	for i := range min(atOnce, len(r.Faults)) {
 		r.meta.Faults = append(r.meta.Faults, r.Faults[(2*r.number+i)%len(r.Faults)])
 	}
 	if len(r.Faults) > 0 {
@@ -181,28 +191,36 @@ func (r *round) stop() {
 
 const drivers = 2
 
+func (r *round) drivers(i int, servers []string, file string) drive.Config {
+	c := drive.Config{
+		Name: fmt.Sprint("s", i), Seed: r.rnd.Uint64(), Servers: servers, Ops: r.Round / drivers, Browsers: 10, Tabs: 3,
+		Owner: fmt.Sprintf("owner%d-", r.number), Owners: 8, Timeout: 8 * time.Second,
+		Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: file,
+	}
+	if r.Backend == "failover" { // as long as it takes
+		c.Ops, c.Browsers, c.Think = math.MaxInt, 4, 60*time.Millisecond
+	}
+	return c
+}
+
 // drive runs the clients, and the faults beside them, and returns the history.
 func (r *round) drive(ctx context.Context) ([]history.Op, error) {
 	var servers, files []string
 	for _, n := range r.nodes {
 		servers = append(servers, n.config.Addr)
 	}
-	var clients []*process
 	for i := range drivers {
 		files = append(files, filepath.Join(r.dir, fmt.Sprintf("clients%d.jsonl", i)))
-		p, err := start("drive", drive.Config{
-			Name: fmt.Sprint("s", i), Seed: r.rnd.Uint64(), Servers: servers, Ops: r.Round / drivers, Browsers: 10, Tabs: 3,
-			Owner: fmt.Sprintf("owner%d-", r.number), Owners: 8, Timeout: 8 * time.Second, Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: files[i],
-		})
+		p, err := start("drive", r.drivers(i, servers, files[i]))
 		if err != nil {
 			return nil, err
 		}
 		defer p.kill()
-		clients = append(clients, p)
+		r.clients = append(r.clients, p)
 	}
 	healed := r.trouble(ctx)
 	var errs error
-	for _, p := range clients {
+	for _, p := range r.clients {
 		errs = errors.Join(errs, p.wait())
 	}
 	errs = errors.Join(errs, healed())
@@ -218,7 +236,7 @@ func (r *round) read(files []string, errs error) ([]history.Op, error) {
 	if errs != nil {
 		return nil, errs
 	}
-	var all []history.Op
+	all := r.events
 	for _, file := range files {
 		ops, err := history.ReadFile(file)
 		if err != nil {
