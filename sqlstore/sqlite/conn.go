@@ -153,7 +153,7 @@ func (c *conn) each(ctx context.Context, id statement, fn func([]driver.Value) e
 	return err
 }
 
-// first returns the first row of a statement that has at most one; nil where it has none.
+// first returns the first row of a statement that has at most one; nil if it has none.
 func (c *conn) first(id statement, args ...driver.Value) ([]driver.Value, error) {
 	rows, err := c.query(context.Background(), id, args...)
 	if err != nil {

@@ -21,7 +21,7 @@ var ErrNoTable = errors.New("sqlite: no sessions table")
 // store, for tests. The path is taken as it is: no character in it has a meaning for the database.
 //
 // The sessions table has to be there, or to be made by the function given with WithMigrate, which is also what has Open
-// make the file, with mode 0600, where there is none. Otherwise Open returns ErrNoTable, and changes nothing.
+// make the file, with mode 0600, if there is none. Otherwise Open returns ErrNoTable, and changes nothing.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	config, err := newConfig(opts)
 	if err != nil {
@@ -57,7 +57,7 @@ func openFirst(ctx context.Context, at location, config *config) (*conn, error) 
 	return connect(ctx, at, writing, config.busy, "")
 }
 
-// look refuses a database that cannot keep sessions, or has no table for them where nobody will make it. It may be
+// look refuses a database that cannot keep sessions, or has no table for them if nobody will make it. It may be
 // somebody else's file, which the connection that writes would change, in its journal mode or in that it is empty.
 func look(ctx context.Context, at location, config *config) error {
 	found, err := at.check()
@@ -142,7 +142,7 @@ func newStore(at location, config *config, first *conn) *Store {
 	return s
 }
 
-// prepare migrates where it was told to, and looks for the table.
+// prepare migrates if that is configured, and checks the table.
 func (s *Store) prepare(ctx context.Context) error {
 	if s.config.migrate != nil {
 		if err := s.migrate(ctx); err != nil {
@@ -168,7 +168,8 @@ func (c *conn) checkTable(at location, table string) error {
 }
 
 func noTable(at location, table string) error {
-	return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or in Go: sqlite.WithMigrate(migrate.UpSQLite)", ErrNoTable, at, table)
+	return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or in Go: sqlite.WithMigrate(migrate.UpSQLite)",
+		ErrNoTable, at, table)
 }
 
 func (s *Store) migrate(ctx context.Context) error {

@@ -30,7 +30,7 @@ func newReaders(n int, busy time.Duration, open func(context.Context) (*conn, er
 	return &readers{slots: make(chan struct{}, n), open: open, busy: busy, done: make(chan struct{})}
 }
 
-// do calls fn with a connection, again where the file was busy: that can only be while another process recovers it.
+// do calls fn with a connection, again if the file was busy: that can only be while another process recovers it.
 func (r *readers) do(ctx context.Context, fn func(*conn) error) error {
 	if err := r.enter(ctx); err != nil {
 		return err

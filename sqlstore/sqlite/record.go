@@ -107,7 +107,7 @@ func (f *fields) number() int64 {
 
 func (f *fields) milliseconds() time.Duration { return time.Duration(f.number()) * time.Millisecond }
 
-// instant is the zero time where there is none.
+// instant is the zero time if there is none.
 func (f *fields) instant() (t time.Time) {
 	if ms, is := f.next(); is {
 		t = time.UnixMilli(ms).UTC()

@@ -35,7 +35,7 @@ var (
 	_ store.Collector = (*Store)(nil)
 )
 
-// find reads the row of a key, with its data where id is selectRow. ErrGone where there is none.
+// find reads the row of a key, with its data if id is selectRow. ErrGone if there is none.
 func (c *conn) find(id statement, key store.Handle, r *store.Record) error {
 	row, err := c.first(id, key[:])
 	switch {
