@@ -143,7 +143,7 @@ func (m *Manager) forLoad(ctx context.Context) (context.Context, context.CancelF
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to
 // return and their sessions to be saved, and for touches in the background. Call it beside http.Server.Shutdown, which does
-// not know of sockets. ctx's error where it ends first. It holds for the manager and all those derived with it; sockets
+// not know of sockets. ctx's error if it ends first. It holds for the manager and all those derived with it; sockets
 // that come later are refused.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.hub.shutdown()
