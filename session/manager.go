@@ -23,7 +23,8 @@ type Manager struct {
 	family     *family         // of the realm
 	started    time.Time
 	realm      string
-	attributes string // of the cookie
+	sealer     *sealer // nil: nothing is sealed
+	attributes string  // of the cookie
 	vary       string
 }
 
@@ -68,8 +69,12 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	if _, ok := s.store.(store.Finder); !ok && config.Owner.Max > 0 {
 		return nil, fmt.Errorf("session: a limit of sessions per owner on a %T: %w", s.store, errors.ErrUnsupported)
 	}
+	sealer, err := newSealer(&config)
+	if err != nil {
+		return nil, err
+	}
 	m := &Manager{
-		shared: s, config: config, source: source,
+		shared: s, sealer: sealer, config: config, source: source,
 		base: config.policy(), clock: deadline.New(config.StoreTimeout), realm: config.Realm, vary: "Cookie", started: s.started,
 		attributes: config.Cookie.attributes(),
 	}
@@ -86,6 +91,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 func (m *Manager) Derive(change func(*Config)) (*Manager, error) {
 	source := m.source
 	source.WebSocket.Origins = append([]string(nil), source.WebSocket.Origins...)
+	source.Sealing.Entries = append([]string(nil), source.Sealing.Entries...)
 	change(&source)
 	return m.manager(source)
 }
