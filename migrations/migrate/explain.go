@@ -121,7 +121,7 @@ const busyTime = time.Minute
 
 var busyPause = retry.Backoff{First: 10 * time.Millisecond}
 
-// retryBusy runs fn until it is not refused as busy. SQLite does not wait in every place where it could.
+// retryBusy runs fn until it is not refused as busy. SQLite does not wait everywhere by itself.
 func retryBusy(ctx context.Context, fn func() error) error {
 	return retry.While(ctx, busyTime, busyPause, sqlitefile.IsBusy, fn)
 }
