@@ -38,7 +38,7 @@ type fleet struct {
 	log   *history.Log
 	http  *http.Client
 	lives atomic.Int64
-	ended atomic.Bool // standard input has
+	stop  <-chan struct{}
 	calls atomic.Int64
 }
 
@@ -52,16 +52,28 @@ func Main(config string) error {
 	if err != nil {
 		return err
 	}
-	f := &fleet{Config: c, log: log, http: &http.Client{Transport: &http.Transport{
-		MaxIdleConnsPerHost: 4 * c.Browsers * c.Tabs,
-		DisableCompression:  true,
-	}}}
+	stop := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		f.ended.Store(true)
+		close(stop)
 	}()
-	f.run()
+	Run(c, log, &http.Transport{MaxIdleConnsPerHost: 4 * c.Browsers * c.Tabs, DisableCompression: true}, stop)
 	return log.Close()
+}
+
+// Run has the clients ask by way of a transport until they have asked enough, or stop is closed.
+func Run(c Config, log *history.Log, by http.RoundTripper, stop <-chan struct{}) {
+	f := &fleet{Config: c, log: log, http: &http.Client{Transport: by}, stop: stop}
+	f.run()
+}
+
+func (f *fleet) stopped() bool {
+	select {
+	case <-f.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (f *fleet) run() {
@@ -70,7 +82,7 @@ func (f *fleet) run() {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(f.Seed, uint64(i)))
 			var last *life
-			for f.log.Len() < f.Ops && !f.ended.Load() {
+			for f.log.Len() < f.Ops && !f.stopped() {
 				last = f.live(rnd, last)
 			}
 		})

@@ -110,20 +110,24 @@ func (t *times) overdue(op *history.Op) string {
 	if op.Outcome != history.OK || op.Token == "" {
 		return ""
 	}
-	if end := max(t.made.end, t.renewed) + t.absolute + slack; op.Call > end {
-		return fmt.Sprintf("%v after the absolute timeout", time.Duration(op.Call-end+slack))
+	call := op.Call
+	if op.Began != 0 {
+		call = op.Began // what began in time ends well
+	}
+	if end := max(t.made.end, t.renewed) + t.absolute + slack; call > end {
+		return fmt.Sprintf("%v after the absolute timeout", time.Duration(call-end+slack))
 	}
 	if t.sockets {
 		return "" // they keep it alive
 	}
 	last := t.made.end
 	for _, a := range t.accesses {
-		if a.call < op.Call {
-			last = max(last, min(a.end, op.Call))
+		if a.call < call {
+			last = max(last, min(a.end, call))
 		}
 	}
-	if end := last + t.idle + slack; op.Call > end {
-		return fmt.Sprintf("%v after the idle timeout", time.Duration(op.Call-end+slack))
+	if end := last + t.idle + slack; call > end {
+		return fmt.Sprintf("%v after the idle timeout", time.Duration(call-end+slack))
 	}
 	return ""
 }
