@@ -1,6 +1,10 @@
 package store
 
-import "github.com/simples-go/sessions/internal/jsonobj"
+import (
+	"fmt"
+
+	"github.com/simples-go/sessions/internal/jsonobj"
+)
 
 // Base is the data that a row had at a version, as the connection that makes a Change has seen it.
 type Base struct {
@@ -10,6 +14,15 @@ type Base struct {
 
 // NewBase returns a base of data that is scanned already.
 func NewBase(version int64, data jsonobj.Object) *Base { return &Base{version, data} }
+
+// ReadBase returns a base of data that a Load has returned.
+func ReadBase(version int64, data []byte) (*Base, error) {
+	obj, err := jsonobj.Scan(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return NewBase(version, obj), nil
+}
 
 // Whole returns the data of a row after the change if the row has the version c.Base.Version before it, so that a store
 // may write the whole text in the place of merging in the database. It reports false if the change has no base, if it has

@@ -83,10 +83,12 @@ func (s *Store) existing(ctx context.Context, key store.Handle) (store.Record, e
 }
 
 // insertAlone inserts the row in a statement of its own.
-func (s *Store) insertAlone(ctx context.Context, q querier, r *store.Record) (store.Saved, error) {
+func (s *Store) insertAlone(ctx context.Context, q querier, r *store.Record) (saved store.Saved, err error) {
 	f := s.fences.next()
-	saved, err := s.insertFenced(ctx, q, r, f)
-	s.fences.ended(ctx, f, err, r.Key)
+	err = s.fenced(ctx, f, []store.Handle{r.Key}, func(ctx context.Context) (err error) {
+		saved, err = s.insertFenced(ctx, q, r, f)
+		return err
+	})
 	return saved, err
 }
 

@@ -44,7 +44,7 @@ func (s *Store) deleteOn(ctx context.Context, conn *pgxpool.Conn, at *site, ref 
 	for range deletions {
 		n := 0
 		if at.distributed {
-			n, live, err = s.deleteInTx(ctx, conn, at, ref)
+			n, live, err = s.deleteInTx(ctx, conn, at, ref, lock)
 		} else {
 			n, live, err = s.deleteRow(ctx, conn, at, ref, lock)
 		}
@@ -54,9 +54,11 @@ func (s *Store) deleteOn(ctx context.Context, conn *pgxpool.Conn, at *site, ref 
 		if kept, err := s.kept(ctx, conn, ref); !kept {
 			return false, err
 		}
+		if _, err := s.readClock(ctx, conn); err != nil { // the next attempt has a fence by it
+			return false, err
+		}
 	}
-	return false, localErrorf("the database keeps the row of session %s: do its policies, rules and triggers let rows be "+
-		"deleted?", ref.Key)
+	return false, keptError(1)
 }
 
 // deleteRow deletes the row, in as long as it takes to wait for its lock.
@@ -65,19 +67,25 @@ func (s *Store) deleteRow(ctx context.Context, conn *pgxpool.Conn, at *site, ref
 	f := s.fences.next().later(lock)
 	st := s.statement(s.sql.destroy, uuid(ref.Key), ref.Hash[:], f.end, millisText(lock))
 	e := store.Event{Kind: store.Destroyed, Key: ref.Key}
-	n, err = s.queryAndNotify(ctx, conn, at, st, e, func(v [][]byte) error {
-		live = isTrue(v[1])
-		return nil
+	err = s.fenced(ctx, f, []store.Handle{ref.Key}, func(ctx context.Context) (err error) {
+		n, err = s.queryAndNotify(ctx, conn, at, st, e, func(v [][]byte) error {
+			live = isTrue(v[1])
+			return nil
+		})
+		return err
 	})
-	s.fences.ended(ctx, f, err, ref.Key)
 	return n, live, err
 }
 
 // deleteInTx is deleteRow for a distributed table.
-func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref) (n int, live bool, err error) {
+func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, lock time.Duration) (
+	n int, live bool, err error) {
 	err = inTx(ctx, conn, func(tx pgx.Tx) error {
-		r, err := s.lockRow(ctx, tx, ref)
+		r, err := s.lockRow(ctx, tx, at, ref, lock)
 		live = err == nil
+		if err != nil && !isSession(err) {
+			return err
+		}
 		if err != nil && !(errors.Is(err, store.ErrExpired) && r.Hash == ref.Hash) {
 			return nil // kept tells why
 		}

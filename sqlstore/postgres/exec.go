@@ -3,12 +3,15 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/session/store"
 )
 
 // How often a call is made at most. A serialization failure is what statements get that meet at a row, where the
@@ -17,6 +20,19 @@ const (
 	attempts              = 4
 	serializationAttempts = 100
 )
+
+// fenced runs a statement that carries a fence, on a connection of its own or in a transaction. If it is open whether it
+// takes effect, fenced returns once it no longer can, or when ctx ends.
+func (s *Store) fenced(ctx context.Context, f fence, keys []store.Handle, run func(context.Context) error) error {
+	lingering, end := s.fences.linger(ctx)
+	err := run(lingering)
+	end()
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	s.fences.ended(ctx, f, err, keys...)
+	return err
+}
 
 // querier is a connection of the pool, or a transaction on one.
 type querier interface {

@@ -140,6 +140,20 @@ func (p *pendingWrites) wait(ctx context.Context, key store.Handle) error {
 	return nil
 }
 
+// linger returns a context that ends a moment after ctx: a statement that is under way is mostly answered by then, so that
+// its outcome is known and its connection stays. The CancelFunc is to be called when the statement is over.
+func (f *fences) linger(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Done() == nil {
+		return ctx, func() {}
+	}
+	lingering, end := context.WithCancel(context.WithoutCancel(ctx))
+	leave := context.AfterFunc(ctx, func() { time.AfterFunc(f.window/8, end) })
+	return lingering, func() {
+		leave()
+		end()
+	}
+}
+
 // ended is called for a statement that ended with err. If that leaves open whether it takes effect, ended returns once it
 // no longer can, or when ctx ends; until then it is pending.
 func (f *fences) ended(ctx context.Context, of fence, err error, keys ...store.Handle) {

@@ -58,7 +58,7 @@ func (s *Store) findStatement(selector store.Selector, keys []string, p store.Po
 			entries += `, s.data -> ` + b.arg(key) + `::text`
 		}
 	}
-	sql := `select ` + record(`s.id`, `null::bytea`, data) + entries + ` from ` + s.sql.table + ` s where ` + b.text() +
+	sql := `select ` + record(`s.id`, `null::bytea`, data) + `, s.realm` + entries + ` from ` + s.sql.table + ` s where ` + b.text() +
 		` order by s.created_at desc, s.id desc`
 	return s.statement(sql, b.args...)
 }
@@ -98,13 +98,16 @@ func (c *conditions) selector(which store.Selector) {
 }
 
 func readFound(ctx context.Context, q querier, st statement, keys []string) (found []store.Record, err error) {
-	const entries = columnCount + 3
+	const realm, entries = columnCount + 3, columnCount + 4
 	_, err = query(ctx, q, st, func(v [][]byte) error {
 		r, err := readRecord(v)
 		if err != nil {
 			return err
 		}
-		r.Former = nil
+		if len(v) < entries {
+			return localErrorf("a row of unexpected form: %d columns", len(v))
+		}
+		r.Realm, r.Former = string(v[realm]), nil
 		switch {
 		case len(v) > entries && !isTrue(v[entries]), len(keys) > mostColumns && !isObject(r.Data):
 			return store.ErrCorrupt

@@ -25,7 +25,7 @@ func (s *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Rec
 		return store.Saved{}, failed("saving a locked session after a write whose outcome is open", err)
 	}
 	var event store.Event
-	saved, err := s.saveInLock(ctx, at, ref, func(r store.Record) (store.Change, error) {
+	saved, err := s.saveInLock(ctx, at, ref, s.remaining(ctx), func(r store.Record) (store.Change, error) {
 		if !isObject(r.Data) {
 			return store.Change{}, store.ErrCorrupt
 		}
@@ -53,10 +53,10 @@ type callbackError struct{ err error }
 
 func (e *callbackError) Error() string { return e.err.Error() }
 
-// saveInLock saves the change that fn makes of the row. store.Change.Apply decides what becomes of it.
-func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, fn func(store.Record) (store.Change, error)) (
-	saved store.Saved, err error) {
-	err = s.inRow(ctx, at, ref, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
+// saveInLock saves the change that fn, which has so long, makes of the row. store.Change.Apply decides what becomes of it.
+func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, long time.Duration,
+	fn func(store.Record) (store.Change, error)) (saved store.Saved, err error) {
+	err = s.inRow(ctx, at, ref, long, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
 		change, err := fn(*r)
 		if err != nil {
 			return err
@@ -76,16 +76,17 @@ func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, fn func
 	return saved, err
 }
 
-// inRow calls fn with the live record that ref opens, in a transaction that has its row locked.
-func (s *Store) inRow(ctx context.Context, at *site, ref store.Ref,
+// inRow calls fn with the live record that ref opens, in a transaction that has its row locked. The server ends one whose
+// next statement takes longer to come than fn has.
+func (s *Store) inRow(ctx context.Context, at *site, ref store.Ref, long time.Duration,
 	fn func(context.Context, pgx.Tx, *store.Record) error) error {
 	return s.withLock(ctx, ref.Key, func(lock time.Duration) error {
 		return s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
 			return inTx(ctx, conn, func(tx pgx.Tx) error {
-				if err := s.boundTx(ctx, tx, at, lock, s.remaining(ctx)); err != nil {
+				if err := s.boundTx(ctx, tx, at, lock, long); err != nil {
 					return err
 				}
-				r, err := s.lockRow(ctx, tx, ref)
+				r, err := s.lockRow(ctx, tx, at, ref, lock)
 				if err != nil {
 					return err
 				}
@@ -103,8 +104,12 @@ func (s *Store) remaining(ctx context.Context) time.Duration {
 
 // lockRow returns the record that ref opens at a time at which its row is locked: what the statement that locks it has
 // read of the clock may be from before it has waited.
-func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, ref store.Ref) (store.Record, error) {
-	r, err := readOne(ctx, tx, s.statement(s.sql.lock, uuid(ref.Key), ref.Hash[:]))
+func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref, lock time.Duration) (store.Record, error) {
+	text := s.sql.lock
+	if at.distributed && lock == briefLock {
+		text += ` nowait` // boundTx has not bounded it
+	}
+	r, err := readOne(ctx, tx, s.statement(text, uuid(ref.Key), ref.Hash[:]))
 	if err != nil {
 		return r, err
 	}

@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,48 +48,86 @@ func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, at *site, which 
 	return ended, err
 }
 
-// revokeIn deletes the selected sessions, or those of them that keys name, and notifies of those that were alive.
+// revokeIn deletes the selected sessions, or those of them that keys name, and notifies of those that were alive. Several
+// rows are locked in the order of their ids first, if the database can do that.
 func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, at *site, which store.Selector, keys []store.Handle) (
 	ended ending, err error) {
+	lock := ` order by s.id for update`
+	if at.distributed {
+		lock = ``
+	}
+	found, err := s.selected(ctx, tx, which, keys, lock)
+	if err != nil || len(found) == 0 {
+		return ended, err
+	}
 	now, err := s.readClock(ctx, tx)
 	if err != nil {
 		return ended, err
 	}
-	_, err = query(ctx, tx, s.revokeStatement(at, which, keys), func(v [][]byte) error {
-		if len(v) != 2 || len(v[0]) != len(store.Handle{}) {
-			return localErrorf("a deleted row of unexpected form")
-		}
-		key := store.Handle(v[0])
-		ended.keys = append(ended.keys, key)
-		if now.Before(readTime(v[1])) {
-			ended.live = append(ended.live, key)
-		}
-		return nil
-	})
-	if err != nil || len(ended.live) == 0 {
+	ended.at = now
+	if _, err := query(ctx, tx, s.revokeStatement(which, found), ended.read); err != nil {
 		return ended, err
+	}
+	if len(ended.keys) < len(found) {
+		if kept, err := s.selected(ctx, tx, which, found, ``); err != nil || len(kept) > 0 {
+			return ended, cmp.Or(err, keptError(len(kept)))
+		}
+	}
+	if len(ended.live) == 0 {
+		return ended, nil
 	}
 	return ended, s.notify(ctx, tx, at, s.payloads(ended.live)...)
 }
 
-func (s *Store) revokeStatement(at *site, which store.Selector, keys []store.Handle) statement {
-	var c conditions
+func keptError(rows int) error {
+	return localErrorf("the database keeps %d rows: do its policies, rules and triggers let them be deleted?", rows)
+}
+
+// selected returns the keys of the selected rows, or of those of them that keys name.
+func (s *Store) selected(ctx context.Context, q querier, which store.Selector, keys []store.Handle, lock string) (
+	found []store.Handle, err error) {
+	c := revocation(which, keys)
+	st := s.statement(`select s.id from `+s.sql.table+` s where `+c.text()+lock, c.args...)
+	_, err = query(ctx, q, st, func(v [][]byte) error {
+		if len(v[0]) != len(store.Handle{}) {
+			return localErrorf("a key of unexpected form")
+		}
+		found = append(found, store.Handle(v[0]))
+		return nil
+	})
+	return found, err
+}
+
+func (s *Store) revokeStatement(which store.Selector, keys []store.Handle) statement {
+	c := revocation(which, keys)
+	return s.statement(`delete from `+s.sql.table+` s where `+c.text()+` returning s.id, s.expires_at`, c.args...)
+}
+
+func revocation(which store.Selector, keys []store.Handle) (c conditions) {
 	if keys != nil {
 		c.add(`s.id = any(` + c.arg(uuids(keys)) + `)`)
 	}
 	c.selector(which)
-	found := c.text()
-	// Several rows are locked in the order of their ids first, if the database can do that.
-	if which.Key.IsZero() && !at.distributed {
-		found = `s.id in (select s.id from ` + s.sql.table + ` s where ` + found + ` order by s.id for update)`
-	}
-	return s.statement(`delete from `+s.sql.table+` s where `+found+` returning s.id, s.expires_at`, c.args...)
+	return c
 }
 
 // ending are sessions that a statement has deleted.
 type ending struct {
 	keys []store.Handle
 	live []store.Handle // those among keys that were sessions still
+	at   time.Time      // by the database's clock
+}
+
+func (e *ending) read(v [][]byte) error {
+	if len(v) != 2 || len(v[0]) != len(store.Handle{}) {
+		return localErrorf("a deleted row of unexpected form")
+	}
+	key := store.Handle(v[0])
+	e.keys = append(e.keys, key)
+	if e.at.Before(readTime(v[1])) {
+		e.live = append(e.live, key)
+	}
+	return nil
 }
 
 // add takes in what another attempt has deleted. One may find again what the one before has not deleted after all.

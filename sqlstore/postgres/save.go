@@ -32,7 +32,7 @@ func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (s
 
 func (s *Store) save(ctx context.Context, at *site, ref store.Ref, c *store.Change) (store.Saved, error) {
 	inLock := func(ctx context.Context, _ saveRequest) (store.Saved, error) {
-		return s.saveInLock(ctx, at, ref, func(store.Record) (store.Change, error) { return *c, nil })
+		return s.saveInLock(ctx, at, ref, s.fences.window, func(store.Record) (store.Change, error) { return *c, nil })
 	}
 	r := saveRequest{ref: ref, change: c, n: 1}
 	if at.distributed || !changesEntries(c) || s.locks.has(ref.Key) {
@@ -84,21 +84,22 @@ func (s *Store) saveOne(ctx context.Context, r saveRequest) (saved store.Saved, 
 	if err != nil {
 		return saved, err
 	}
-	args := saveOneArgs(r)
+	args, keys, e := saveOneArgs(r), []store.Handle{r.ref.Key}, eventOf(r.ref, r.change, s.opts.changes)
 	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
-		fence := s.fences.next()
-		args[fenceArg] = fence.end
-		st := s.statement(s.sql.saveOne, args...)
-		n, err := s.queryAndNotify(ctx, conn, at, st, eventOf(r.ref, r.change, s.opts.changes), func(v [][]byte) error {
-			saved = readSaved(v)
-			return nil
+		f, n := s.fences.next(), 0
+		args[fenceArg] = f.end
+		err := s.fenced(ctx, f, keys, func(ctx context.Context) (err error) {
+			n, err = s.queryAndNotify(ctx, conn, at, s.statement(s.sql.saveOne, args...), e, func(v [][]byte) error {
+				saved = readSaved(v)
+				return nil
+			})
+			return err
 		})
-		s.fences.ended(ctx, fence, err, r.ref.Key)
 		switch {
 		case err != nil && isRefusal(err), err == nil && n == 0:
 			return errUnserved
 		case err == nil:
-			s.fences.note(fence.sent, saved.Now)
+			s.fences.note(f.sent, saved.Now)
 		}
 		return err
 	})

@@ -94,10 +94,8 @@ func (s *Store) saveTogether(ctx context.Context, requests []saveRequest, which 
 	results []batch.Result[store.Saved]) {
 	b := newSaveBatch(requests, which)
 	err := s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
-		fence := s.fences.next()
-		err := s.saveBatch(ctx, conn, b, fence)
-		s.fences.ended(ctx, fence, err, b.keys...)
-		return err
+		f := s.fences.next()
+		return s.fenced(ctx, f, b.keys, func(ctx context.Context) error { return s.saveBatch(ctx, conn, b, f) })
 	})
 	for _, i := range which {
 		saved, ok := b.saved[requests[i].ref.Key]
@@ -145,9 +143,9 @@ func newSaveBatch(requests []saveRequest, which []int) *saveBatch {
 	return b
 }
 
-func (s *Store) saveBatch(ctx context.Context, q querier, b *saveBatch, fence fence) error {
+func (s *Store) saveBatch(ctx context.Context, q querier, b *saveBatch, f fence) error {
 	clear(b.saved)
-	b.args[manyFenceArg] = fence.end
+	b.args[manyFenceArg] = f.end
 	text, args := s.sql.saveMany, b.args
 	if s.opts.changes {
 		at, err := s.at(ctx)
@@ -162,7 +160,7 @@ func (s *Store) saveBatch(ctx context.Context, q querier, b *saveBatch, fence fe
 		}
 		saved := readSaved(v)
 		b.saved[store.Handle(v[savedCount])] = saved
-		s.fences.note(fence.sent, saved.Now)
+		s.fences.note(f.sent, saved.Now)
 		return nil
 	})
 	return err

@@ -96,7 +96,7 @@ func (s *Store) writeTouches(ctx context.Context, t touches, written func(store.
 
 // touchInLock touches the row while it is locked.
 func (s *Store) touchInLock(ctx context.Context, at *site, ref store.Ref) (saved store.Saved, err error) {
-	err = s.inRow(ctx, at, ref, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
+	err = s.inRow(ctx, at, ref, s.fences.window, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
 		touched := r.Touch(ref.Policy, r.Now)
 		saved = r.Saved(r.Now)
 		if !touched {
