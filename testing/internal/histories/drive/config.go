@@ -29,6 +29,7 @@ type Config struct {
 	Cancel   bool          // give some requests up at random
 	Think    time.Duration // a tab waits for up to this long before it acts
 	Tell     time.Duration // within which a socket should hear of its session's end
+	Faults   bool          // saves may fail, and be tried again
 	Out      string
 }
 

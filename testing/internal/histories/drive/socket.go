@@ -238,6 +238,11 @@ func (s *socket) last(call int64) {
 		op.Call, op.Return, op.Outcome = min(res.Call, call), res.Return, outcome(res.Error)
 		op.Why += " " + res.Text
 	}
+	if s.Faults && op.Outcome == history.OK { // an attempt that seemed to fail may have been done, and was done once more
+		first := op
+		first.Outcome = history.Unknown
+		s.scribe.save(first)
+	}
 	if op.Outcome != history.OK { // an attempt before the last one may have been lost, or have lost its answer
 		op.Outcome = history.Unknown
 	}

@@ -195,7 +195,7 @@ func (r *round) drivers(i int, servers []string, file string) drive.Config {
 	c := drive.Config{
 		Name: fmt.Sprint("s", i), Seed: r.rnd.Uint64(), Servers: servers, Ops: r.Round / drivers, Browsers: 10, Tabs: 3,
 		Owner: fmt.Sprintf("owner%d-", r.number), Owners: 8, Timeout: 8 * time.Second,
-		Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: file,
+		Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: file, Faults: len(r.Faults) > 0,
 	}
 	if r.Backend == "failover" { // as long as it takes
 		c.Ops, c.Browsers, c.Think = math.MaxInt, 4, 60*time.Millisecond

@@ -100,7 +100,7 @@ func bubble(t *testing.T, s *scheduler, m model.Meta, log *history.Log) {
 	}()
 	drive.Run(drive.Config{
 		Name: "s", Seed: m.Seed, Servers: names, Ops: 250, Browsers: 2, Tabs: 3, Owner: "owner", Owners: 3,
-		Timeout: 20 * time.Second, Cancel: true, Tell: m.Tell,
+		Timeout: 20 * time.Second, Cancel: true, Tell: m.Tell, Faults: true,
 	}, log, net, nil)
 	s.stop()
 	<-done
