@@ -36,7 +36,7 @@ const (
 	Told    = "open sockets hear of their session's end"
 	Limit   = "an owner has no more sessions than the limit"
 	Tokens  = "a token is issued once"
-	Writes  = "every node writes within 5 s of the new primary's readiness"
+	Writes  = "every node writes soon after the new primary is ready"
 	Cookies = "a response brings its session's token"
 )
 
@@ -49,7 +49,7 @@ func Check(m Meta, ops []history.Op) *Verdict {
 		v.session(&m, name, s.sessions[name])
 	}
 	v.lists(&m, s.lists)
-	v.failovers(s.failovers, ops)
+	v.failovers(&m, s.failovers, ops)
 	v.tokens(ops)
 	return v
 }

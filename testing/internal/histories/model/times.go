@@ -55,7 +55,7 @@ func (t *times) note(op *history.Op) {
 			t.replaced[op.Token] = op.Call
 		}
 	}
-	if op.Outcome == history.OK && (op.Token != "" || op.Kind == history.Create) {
+	if op.Outcome == history.OK && ordered(op) && (op.Token != "" || op.Kind == history.Create) {
 		t.accesses = append(t.accesses, span{op.Call, op.Return})
 	}
 }
@@ -107,7 +107,7 @@ const slack = int64(50 * time.Millisecond)
 
 // overdue says what an operation does too late, if the session had to be dead when it was asked for.
 func (t *times) overdue(op *history.Op) string {
-	if op.Outcome != history.OK || op.Token == "" {
+	if op.Outcome != history.OK || op.Token == "" || !ordered(op) {
 		return ""
 	}
 	call := op.Call
