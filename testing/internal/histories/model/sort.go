@@ -98,8 +98,19 @@ func (m *Meta) inputs(ops []history.Op) []input {
 	out := make([]input, len(ops))
 	for i := range ops {
 		op := &ops[i]
+		stepped := m.Steps && t.idle < int64(largestStep)
+		if stepped && op.Began != 0 && op.Outcome == history.OK {
+			op = unsure(*op)
+		}
 		out[i] = input{Op: op, expired: t.mayHaveExpired(op), racing: t.races(op, m.tail()), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
-			stepped: m.Steps && t.idle < int64(largestStep)}
+			stepped: stepped}
 	}
 	return out
+}
+
+// unsure is a commit that was answered well because its request had begun in time, and saved nothing if the session had
+// expired by a clock that was then stepped back.
+func unsure(op history.Op) *history.Op {
+	op.Outcome, op.Return = history.Unknown, history.Open
+	return &op
 }
