@@ -113,6 +113,8 @@ func isRefusal(err error) bool {
 	return code == lockNotAvailable || code == divisionByZero
 }
 
+var noKeys = []string{}
+
 const fenceArg = 4 // among those of saveOneText
 
 func saveOneArgs(r saveRequest) []any {
@@ -120,7 +122,7 @@ func saveOneArgs(r saveRequest) []any {
 	base, whole := wholeText(c, p)
 	del := c.Delete
 	if del == nil {
-		del = []string{}
+		del = noKeys
 	}
 	return []any{
 		uuid(r.ref.Key), r.ref.Hash[:], limitMillis(p.Absolute), limitMillis(p.IdleLimit), nil, c.IfVersion, base, whole,
@@ -129,11 +131,10 @@ func saveOneArgs(r saveRequest) []any {
 }
 
 // wholeText is what the row's data become if it has the version base. 0, which no row has, if the client does not know.
-func wholeText(c *store.Change, p store.Policy) (base int64, whole *string) {
-	data, ok := c.Whole(p.MaxBytes)
+func wholeText(c *store.Change, p store.Policy) (base int64, whole []byte) {
+	whole, ok := c.Whole(p.MaxBytes)
 	if !ok {
 		return 0, nil
 	}
-	text := string(data)
-	return c.Base.Version, &text
+	return c.Base.Version, whole
 }
