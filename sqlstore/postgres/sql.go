@@ -80,7 +80,7 @@ rotated_at = $13, former_hashes = $14, device = $15, data = coalesce($16::json, 
 }
 
 // touchManyText writes the times $5 and $6 into rows that still have those of $3 and $4, so that the rule of
-// store.Record.Touch need not be told in SQL. A row that somebody else has locked is passed over.
+// store.Record.Touch need not be written in SQL too. A row that somebody else has locked is passed over.
 func touchManyText(table string) string {
 	return `with q as materialized (
   select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[],
