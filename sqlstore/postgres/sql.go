@@ -37,7 +37,8 @@ type texts struct {
 	name  string
 
 	load, loadMany, inspect, lock      string // reads
-	insert, write, saveOne, saveMany   string
+	insert, write, saveMany            string
+	replaceOne, mergeOne               string
 	touchMany, destroy, remove, revoke string
 }
 
@@ -53,7 +54,7 @@ func newTexts(t migrations.Table) texts {
 	x.lock = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + named + ` for update`
 	x.insert = insertText(x.table)
 	x.write = writeText(x.table)
-	x.saveOne, x.saveMany = saveOneText(x.table), saveManyText(x.table)
+	x.replaceOne, x.mergeOne, x.saveMany = replaceOneText(x.table), mergeOneText(x.table), saveManyText(x.table)
 	x.touchMany = touchManyText(x.table)
 	x.remove = `delete` + from + `s.id = $1 returning s.id, s.expires_at`
 	x.destroy = `delete` + from + `s.id = $1 and s.secret_hash = $2 and clock_timestamp() < $3` + lockWait(`$4`) +
