@@ -53,6 +53,9 @@ type Config struct {
 	// cancellation. Default 5 seconds.
 	StoreTimeout time.Duration
 
+	// Sealing encrypts entries before they are stored.
+	Sealing Sealing
+
 	// Owner limits the live sessions of one owner.
 	Owner OwnerLimit
 
@@ -138,6 +141,7 @@ func (c *Config) validate() error {
 		checkTimeout("TouchStep", c.TouchStep),
 		checkTimeout("RotationGrace", c.RotationGrace),
 		c.Cookie.validate(),
+		c.Sealing.validate(),
 		c.checkHeader(),
 	}
 	if c.AbsoluteTimeout < c.IdleTimeout {

@@ -11,14 +11,19 @@ import (
 // Draft is the session that a function of Modify changes: its entries, with the methods that Session has for them. It is
 // valid for the length of the call, for one goroutine.
 type Draft struct {
-	s    *Session
-	base jsonobj.Object
-	edit patch
+	s      *Session
+	base   jsonobj.Object
+	edit   patch
+	sealer *sealer
+	row    Handle
 }
 
 // Set is Session.Set.
 func (d *Draft) Set(key string, value any) error {
 	raw, err := d.s.encode(key, value)
+	if err == nil && d.sealer.seals(key) {
+		raw, err = d.sealer.seal(d.row, key, raw)
+	}
 	if err == nil {
 		d.edit.put(key, raw)
 	}
@@ -60,7 +65,9 @@ func (d *Draft) Keys() []string { return keysOf(d.view()) }
 func (d *Draft) All() iter.Seq2[string, json.RawMessage] { return allOf(d.view()) }
 
 // lookup implements Getter.
-func (d *Draft) lookup(key string) (json.RawMessage, error) { return d.find(key), nil }
+func (d *Draft) lookup(key string) (json.RawMessage, error) {
+	return d.sealer.open(d.row, key, d.find(key))
+}
 
 func (d *Draft) find(key string) json.RawMessage {
 	if value, decided := d.edit.lookup(key); decided {
@@ -71,3 +78,20 @@ func (d *Draft) find(key string) json.RawMessage {
 }
 
 func (d *Draft) view() jsonobj.Object { return d.edit.apply(d.base) }
+
+// reseal seals with the current key what the row holds under former ones. Only a Modify can do that for entries that it
+// does not change: a plain save would overwrite what others have set meanwhile.
+func (d *Draft) reseal() {
+	if d.sealer == nil || d.edit.clear {
+		return
+	}
+	for _, m := range d.base.Members() {
+		name := m.Key()
+		if _, changed := d.edit.lookup(name); changed || !d.sealer.stale(name, m.Value) {
+			continue
+		}
+		if text, err := d.sealer.move(d.row, d.row, name, m.Value); err == nil {
+			d.edit.put(name, text)
+		}
+	}
+}

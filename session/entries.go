@@ -19,6 +19,9 @@ import (
 func (s *Session) Set(key string, value any) error {
 	raw, err := s.encode(key, value)
 	return s.change(func() error {
+		if err == nil && s.m.sealer.seals(key) {
+			raw, err = s.m.sealer.seal(s.choose().handle(), key, raw)
+		}
 		if err == nil {
 			s.pending.newer.put(key, raw)
 		}
@@ -98,21 +101,31 @@ func (s *Session) shrink(fn func()) error {
 // lookup implements Getter.
 func (s *Session) lookup(key string) (json.RawMessage, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.find(key), s.ended
+	raw, ended, sealer := s.find(key), s.ended, s.m.sealer
+	if raw == nil || ended != nil || !sealer.seals(key) {
+		defer s.mu.Unlock()
+		return raw, ended
+	}
+	row := s.choose().handle()
+	s.mu.Unlock()
+	return sealer.open(row, key, raw)
 }
 
-// Raw returns a copy of the JSON text of an entry.
+// stored returns an entry's text as it is stored, nil if there is none.
+func (s *Session) stored(key string) json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(key)
+}
+
+// Raw returns a copy of the JSON text of an entry, as it is stored.
 func (s *Session) Raw(key string) (json.RawMessage, bool) {
-	raw, _ := s.lookup(key)
+	raw := s.stored(key)
 	return slices.Clone(raw), raw != nil
 }
 
 // Has reports whether there is an entry.
-func (s *Session) Has(key string) bool {
-	raw, _ := s.lookup(key)
-	return raw != nil
-}
+func (s *Session) Has(key string) bool { return s.stored(key) != nil }
 
 // Len returns the number of entries.
 func (s *Session) Len() int {
@@ -128,7 +141,7 @@ func (s *Session) Keys() []string {
 	return keysOf(s.view())
 }
 
-// All iterates over the entries as they were at its call, sorted by key, as JSON text.
+// All iterates over the entries as they were at its call, sorted by key, as JSON text as it is stored.
 func (s *Session) All() iter.Seq2[string, json.RawMessage] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -83,7 +83,7 @@ func (id ID) LogValue() slog.Value { return slog.StringValue(id.String()) }
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // newToken makes a token with a new row key, which begins with the time in milliseconds (UUID version 7, RFC 9562) so
-// that new rows stand together in the index. crypto/rand never fails: it ends the process where the system has no entropy.
+// that new rows stand together in the index. crypto/rand never fails: it ends the process if the system has no entropy.
 func newToken(now time.Time) *token {
 	t := new(token)
 	_, _ = rand.Read(t[:])

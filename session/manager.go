@@ -23,7 +23,8 @@ type Manager struct {
 	family     *family         // of the realm
 	started    time.Time
 	realm      string
-	attributes string // of the cookie
+	sealer     *sealer // nil: nothing is sealed
+	attributes string  // of the cookie
 	vary       string
 }
 
@@ -68,8 +69,12 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	if _, ok := s.store.(store.Finder); !ok && config.Owner.Max > 0 {
 		return nil, fmt.Errorf("session: a limit of sessions per owner on a %T: %w", s.store, errors.ErrUnsupported)
 	}
+	sealer, err := newSealer(&config)
+	if err != nil {
+		return nil, err
+	}
 	m := &Manager{
-		shared: s, config: config, source: source,
+		shared: s, sealer: sealer, config: config, source: source,
 		base: config.policy(), clock: deadline.New(config.StoreTimeout), realm: config.Realm, vary: "Cookie", started: s.started,
 		attributes: config.Cookie.attributes(),
 	}
@@ -86,6 +91,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 func (m *Manager) Derive(change func(*Config)) (*Manager, error) {
 	source := m.source
 	source.WebSocket.Origins = append([]string(nil), source.WebSocket.Origins...)
+	source.Sealing.Entries = append([]string(nil), source.Sealing.Entries...)
 	change(&source)
 	return m.manager(source)
 }
@@ -143,7 +149,7 @@ func (m *Manager) forLoad(ctx context.Context) (context.Context, context.CancelF
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to
 // return and their sessions to be saved, and for touches in the background. Call it beside http.Server.Shutdown, which does
-// not know of sockets. ctx's error where it ends first. It holds for the manager and all those derived with it; sockets
+// not know of sockets. ctx's error if it ends first. It holds for the manager and all those derived with it; sockets
 // that come later are refused.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.hub.shutdown()

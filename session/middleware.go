@@ -153,7 +153,9 @@ func (h *handling) panicked() {
 func (h *handling) finish() {
 	if !h.w.committed {
 		h.w.warnIfBegun()
-		h.w.commit(http.StatusOK)
+		if !h.leftToTheFramework() {
+			h.w.commit(http.StatusOK)
+		}
 		return
 	}
 	if h.w.failed {
@@ -172,6 +174,24 @@ func (h *handling) finish() {
 	if _, err := h.save(false); err != nil {
 		h.report(err)
 	}
+}
+
+// leftToTheFramework leaves a response to a framework that answers a handler's error after the middleware has ended, if a
+// change has failed and the handler has written nothing: most likely that is the error. Nothing is saved then.
+func (h *handling) leftToTheFramework() bool {
+	if !answersLater(h.w.ResponseWriter) {
+		return false
+	}
+	err := h.session.forgive()
+	if err == nil {
+		return false
+	}
+	h.report(err)
+	h.w.committed = true
+	h.session.drop()
+	h.unconfirmed()
+	h.announce(h.w.Header())
+	return true
 }
 
 // end is called when the handler has returned, or panicked.

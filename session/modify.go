@@ -46,6 +46,7 @@ var errUnchanged = errors.New("session: unchanged")
 type modification struct {
 	s      *Session
 	m      *Manager
+	row    Handle
 	before patch // what was pending at its begin
 	fn     func(*Draft) error
 }
@@ -78,8 +79,7 @@ func (mod *modification) begin() error {
 	if _, err := s.snapshot(false); err != nil {
 		return err
 	}
-	s.choose()
-	mod.m, mod.before = s.m, s.pending.inflight
+	mod.m, mod.row, mod.before = s.m, s.choose().handle(), s.pending.inflight
 	return nil
 }
 
@@ -170,15 +170,15 @@ func (mod *modification) draft(rec store.Record) (store.Change, error) {
 			return store.Change{}, err
 		}
 	}
-	d := &Draft{s: mod.s, base: mod.before.apply(obj)}
+	d := &Draft{s: mod.s, base: mod.before.apply(obj), sealer: mod.m.sealer, row: mod.row}
 	if err := mod.fn(d); err != nil {
 		return store.Change{}, &callbackError{err}
 	}
-	all := d.edit.over(mod.before)
-	if all.empty() {
+	if d.edit.empty() && mod.before.empty() {
 		return store.Change{}, errUnchanged
 	}
-	return mod.s.drafted(rec, obj, all)
+	d.reseal()
+	return mod.s.drafted(rec, obj, d.edit.over(mod.before))
 }
 
 // drafted puts a finished draft in flight. The response may have begun meanwhile.

@@ -21,12 +21,13 @@ type Summary struct {
 	LastSeen  time.Time // at most Config.TouchStep before the last access
 	ExpiresAt time.Time
 	entries   jsonobj.Object
+	sealer    *sealer
 }
 
 // lookup implements Getter.
 func (i Summary) lookup(key string) (json.RawMessage, error) {
 	value, _ := i.entries.Get(key)
-	return value, nil
+	return i.sealer.open(i.Handle, key, value)
 }
 
 // Has reports whether the entry was asked for and is there.
@@ -38,7 +39,7 @@ func (i Summary) Has(key string) bool {
 // Keys returns the keys of the entries that were asked for and are there.
 func (i Summary) Keys() []string { return keysOf(i.entries) }
 
-// Raw returns a copy of the JSON text of an entry.
+// Raw returns a copy of the JSON text of an entry, as it is stored.
 func (i Summary) Raw(key string) (json.RawMessage, bool) {
 	value, ok := i.entries.Get(key)
 	return slices.Clone(json.RawMessage(value)), ok
@@ -72,7 +73,7 @@ func (m *Manager) list(ctx context.Context, selector store.Selector, entries []s
 		}
 		found[i] = Summary{
 			Handle: r.Key, Owner: r.Owner, Tag: r.Tag, CreatedAt: r.CreatedAt, LastSeen: r.AccessedAt,
-			ExpiresAt: r.End(m.policy()), entries: obj,
+			ExpiresAt: r.End(m.policy()), entries: obj, sealer: m.sealer,
 		}
 	}
 	return found, nil

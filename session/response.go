@@ -183,6 +183,13 @@ func (w *response) warnIfBegun() {
 	}
 }
 
+// answersLater reports whether a writer is of the kind that Echo has, whose adapter for middleware answers an error after
+// the middleware has ended.
+func answersLater(w http.ResponseWriter) bool {
+	_, later := w.(interface{ Before(func()) })
+	return later
+}
+
 // begun reports whether a framework's writer says that the response has begun.
 func begun(w http.ResponseWriter) bool {
 	for w != nil {

@@ -66,7 +66,9 @@ func (s *Session) forked(err error) bool {
 	if !(errors.Is(err, ErrRotated) && p.renew || errors.Is(err, ErrExpired) && p.login) {
 		return false
 	}
+	from := s.choose().handle()
 	s.fork()
+	s.moveSealed(from)
 	s.take()
 	return true
 }

@@ -125,7 +125,7 @@ func (s *state) takeSetErr() error {
 func (s *state) rotate() {
 	switch s.row.presence {
 	case absent:
-		s.row.token = newToken(time.Now())
+		s.row.token = s.choose().rotated() // entries may be sealed for the row that is to come
 		s.pending.newer.create = true
 	default:
 		if s.pending.newer.rotate == nil { // else it has been sent to nobody, and a failed save may have given it to the row

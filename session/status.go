@@ -14,7 +14,7 @@ func StatusCode(err error) int {
 	}{
 		{http.StatusBadRequest, []error{ErrAmbiguous}},
 		{http.StatusForbidden, []error{ErrOrigin}},
-		{http.StatusInternalServerError, []error{ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie}},
+		{http.StatusInternalServerError, []error{ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie, ErrSealed}},
 		{http.StatusConflict, []error{ErrGone}},
 		{http.StatusRequestEntityTooLarge, []error{ErrTooLarge}},
 		{http.StatusTooManyRequests, []error{ErrOwnerLimit}},

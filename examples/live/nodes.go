@@ -28,7 +28,7 @@ type node struct {
 // deriveNodes returns the manager of the nodes' sessions. They are in the same table, and open nothing to a browser.
 func deriveNodes(sessions *session.Manager) (*session.Manager, error) {
 	return sessions.Derive(func(c *session.Config) {
-		c.Realm = "node"
+		c.Realm, c.Cookie.Name = "node", "node" // which no browser is sent
 		c.IdleTimeout, c.TouchStep = nodeTimeout, nodeStep
 	})
 }

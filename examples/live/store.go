@@ -38,7 +38,7 @@ func openStore(ctx context.Context, databaseURL string) (openedStore, error) {
 	if err != nil {
 		return openedStore{}, err
 	}
-	closeStore := func() error { store.Close(); return nil }
+	closeStore := store.Close
 	return openedStore{store, "Postgres", closeStore}, nil
 }
 

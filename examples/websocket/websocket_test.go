@@ -35,6 +35,7 @@ func each(t *testing.T, config session.WebSocket, test func(t *testing.T, m *ses
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer func() { _ = manager.Shutdown(context.WithoutCancel(t.Context())) }()
 			server := httptest.NewServer(manager.Handler(recipe))
 			defer http.DefaultClient.CloseIdleConnections()
 			defer server.Close()
@@ -134,6 +135,7 @@ func TestEndsWithItsServer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer func() { _ = manager.Shutdown(context.WithoutCancel(t.Context())) }()
 			base, stop := context.WithCancel(t.Context())
 			defer stop()
 			server := httptest.NewUnstartedServer(manager.Handler(recipe))

@@ -1,10 +1,17 @@
 package jsonobj
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // AppendEntries appends an object of entries, in no particular order. Their values are JSON text.
 func AppendEntries(dst []byte, entries map[string]json.RawMessage) []byte {
-	dst = append(dst, '{')
+	size := 2
+	for key, value := range entries {
+		size += len(key) + len(value) + 4
+	}
+	dst = append(slices.Grow(dst, size), '{')
 	first := true
 	for key, value := range entries {
 		if !first {

@@ -80,7 +80,7 @@ func TestKeysAreChecked(t *testing.T) {
 	}
 }
 
-// FuzzOpen: no text that was not sealed opens, and none panics.
+// FuzzOpen: no text opens as what was not sealed, and none panics.
 func FuzzOpen(f *testing.F) {
 	k := key("k", 1)
 	text := seal(f, k, "1")
@@ -91,7 +91,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, some []byte, name string) {
 		place := sealing.Place{Realm: "realm", Row: here.Row, Name: name}
 		value, err := sealing.Open(k, place, some)
-		if err == nil && !bytes.Equal(some, text) {
+		if err == nil && string(value) != "1" { // another process may have sealed that
 			t.Fatalf("%q opens as %q", some, value)
 		}
 		sealed, err := sealing.Seal(k, place, some)

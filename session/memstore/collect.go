@@ -82,7 +82,7 @@ func (c *memoryCollector) pause(ctx context.Context) bool {
 	return true
 }
 
-// stopped says why no further batch may be begun; "" where one may.
+// stopped says why no further batch may be begun; "" if one may.
 func (c *memoryCollector) stopped(ctx context.Context) store.StopReason {
 	switch {
 	case ctx.Err() != nil:

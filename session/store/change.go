@@ -126,7 +126,7 @@ func (c *Change) Resets() bool { return c.Renew || c.Idle != nil || c.Absolute !
 // HasData reports whether the change touches the session's entries.
 func (c *Change) HasData() bool { return c.Clear || len(c.Set) > 0 || len(c.Delete) > 0 }
 
-// merge returns data with the change's entries; data itself where there are none.
+// merge returns data with the change's entries; data itself if there are none.
 func (c *Change) merge(data []byte, maxBytes int) ([]byte, error) {
 	base, err := jsonobj.Scan(data)
 	if err != nil {
@@ -194,7 +194,7 @@ func foldEntries(c, next *Change) (set entries, del []string) {
 }
 
 // Size returns the size of a session's data as Policy.MaxBytes counts it: the bytes of the JSON object as Postgres writes
-// a jsonb, with one space after each comma and colon. Every store counts the same. ErrCorrupt where data is no object.
+// a jsonb, with one space after each comma and colon. Every store counts the same. ErrCorrupt if data is no object.
 func Size(data []byte) (int, error) {
 	obj, err := jsonobj.Scan(data)
 	if err != nil {

@@ -63,7 +63,7 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		waiting = guarded
 	}
 	for {
-		conn, err := s.pool.Acquire(waiting)
+		conn, err := s.take(waiting)
 		switch {
 		case err == nil && s.answers(ctx, conn):
 			s.held.Add(1)
@@ -75,6 +75,19 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		}
 		return nil, err
 	}
+}
+
+// take takes a connection from the pool. A hook that panics, for want of what a request's context carries, fails the call
+// and not the process, which has calls that belong to no request.
+func (s *Store) take(ctx context.Context) (conn *pgxpool.Conn, err error) {
+	if s.hooked {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("a hook of the pool has panicked, for a context without what it insists on?: %v", p)
+			}
+		}()
+	}
+	return s.pool.Acquire(ctx)
 }
 
 // exhaustedAfter is how long a call waits for a connection while others have all of the pool.

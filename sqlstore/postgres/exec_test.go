@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -112,5 +113,18 @@ func TestADatabaseThatIsDownIsNoMissingSession(t *testing.T) {
 		if err == nil || isSession(err) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// What a pooler does to prepared statements is said with what helps, whatever was tried.
+func TestAPoolerIsSuspected(t *testing.T) {
+	for _, code := range []string{"42P05", "26000"} {
+		err := failed("loading a session", &pgconn.PgError{Code: code})
+		if !strings.Contains(err.Error(), "WithoutPreparedStatements") || !strings.Contains(err.Error(), code) {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	if err := failed("loading a session", &pgconn.PgError{Code: "57014"}); strings.Contains(err.Error(), "pooler") {
+		t.Errorf("a pooler is suspected of %v", err)
 	}
 }

@@ -41,45 +41,61 @@ func (s *Store) listen(ctx context.Context) {
 	}
 }
 
-// listenSafely is listenOnce. A hook of the pool that panics, for want of what a request's context carries, ends the
-// attempt and not the process.
+// listenSafely is listenOnce. A hook of the pool that panics ends the attempt and not the process.
 func (s *Store) listenSafely(ctx context.Context) (heard bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic while connecting (is it a hook of the pool? see IsShared): %v", p)
+			err = fmt.Errorf("panic while connecting: %v", p)
 		}
 	}()
 	return s.listenOnce(ctx)
 }
 
+// errUnnamed is the error of listening on a pool whose hook may lead each caller to another table.
+var errUnnamed = localErrorf("the pool has a hook that sees the context of each call, and nobody's call is to listen: " +
+	"name the table's schema (WithSchema), give the store a pool of its own, or use WithoutListen")
+
 // listenOnce listens on a new connection until that fails; heard says whether it ever worked.
 func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
-	at, err := s.at(ctx)
-	if err != nil {
-		return false, err
+	if s.hooked && s.opts.schema == "" {
+		return false, errUnnamed
 	}
 	conn, err := s.dial(ctx, s.opts.listenURL)
 	if err != nil {
 		return false, err
 	}
 	defer hangUp(conn)
-	if err := s.subscribe(ctx, conn, at); err != nil {
+	if err := s.subscribe(ctx, conn); err != nil {
 		return false, err
 	}
 	s.events.Send(store.Event{Kind: store.Missed})
 	return true, s.hear(ctx, conn)
 }
 
-func (s *Store) subscribe(ctx context.Context, conn *pgx.Conn, at *site) error {
+// subscribe has the server send notifications. With a hook in the pool, none of its connections is used.
+func (s *Store) subscribe(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.timeout)
 	defer cancel()
 	if err := isDirect(ctx, conn); err != nil {
 		return err
 	}
-	if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{at.channel}.Sanitize()); err != nil {
+	at, err := s.tableOn(ctx, conn)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "listen "+pgx.Identifier{at.channel}.Sanitize())
+	if err != nil || s.hooked {
 		return err
 	}
 	return s.hearsItself(ctx, conn, at)
+}
+
+func (s *Store) tableOn(ctx context.Context, conn *pgx.Conn) (*site, error) {
+	if !s.hooked {
+		return s.at(ctx)
+	}
+	found := new(site)
+	return found, s.look(ctx, conn, found)
 }
 
 // errPooler is the error of a connection that goes through a pooler. To listen there would leave a listening connection

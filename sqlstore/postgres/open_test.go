@@ -182,6 +182,24 @@ func TestCloseTwice(t *testing.T) {
 	}
 }
 
+// A hook that panics fails the call and not the process.
+func TestAHookThatPanics(t *testing.T) {
+	s, err := New(testPool(t, func(c *pgxpool.Config) {
+		c.BeforeAcquire = func(context.Context, *pgx.Conn) bool { return true }
+		c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return nil }
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.hooked || s.opts.batching != auto {
+		t.Errorf("hooked %v, batching %v", s.hooked, s.opts.batching)
+	}
+	s.pool = nil // stands for what panics
+	if _, err := s.take(t.Context()); err == nil || !strings.Contains(err.Error(), "hook") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestBatchingIsOffIfTheTableIsDistributedOrThePoolHasAHook(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -35,13 +35,13 @@ func (s *Store) at(ctx context.Context) (*site, error) {
 		return s.look(ctx, conn, found)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: looking for the table: %w", err)
+		return nil, failed("looking for the table", err)
 	}
 	s.site.Store(found)
 	return found, nil
 }
 
-func (s *Store) look(ctx context.Context, conn *pgxpool.Conn, found *site) error {
+func (s *Store) look(ctx context.Context, conn querier, found *site) error {
 	var citus bool
 	var encoding string
 	sent := time.Now()

@@ -41,22 +41,28 @@ func TestStep(t *testing.T) {
 	if got := s.Size(500); got != firstStep {
 		t.Errorf("the first step has %d rows", got)
 	}
-	if got := s.Size(10); got != 10 {
+	if got := new(Step).Size(10); got != 10 {
 		t.Errorf("the first step of batches of 10 has %d rows", got)
 	}
 	s.Size(500)
-	s.Adapt(firstStep, stepTime/4)
+	s.Adapt(firstStep, stepTime/4, 0)
 	if got := s.Size(500); got != firstStep*3/2 {
 		t.Errorf("after a short step: %d", got)
 	}
-	s.Adapt(1, 0)
+	s.Adapt(1, 0, 0)
 	if got := s.Size(500); got != firstStep*3/2 {
 		t.Errorf("after a step that says nothing: %d", got)
 	}
 	for range 10 {
-		s.Adapt(100, 2*stepTime)
+		s.Adapt(100, 2*stepTime, time.Hour)
 	}
 	if got := s.Size(500); got != leastStep {
 		t.Errorf("after long steps: %d", got)
+	}
+	for range 20 {
+		s.Adapt(s.Size(500), 2*stepTime, 10*stepTime)
+	}
+	if got := s.Size(500); got != 500 {
+		t.Errorf("after steps that leave no time to rest: %d", got)
 	}
 }

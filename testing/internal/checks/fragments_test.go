@@ -47,7 +47,7 @@ var (
 // known are the packages that blocks without imports of their own may use.
 var known = map[string]string{
 	"bytes": "bytes", "context": "context", "fs": "io/fs", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
-	"io": "io", "json": "encoding/json", "log": "log", "maps": "maps", "os": "os", "signal": "os/signal", "slices": "slices",
+	"hex": "encoding/hex", "io": "io", "json": "encoding/json", "log": "log", "maps": "maps", "os": "os", "signal": "os/signal", "slices": "slices",
 	"slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync", "syscall": "syscall",
 	"testing": "testing", "time": "time", "url": "net/url",
 

@@ -41,7 +41,7 @@ var sentinels = map[string]error{
 	"ErrOwnerLimit": session.ErrOwnerLimit, "ErrAmbiguous": session.ErrAmbiguous, "ErrOrigin": session.ErrOrigin,
 	"ErrValue": session.ErrValue, "ErrNoCookie": session.ErrNoCookie, "ErrClosed": session.ErrClosed,
 	"ErrCorrupt": session.ErrCorrupt, "ErrShutdown": session.ErrShutdown, "ErrConflict": store.ErrConflict,
-	"ErrExists": store.ErrExists,
+	"ErrExists": store.ErrExists, "ErrSealed": session.ErrSealed,
 }
 
 // exported returns the names that a file's var declarations export.
@@ -79,6 +79,7 @@ func TestConfigIsListed(t *testing.T) {
 		"session/cookie.go":       {"Cookie": "Cookie."},
 		"session/store/finder.go": {"OwnerLimit": "Owner."},
 		"session/importer.go":     {"Import": "Import."},
+		"session/sealing.go":      {"Sealing": "Sealing."},
 	} {
 		ast.Inspect(parse(t, file), func(n ast.Node) bool {
 			s, ok := n.(*ast.TypeSpec)
@@ -87,7 +88,7 @@ func TestConfigIsListed(t *testing.T) {
 			}
 			prefix, listed := structs[s.Name.Name]
 			for _, field := range fields(s) {
-				nested := slices.Contains([]string{"Cookie", "WebSocket", "Owner", "Import"}, field)
+				nested := slices.Contains([]string{"Cookie", "WebSocket", "Owner", "Import", "Sealing"}, field)
 				if listed && !nested && !strings.Contains(page, "| `"+prefix+field+"` |") {
 					t.Errorf("docs/reference/config.md has no row for %s%s", prefix, field)
 				}

@@ -85,22 +85,24 @@ func (r *run) delete(ctx, work context.Context, w *walker) (store.StopReason, er
 			return reason, err
 		}
 		if p.rows > 0 {
-			if err := r.deletePortion(work, p); err != nil {
-				return "", err
-			}
+			err = r.deletePortion(work, p, w.clock(p))
+		} else {
+			r.pacer.passed(w.clock(p))
 		}
-		r.pacer.passed(w.clock(p))
-		if err := w.pass(work, p); err != nil {
+		if err == nil {
+			err = w.pass(work, p)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
 	return store.StopDone, nil
 }
 
-func (r *run) deletePortion(ctx context.Context, p portion) error {
+func (r *run) deletePortion(ctx context.Context, p portion, clock time.Duration) error {
 	begun := time.Now()
 	deleted, err := r.table.delete(ctx, p)
-	r.pacer.deleted(p.rows, time.Since(begun))
+	r.pacer.deleted(p.rows, time.Since(begun), clock)
 	r.missed = r.missed || deleted < int64(p.rows)
 	if r.report.Deleted += deleted; deleted > 0 {
 		r.report.Batches++

@@ -51,11 +51,14 @@ func (p *pacer) size() int {
 	return p.opts.Batch
 }
 
-func (p *pacer) deleted(rows int, took time.Duration) {
+// deleted notes that a delete of so many rows took so long, and for how long sessions have expired to make them up.
+func (p *pacer) deleted(rows int, took, clock time.Duration) {
 	p.tried, p.owed, p.ended, p.took = true, true, time.Now(), took
-	p.step.Adapt(rows, took)
+	p.passed(clock)
+	p.step.Adapt(rows, took, clock)
 }
 
+// passed notes a range.
 func (p *pacer) passed(clock time.Duration) { p.clock += clock }
 
 // wait comes before a portion, or a look that has found nothing, and says why the run stops there; "" if it goes on.

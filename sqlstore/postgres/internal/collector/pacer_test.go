@@ -28,7 +28,7 @@ func TestAFixedPause(t *testing.T) {
 				start := time.Now()
 				p := &pacer{opts: c.opts, started: start}
 				if c.owed {
-					p.deleted(1, 0)
+					p.deleted(1, 0, 0)
 				}
 				stop, err := p.wait(t.Context(), t.Context(), true)
 				if took := time.Since(start); took != c.want || stop != c.stop || err != nil {
@@ -49,7 +49,7 @@ func TestATimeThatIsOver(t *testing.T) {
 	if stop, err := p.wait(t.Context(), t.Context(), true); stop != "" || err != nil {
 		t.Errorf("before it has tried: %q, %v", stop, err)
 	}
-	p.deleted(0, time.Millisecond)
+	p.deleted(0, time.Millisecond, 0)
 	if stop, err := p.wait(t.Context(), t.Context(), true); stop != store.StopMaxDuration || err != nil {
 		t.Errorf("after its time: %q, %v", stop, err)
 	}
@@ -63,8 +63,7 @@ func TestThePaceBesideOthers(t *testing.T) {
 		p := &pacer{opts: store.CollectOptions{Batch: 500}, started: time.Now(),
 			look: func(context.Context, int64, time.Duration) (bool, error) { return others, nil }}
 		rested := func(took, clock time.Duration) time.Duration {
-			p.deleted(p.size(), took)
-			p.passed(clock)
+			p.deleted(p.size(), took, clock)
 			begun := time.Now()
 			if stop, err := p.wait(t.Context(), t.Context(), true); stop != "" || err != nil {
 				t.Errorf("it stops: %q, %v", stop, err)
@@ -103,7 +102,7 @@ func TestARestEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		p := &pacer{started: time.Now(),
 			look: func(context.Context, int64, time.Duration) (bool, error) { return true, nil }}
-		p.deleted(1, time.Second)
+		p.deleted(1, time.Second, 0)
 		begun := time.Now()
 		stop, err := p.wait(ctx, t.Context(), true)
 		if stop != store.StopSignal || err != nil || time.Since(begun) != 30*time.Millisecond {

@@ -19,3 +19,17 @@ func TestCollector(t *testing.T) {
 		t.Error(out.String())
 	}
 }
+
+// TestSteadyExpiry runs the other measurement in small: the collector runs beside what expires, and something is left to
+// compare.
+func TestSteadyExpiry(t *testing.T) {
+	var out bytes.Buffer
+	o := options{url: "sqlite:" + t.TempDir() + "/collector.db", rows: 400, rounds: 1, slice: time.Second, slices: 1,
+		expiring: 500, over: 2 * time.Second, every: 300 * time.Millisecond}
+	if err := o.run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "expired rows") || !strings.Contains(out.String(), "runs deleted") {
+		t.Error(out.String())
+	}
+}

@@ -2,6 +2,8 @@
 // the sessions are expired, and what loads and saves take beside it.
 //
 //	go run ./testing/internal/bench/collector -database-url postgres://postgres@127.0.0.1:5432/bench
+//
+// With -expiring 2000, so many sessions expire each second for ten minutes, and it says whether the collector keeps up.
 package main
 
 import (
@@ -27,6 +29,9 @@ type options struct {
 	pause  time.Duration
 	slice  time.Duration
 	slices int
+
+	expiring    float64
+	over, every time.Duration
 }
 
 func main() {
@@ -38,6 +43,9 @@ func main() {
 	flag.DurationVar(&o.pause, "pause", 0, "the collector's pause; 0: its default, below 0: none")
 	flag.DurationVar(&o.slice, "slice", 10*time.Second, "how long loads and saves are measured with and without it in turn")
 	flag.IntVar(&o.slices, "slices", 7, "how often, at most")
+	flag.Float64Var(&o.expiring, "expiring", 0, "sessions that expire each second beside loads and saves, instead of all that")
+	flag.DurationVar(&o.over, "over", 10*time.Minute, "how long they do")
+	flag.DurationVar(&o.every, "every", time.Minute, "how often a run of the collector begins then")
 	flag.Parse()
 	if err := o.run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "collector:", err)
@@ -48,6 +56,9 @@ func main() {
 func (o *options) run(ctx context.Context, w io.Writer) error {
 	if o.slices < 1 || o.slice <= 0 {
 		return fmt.Errorf("%d slices of %v measure nothing", o.slices, o.slice)
+	}
+	if o.expiring > 0 {
+		return o.steady(ctx, w)
 	}
 	for round := range o.rounds {
 		speed, err := o.alone(ctx)
@@ -134,13 +145,18 @@ func (o *options) beside(ctx context.Context, w io.Writer) error {
 
 // report writes the median of the slices' p99 and of their ratios.
 func report(w io.Writer, work string, without, with []time.Duration) {
-	ratios := make([]float64, len(with))
+	pairs := min(len(without), len(with))
+	ratios := make([]float64, pairs)
 	for i := range ratios {
 		ratios[i] = float64(with[i]) / float64(without[i])
 	}
+	if pairs == 0 {
+		fmt.Fprintf(w, "  %s: too few calls\n", work)
+		return
+	}
 	slices.Sort(ratios)
 	fmt.Fprintf(w, "  %s p99 %v without the collector, %v beside it: ×%.2f (%.2f–%.2f in %d pairs)\n", work, median(without),
-		median(with), median(ratios), ratios[0], ratios[len(ratios)-1], len(ratios))
+		median(with), median(ratios), ratios[0], ratios[pairs-1], pairs)
 }
 
 func p99s(all []taken, work int) []time.Duration {

@@ -1,11 +1,17 @@
 package contract_test
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/node"
@@ -53,5 +59,72 @@ func TestOpenThroughPgBouncer(t *testing.T) {
 	ref := pgstore.Created(t, s, pgstore.Set("a", "1"))
 	if _, err := s.Load(t.Context(), ref); err != nil {
 		t.Error(err)
+	}
+}
+
+// logged passes on what is logged.
+type logged chan string
+
+func (l logged) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default:
+	}
+	return len(line), nil
+}
+
+// Without a URL for it, nothing listens through PgBouncer: that would stay with a connection which others get. The log
+// says what to do.
+func TestNothingListensThroughPgBouncer(t *testing.T) {
+	db := containers.Postgres(t)
+	config, err := pgxpool.ParseConfig(bounced(t, db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := make(logged, 1)
+	for setting, opts := range map[string][]postgres.Option{
+		"by default":            nil,
+		"with the pooler's URL": {postgres.WithListenURL(config.ConnString())},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			opts = append(opts, postgres.WithoutPreparedStatements(), postgres.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+			s := pgstore.New(t, pgstore.Pool(t, config.Copy()), opts...)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- s.Watch(ctx, func(store.Event) {}) }()
+			if line := <-log; !strings.Contains(line, "pooler") || !strings.Contains(line, "WithListenURL") {
+				t.Errorf("the log says %q", line)
+			}
+			cancel()
+			<-ended
+			const listening = `select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen %'`
+			if n := pgstore.Count(t, db.Pool, listening); n > 0 {
+				t.Errorf("%d connections of the pooler have been told to listen", n)
+			}
+		})
+	}
+}
+
+// Prepared statements through a pooler that knows nothing of them are an error that names the setting.
+func TestPreparedStatementsThroughPgBouncer(t *testing.T) {
+	db := containers.Postgres(t)
+	config, err := pgxpool.ParseConfig(bounced(t, db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 16
+	s := pgstore.New(t, pgstore.Pool(t, config), postgres.WithoutBatching())
+	var wrong atomic.Pointer[error]
+	deadline := time.Now().Add(time.Minute)
+	together(t, 16, func(int) error {
+		for wrong.Load() == nil && time.Now().Before(deadline) {
+			if _, err := s.Create(t.Context(), pgstore.Ref(), pgstore.Set("a", "1")); err != nil {
+				wrong.Store(&err)
+			}
+		}
+		return nil
+	})
+	if err := wrong.Load(); err == nil || !strings.Contains((*err).Error(), "WithoutPreparedStatements") {
+		t.Errorf("the error is %v", *cmp.Or(err, new(error)))
 	}
 }

@@ -51,11 +51,14 @@ func leavesOldPrimary(t *testing.T, primary, standby *node.Node, ref store.Ref) 
 		t.Fatalf("saving on the primary: %v", err)
 	}
 	replayed := pgstore.New(t, pool(t, standby.URL(), 2))
+	reads := startReader(t, url)
 	waitFor(t, func() bool { r, err := replayed.Load(context.Background(), ref); return err == nil && r.Version == 2 })
+	reads.replicated(replayed)
 	standby.Promote()
 	// What a demoted primary does: it refuses writes and keeps its connections.
 	primary.Sh(`psql -U postgres -c "alter system set default_transaction_read_only = on" -c "select pg_reload_conf()"`)
 	waitFor(t, func() bool { return setting(t, primary, "default_transaction_read_only") == "on" })
+	reads.left(replayed)
 	var last error
 	waitFor(t, func() bool { last = saveOne(context.Background(), s, ref); return last == nil })
 	if _, version := stored(t, replayed, ref); version < 3 {

@@ -1,0 +1,101 @@
+// Package echoapp shows sessions with Echo.
+package echoapp
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/simples-go/sessions/examples/frameworks/suite"
+	"github.com/simples-go/sessions/session"
+)
+
+// Sessions is the middleware for Echo. An error that a handler returns is answered while the session's writer can still
+// answer it.
+func Sessions(m *session.Manager) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			outer := c.Response().Writer
+			defer func() { c.Response().Writer = outer }()
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				c.SetRequest(r)
+				c.Response().Writer = w
+				if err := next(c); err != nil {
+					c.Error(err)
+				}
+			})).ServeHTTP(outer, c.Request())
+			return nil
+		}
+	}
+}
+
+// New returns the program.
+func New(sessions *session.Manager) http.Handler { return with(sessions, Sessions(sessions)) }
+
+func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) http.Handler {
+	e := echo.New()
+	e.Use(middleware.BodyLimit("1M"), sessionsMiddleware, middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: silent}))
+	e.POST("/login", func(c echo.Context) error {
+		var body struct{ User string }
+		if err := c.Bind(&body); err != nil {
+			return err
+		}
+		return answer(c)(suite.Login(c.Request(), body.User))
+	})
+	e.POST("/login-and-redirect", func(c echo.Context) error {
+		if _, err := suite.Login(c.Request(), "ada"); err != nil {
+			return echo.NewHTTPError(session.StatusCode(err))
+		}
+		return c.Redirect(http.StatusSeeOther, "/account")
+	})
+	e.POST("/logout", func(c echo.Context) error {
+		if err := suite.Logout(c.Request()); err != nil {
+			return echo.NewHTTPError(session.StatusCode(err))
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	e.GET("/account", func(c echo.Context) error { return answer(c)(suite.Account(sessions, c.Request())) })
+	e.POST("/fill", func(c echo.Context) error {
+		suite.Fill(c.Request())
+		return c.String(http.StatusOK, "filled")
+	})
+	e.POST("/fill-in-time", func(c echo.Context) error {
+		suite.Fill(c.Request())
+		return c.String(http.StatusOK, "filled")
+	}, middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}))
+	e.POST("/refuse", func(c echo.Context) error {
+		if err := suite.Refuse(c.Request()); err != nil {
+			return echo.NewHTTPError(http.StatusUnprocessableEntity, "no such value")
+		}
+		return nil
+	})
+	e.POST("/break", func(c echo.Context) error { suite.Break(c.Request()); return nil })
+	e.GET("/events", events)
+	return e
+}
+
+func silent(_ echo.Context, err error, _ []byte) error { return err }
+
+func answer(c echo.Context) func(map[string]any, error) error {
+	return func(body map[string]any, err error) error {
+		if err != nil {
+			return echo.NewHTTPError(session.StatusCode(err))
+		}
+		return c.JSON(http.StatusOK, body)
+	}
+}
+
+func events(c echo.Context) error {
+	c.Response().Header().Set("Content-Type", "text/event-stream")
+	ctx, err := session.Watch(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(c.Response(), "data: hello\n\n")
+	c.Response().Flush()
+	<-ctx.Done()
+	fmt.Fprint(c.Response(), "data: bye\n\n")
+	return nil
+}

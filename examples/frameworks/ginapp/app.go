@@ -1,0 +1,83 @@
+// Package ginapp shows sessions with gin.
+package ginapp
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/simples-go/sessions/examples/frameworks/suite"
+	"github.com/simples-go/sessions/session"
+)
+
+// New returns the program.
+func New(sessions *session.Manager) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.Use(gin.RecoveryWithWriter(io.Discard), Sessions(sessions), gin.RecoveryWithWriter(io.Discard))
+	r.POST("/login", func(c *gin.Context) {
+		var body struct{ User string }
+		if err := c.ShouldBindJSON(&body); err != nil {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		answer(c)(suite.Login(c.Request, body.User))
+	})
+	r.POST("/login-and-redirect", func(c *gin.Context) {
+		if _, err := suite.Login(c.Request, "ada"); err != nil {
+			c.AbortWithStatus(session.StatusCode(err))
+			return
+		}
+		c.Redirect(http.StatusSeeOther, "/account")
+	})
+	r.POST("/logout", func(c *gin.Context) {
+		if err := suite.Logout(c.Request); err != nil {
+			c.AbortWithStatus(session.StatusCode(err))
+			return
+		}
+		c.Status(http.StatusNoContent)
+	})
+	r.GET("/account", func(c *gin.Context) { answer(c)(suite.Account(sessions, c.Request)) })
+	r.POST("/fill", func(c *gin.Context) {
+		suite.Fill(c.Request)
+		c.String(http.StatusOK, "filled")
+	})
+	r.POST("/refuse", func(c *gin.Context) {
+		if err := suite.Refuse(c.Request); err != nil {
+			c.AbortWithStatusJSON(http.StatusUnprocessableEntity, gin.H{"error": "no such value"})
+		}
+	})
+	r.POST("/break", func(c *gin.Context) { suite.Break(c.Request) })
+	r.GET("/events", events)
+	return r
+}
+
+func answer(c *gin.Context) func(map[string]any, error) {
+	return func(body map[string]any, err error) {
+		if err != nil {
+			c.AbortWithStatus(session.StatusCode(err))
+			return
+		}
+		c.JSON(http.StatusOK, body)
+	}
+}
+
+func events(c *gin.Context) {
+	c.Header("Content-Type", "text/event-stream")
+	ctx, err := session.Watch(c.Request.Context())
+	if err != nil {
+		c.Abort()
+		return
+	}
+	greeted := false
+	c.Stream(func(w io.Writer) bool {
+		if !greeted {
+			greeted = true
+			_, _ = io.WriteString(w, "data: hello\n\n")
+			return true
+		}
+		<-ctx.Done()
+		_, _ = io.WriteString(w, "data: bye\n\n")
+		return false
+	})
+}

@@ -1,0 +1,156 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/simples-go/sessions/session/store"
+)
+
+// resealChunk is of how many sessions Reseal asks for the secrets' hashes at once.
+const resealChunk = 500
+
+// resealAttempts is how often a session is tried that others write meanwhile.
+const resealAttempts = 50
+
+// Reseal seals with the current key what the live sessions of the manager's realm hold under former ones, or, with
+// AcceptPlain, without being sealed. It returns how many sessions it has rewritten: 0 and no error say that no former key is
+// needed any more. It may run beside the service and be repeated; it overwrites nobody's changes, is no access, and ends no
+// session. An error names some of the sessions that could not be rewritten; the others have been.
+//
+// errors.ErrUnsupported is returned if the store is not a Finder and an Inspector.
+func (m *Manager) Reseal(ctx context.Context) (int, error) {
+	finder, err := m.finder()
+	if err != nil {
+		return 0, err
+	}
+	inspector, ok := m.store.(store.Inspector)
+	if !ok {
+		return 0, fmt.Errorf("session: reseal on a %T: %w", m.store, errors.ErrUnsupported)
+	}
+	if m.sealer == nil {
+		return 0, errors.New("session: reseal: Config.Sealing is not set")
+	}
+	found, err := finder.Find(ctx, store.Selector{Realm: m.realm, All: true}, nil, m.policy())
+	if err != nil {
+		return 0, fmt.Errorf("session: reseal: %w", err)
+	}
+	r := resealing{m: m, inspector: inspector}
+	for chunk := range slices.Chunk(found, resealChunk) {
+		if err := r.rewrite(ctx, chunk); err != nil {
+			return r.done, fmt.Errorf("session: reseal: %w", err)
+		}
+	}
+	return r.done, r.failures()
+}
+
+// resealing is one run of Reseal.
+type resealing struct {
+	m         *Manager
+	inspector store.Inspector
+	done      int
+	failed    int
+	errs      []error // the first of them
+}
+
+// rewrite does it for some sessions. Its error is one of the database or of ctx.
+func (r *resealing) rewrite(ctx context.Context, found []store.Record) error {
+	keys := make([]Handle, len(found))
+	for i := range found {
+		keys[i] = found[i].Key
+	}
+	for attempt := 0; len(keys) > 0; attempt++ {
+		if attempt == resealAttempts {
+			for _, key := range keys {
+				r.fail(fmt.Errorf("%s: %w, again and again", key, store.ErrConflict))
+			}
+			return nil
+		}
+		rows, err := r.inspector.Inspect(ctx, keys)
+		if err != nil {
+			return err
+		}
+		keys = keys[:0]
+		for i := range rows {
+			again, err := r.row(ctx, &rows[i])
+			if err != nil {
+				return err
+			}
+			if again {
+				keys = append(keys, rows[i].Key)
+			}
+		}
+		if len(keys) > 0 {
+			if err := pause(ctx, attempt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// row rewrites one session. It is to be tried again if the row was rotated or changed meanwhile.
+func (r *resealing) row(ctx context.Context, seen *store.Record) (again bool, err error) {
+	ref := store.Ref{Key: seen.Key, Hash: seen.Hash, Policy: r.m.policy()}
+	ref.Policy.MaxBytes = 0 // what was stored is not refused for a key with a longer id
+	rec, err := r.m.store.Load(ctx, ref)
+	var set map[string]json.RawMessage
+	if err == nil {
+		set, err = r.stale(rec)
+	}
+	if err == nil && set != nil {
+		if _, err = r.m.store.Save(ctx, ref, store.Change{Set: set, IfVersion: rec.Version}); err == nil {
+			r.done++
+		}
+	}
+	switch {
+	case errors.Is(err, ErrExpired):
+		return false, nil
+	case errors.Is(err, ErrGone), errors.Is(err, store.ErrConflict):
+		return true, nil // gone for this secret: the next look shows another one, or none
+	case errors.Is(err, ErrSealed), errors.Is(err, ErrCorrupt), errors.Is(err, ErrTooLarge):
+		r.fail(fmt.Errorf("%s: %w", seen.Key, err))
+		return false, nil
+	}
+	return false, err
+}
+
+// stale returns a row's entries that are to be sealed anew, or nil.
+func (r *resealing) stale(rec store.Record) (set map[string]json.RawMessage, err error) {
+	obj, err := scan(rec.Data)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range obj.Members() {
+		name := m.Key()
+		if !r.m.sealer.stale(name, m.Value) {
+			continue
+		}
+		text, err := r.m.sealer.move(rec.Key, rec.Key, name, m.Value)
+		if err != nil {
+			return nil, err
+		}
+		if set == nil {
+			set = map[string]json.RawMessage{}
+		}
+		set[name] = text
+	}
+	return set, nil
+}
+
+func (r *resealing) fail(err error) {
+	const most = 5
+	if r.failed++; len(r.errs) < most {
+		r.errs = append(r.errs, err)
+	}
+}
+
+func (r *resealing) failures() error {
+	if r.failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("session: reseal: %d sessions could not be rewritten: %w", r.failed, errors.Join(r.errs...))
+}
