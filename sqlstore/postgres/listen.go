@@ -79,6 +79,9 @@ func (s *Store) subscribe(ctx context.Context, conn *pgx.Conn) error {
 	if err := isDirect(ctx, conn); err != nil {
 		return err
 	}
+	if s.isDemoted(conn) {
+		return errDemoted
+	}
 	at, err := s.tableOn(ctx, conn)
 	if err != nil {
 		return err
@@ -135,49 +138,6 @@ func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error
 		case n.Payload == mark:
 			return nil
 		}
-	}
-}
-
-// hear passes notifications on. It tries the connection at intervals, whether it is silent or not, so that one that died
-// without a word is found out, and a server that is no longer the one that accepts writes.
-func (s *Store) hear(ctx context.Context, conn *pgx.Conn) error {
-	for {
-		if err := s.passUntil(ctx, conn, time.Now().Add(s.opts.pingInterval)); err != nil {
-			return err
-		}
-		bound, cancel := context.WithTimeout(ctx, s.opts.pingTimeout)
-		_, err := conn.Exec(bound, "select 1")
-		cancel()
-		if err == nil && s.isDemoted(conn) {
-			err = errDemoted
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// passUntil passes notifications on until it is time.
-func (s *Store) passUntil(ctx context.Context, conn *pgx.Conn, end time.Time) error {
-	bound, cancel := context.WithDeadline(ctx, end)
-	defer cancel()
-	for {
-		n, err := conn.WaitForNotification(bound)
-		switch {
-		case err == nil:
-			s.pass(n.Payload)
-		case ctx.Err() == nil && bound.Err() != nil && !conn.IsClosed():
-			return nil
-		default:
-			return err
-		}
-	}
-}
-
-// pass tells of an event in another process. This one's own have been told already.
-func (s *Store) pass(payload string) {
-	if e, node, ok := readPayload(payload); ok && node != s.node {
-		s.events.Send(e)
 	}
 }
 

@@ -49,9 +49,11 @@ func loadsWithin(t *testing.T, s *postgres.Store, ref store.Ref, d time.Duration
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
+	begun := time.Now()
 	if _, err := s.Load(ctx, ref); err != nil {
 		t.Errorf("with another server to be reached: %v", err)
 	}
+	t.Logf("it took %v", time.Since(begun))
 }
 
 // A connection whose server says nothing any more holds no place in the pool that a new one could have.
