@@ -45,7 +45,7 @@ func upTo(n int) []int {
 // byName are all statements of a table.
 func (x texts) byName() map[string]string {
 	return map[string]string{
-		"load": x.load, "loadMany": x.loadMany, "inspect": x.inspect, "lock": x.lock, "insert": x.insert, "write": x.write,
+		"load": x.load, "loadMany": x.loadMany, "look": x.look, "touchOne": x.touchOne, "inspect": x.inspect, "lock": x.lock, "insert": x.insert, "write": x.write,
 		"replaceOne": x.replaceOne, "mergeOne": x.mergeOne, "saveMany": x.saveMany, "touchMany": x.touchMany, "destroy": x.destroy, "remove": x.remove,
 	}
 }
@@ -53,7 +53,7 @@ func (x texts) byName() map[string]string {
 func TestStatementsHaveAnArgumentForEachParameter(t *testing.T) {
 	one := saveRequest{change: &store.Change{}}
 	for name, n := range map[string]int{
-		"load": 2, "loadMany": 1, "inspect": 1, "lock": 2, "insert": 15, "write": columnCount + 2,
+		"load": 2, "loadMany": 1, "look": 1, "touchOne": 6, "inspect": 1, "lock": 2, "insert": 15, "write": columnCount + 2,
 		"replaceOne": 7, "mergeOne": 10, "saveMany": len(newSaveBatch([]saveRequest{one}, []int{0}).args),
 		"touchMany": 6, "destroy": 4, "remove": 1,
 	} {
@@ -117,7 +117,7 @@ func TestWritesCarryAFence(t *testing.T) {
 
 func TestTouchesAloneDoNotWaitForTheDisk(t *testing.T) {
 	for name, text := range testTexts(t).byName() {
-		if got, want := strings.Contains(text, "synchronous_commit"), name == "touchMany"; got != want {
+		if got, want := strings.Contains(text, "synchronous_commit"), strings.HasPrefix(name, "touch"); got != want {
 			t.Errorf("%s waits for the disk: %v", name, !got)
 		}
 	}

@@ -71,7 +71,7 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 	}
 	s.sql = newTexts(table)
 	s.fences = newFences(s.opts.timeout)
-	s.locks = newLockQueue(int(config.MaxConns) / 4)
+	s.locks = newLockQueue(max(int(config.MaxConns)/4, min(int(config.MaxConns)/2, 2)))
 	s.deadline = deadline.New(s.opts.timeout)
 	s.exec = execMode(config.ConnConfig, s.opts.noPrepare)
 	s.events.listen = s.listen
