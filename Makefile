@@ -14,7 +14,7 @@ MAKEFLAGS += --jobs=2
 .PHONY: test short lint fuzz bench compiler setup image help
 
 test: lint image fuzz ## everything: machine set-up, linters, some thousand inputs for each fuzz target, all modules under -race
-	.ci/with-postgres $(GO) test -race -shuffle=on -vet=off -p 2 -timeout 15m work
+	.ci/test
 
 short: ## the root module alone, without Docker
 	$(GO) test -race -shuffle=on -short ./...

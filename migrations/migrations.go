@@ -21,7 +21,7 @@ const (
 	SQLite   Dialect = "sqlite"
 )
 
-// DefaultTable is the table's name where none is given.
+// DefaultTable is the table's name if none is given.
 const DefaultTable = "sessions"
 
 //go:embed postgres/*.sql sqlite/*.sql

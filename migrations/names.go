@@ -39,7 +39,7 @@ func notInName(r rune) bool {
 
 // Table is a validated name of the sessions table. Make it with NewTable.
 type Table struct {
-	Schema string // "" where the connection's own
+	Schema string // "" for the connection's own
 	Name   string
 }
 
@@ -69,7 +69,7 @@ func validateSchema(d Dialect, schema string) error {
 	return ValidateName(schema)
 }
 
-// Quoted returns the name as it stands in a statement: quoted, and qualified where there is a schema.
+// Quoted returns the name as it stands in a statement: quoted, and qualified if there is a schema.
 func (t Table) Quoted() string { return t.sibling("") }
 
 // Versions returns the name of goose's version table for this one, as Quoted does.

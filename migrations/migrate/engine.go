@@ -22,9 +22,9 @@ type engine interface {
 	// columns are those that the table has at the newest version.
 	columns() []string
 	indexProblems([]index) []string
-	// versionTable is the statements that make the version table and its zero row where they are not there.
+	// versionTable is the statements that make the version table and its zero row if they are not there.
 	versionTable() []string
-	// claim is the statement that records a version, and ends the transaction where it is recorded already.
+	// claim is the statement that records a version, and ends the transaction if it is recorded already.
 	claim(version int64) string
 	// record is the statement that records a version, and fails if it is recorded already.
 	record(version int64) string

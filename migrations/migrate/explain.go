@@ -129,7 +129,7 @@ const busyTime = time.Minute
 
 var busyPause = retry.Backoff{First: 10 * time.Millisecond}
 
-// retryBusy runs fn until it is not refused as busy. SQLite does not wait in every place where it could.
+// retryBusy runs fn until it is not refused as busy. SQLite does not wait everywhere by itself.
 func retryBusy(ctx context.Context, fn func() error) error {
 	isBusy := func(err error) bool { return sqliteCode(err) == sqliteBusy }
 	return retry.While(ctx, busyTime, busyPause, isBusy, fn)

@@ -118,7 +118,7 @@ func (m *Migrator) missing() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// create makes the SQLite file of Open where it is not there, for its owner alone. It is made under another name and
+// create makes the SQLite file of Open if it is not there, for its owner alone. It is made under another name and
 // linked: closing a file that another connection of this process has open would drop that one's locks.
 func (m *Migrator) create() error {
 	if !m.missing() {

@@ -19,7 +19,7 @@ type Step struct {
 	Duration time.Duration `json:"-"`
 }
 
-// Up applies every pending migration and returns those that it applied, none where another process was faster. Errors:
+// Up applies every pending migration and returns those that it applied, none if another process was faster. Errors:
 // ErrNewer, ErrForeignTable, ErrDirty, and those of the database.
 func (m *Migrator) Up(ctx context.Context) ([]Step, error) { return m.UpTo(ctx, Latest) }
 
@@ -44,7 +44,7 @@ func (m *Migrator) UpTo(ctx context.Context, version int64) ([]Step, error) {
 }
 
 // Down takes back the newest migration. It drops data, and is refused with ErrDropsData unless Options.DropData says
-// otherwise. It returns no step where nothing was applied.
+// otherwise. It returns no step if nothing was applied.
 func (m *Migrator) Down(ctx context.Context) ([]Step, error) {
 	return m.down(ctx, 0, func(p *goose.Provider, now Status) ([]*goose.MigrationResult, error) {
 		if now.Current == 0 {
@@ -71,7 +71,7 @@ func (m *Migrator) DownTo(ctx context.Context, version int64) ([]Step, error) {
 
 type runner func(*goose.Provider, Status) ([]*goose.MigrationResult, error)
 
-// down runs run where there is something above the version.
+// down calls run if there is something above the version.
 func (m *Migrator) down(ctx context.Context, above int64, run runner) ([]Step, error) {
 	if !m.dropData {
 		return nil, fmt.Errorf("migrate: %w", ErrDropsData)

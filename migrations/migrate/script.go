@@ -8,7 +8,7 @@ import (
 )
 
 // SQL returns, as a script for psql or the sqlite3 shell, what a migration to version would run now, in either direction,
-// with what it writes to the version table. It is empty where there is nothing to do. It changes nothing.
+// with what it writes to the version table. It is empty if there is nothing to do. It changes nothing.
 //
 // The first thing that the script does is to claim its versions, so that of two that run at once one fails and does nothing.
 func (m *Migrator) SQL(ctx context.Context, version int64) (string, error) {

@@ -40,7 +40,7 @@ func isEmpty(ctx context.Context, conn *sql.Conn) (empty bool, err error) {
 	return empty, err
 }
 
-// setAutoVacuum needs the vacuum where something, such as a change of the journal mode, has written the first page.
+// setAutoVacuum needs the vacuum if something, such as a change of the journal mode, has written the first page.
 func setAutoVacuum(ctx context.Context, conn *sql.Conn) error {
 	for _, statement := range []string{"pragma auto_vacuum = incremental", "vacuum"} {
 		if err := execBusy(ctx, conn, statement); err != nil {
@@ -116,8 +116,8 @@ func (e sqliteEngine) versions() (database.Store, error) {
 	return newVersionStore(database.DialectSQLite3, e.table)
 }
 
-// shellHead keeps the shell from going on where another writer has kept it from beginning: it does not wait by itself,
-// and would run each of the other statements for itself. The comment stands first because the shell, where it gets the
+// shellHead keeps the shell from going on if another writer has kept it from beginning: it does not wait by itself,
+// and would run each of the other statements for itself. The comment stands first because the shell, if it gets the
 // script as an argument that begins with a dot, takes all of it for one command and says nothing.
 const shellHead = "-- for the sqlite3 shell: sqlite3 FILE < SCRIPT\n.bail on\n.timeout 10000\n"
 

@@ -20,7 +20,7 @@ type Status struct {
 
 	foreign     bool
 	unversioned bool // the table is as ours, and no version is recorded
-	worker      bool // of Citus, where nothing can be made
+	worker      bool // of Citus, on which nothing can be made
 }
 
 // Migration is one known version.
@@ -44,7 +44,7 @@ func (s Status) Pending() []int64 {
 // Newer reports whether the database has migrations that this build does not know.
 func (s Status) Newer() bool { return s.Current > s.Latest }
 
-// err is nil where nothing is wrong with what is there; a database that is behind is not wrong.
+// err is nil if nothing is wrong with what is there; a database that is behind is not wrong.
 func (s Status) err() error {
 	switch {
 	case len(s.Problems) == 0:
@@ -55,7 +55,7 @@ func (s Status) err() error {
 	return fmt.Errorf("migrate: %w: %s", ErrDirty, strings.Join(s.Problems, "; "))
 }
 
-// refusal is nil where the database may be changed.
+// refusal is nil if the database may be changed.
 func (s Status) refusal() error {
 	if s.Newer() {
 		return fmt.Errorf("migrate: %w: it is at version %d, this program knows %d: use a newer release of it",
@@ -98,7 +98,7 @@ func (m *Migrator) glance(ctx context.Context, q querier) (now Status, err error
 	return now, err
 }
 
-// Check returns nil where the database has all that this build needs: an error that matches ErrBehind, ErrDirty or
+// Check returns nil if the database has all that this build needs: an error that matches ErrBehind, ErrDirty or
 // ErrForeignTable otherwise.
 func (m *Migrator) Check(ctx context.Context) error {
 	now, err := m.Status(ctx)
@@ -181,7 +181,7 @@ func (m *Migrator) versions(ctx context.Context, q querier, found found) (applie
 	return applied, others, err
 }
 
-// ensureVersions makes the version table and its zero row, which goose wants to see, where they are not there.
+// ensureVersions makes the version table and its zero row, which goose wants to see, if they are not there.
 func (m *Migrator) ensureVersions(ctx context.Context, db *sql.DB) error {
 	for _, statement := range m.engine.versionTable() {
 		if err := exec(ctx, db, statement); err != nil {

@@ -42,7 +42,7 @@ func (m *Migrator) locked(ctx context.Context, fn func(*sql.DB) error) (err erro
 	return failed
 }
 
-// prepare makes the connection ready for a change, which cannot be taken back: not where the change will be refused.
+// prepare makes the connection ready for a change, which cannot be taken back: not if the change will be refused.
 func (m *Migrator) prepare(ctx context.Context, conn *sql.Conn) error {
 	now, err := m.glance(ctx, conn)
 	if err != nil || now.refusal() != nil {

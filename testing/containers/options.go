@@ -10,10 +10,10 @@ import (
 	"github.com/simples-go/sessions/testing/containers/internal/engine"
 )
 
-// ImageVariable, SESSIONS_TEST_POSTGRES_IMAGE, is the environment variable that names the image where no option does.
+// ImageVariable, SESSIONS_TEST_POSTGRES_IMAGE, is the environment variable that names the image if no option does.
 const ImageVariable = engine.ImageVariable
 
-// DefaultImage, a postgres:17-alpine, is used where neither an option nor ImageVariable names one. Any image that takes
+// DefaultImage, a postgres:17-alpine, is used if neither an option nor ImageVariable names one. Any image that takes
 // POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB and PGDATA as the official one does will do.
 const DefaultImage = engine.DefaultImage
 

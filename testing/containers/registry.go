@@ -27,7 +27,7 @@ type entry struct {
 }
 
 // Main runs a package's tests, ends the containers that they started, and exits. A package calls it from its TestMain.
-// Without it a container is ended by Ryuk; where that is disabled, when no running test uses it, so that tests which run
+// Without it a container is ended by Ryuk; if that is disabled, when no running test uses it, so that tests which run
 // one after the other start it again and again.
 func Main(m *testing.M) {
 	servers.keep()

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Version returns the version that the go command has put into the binary, with the commit where it was built in a
+// Version returns the version that the go command has put into the binary, with the commit if it was built in a
 // checkout.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()

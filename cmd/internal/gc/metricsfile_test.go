@@ -110,7 +110,7 @@ func TestTheCommandsOwnOutputIsNotReplaced(t *testing.T) {
 	}
 }
 
-// What was there before is taken over where it can be a count, or a time up to now.
+// What was there before is taken over if it can be a count, or a time up to now.
 func TestNonsenseDoesNotStayInTheMetrics(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for text, want := range map[string]float64{

@@ -22,7 +22,7 @@ const countTime = 2 * time.Second
 // bar draws a line on a terminal over and over.
 type bar struct {
 	out   io.Writer
-	total int64 // rows to delete, 0 where they were not counted
+	total int64 // rows to delete, 0 if they were not counted
 	drawn time.Duration
 	any   bool
 }
@@ -30,12 +30,12 @@ type bar struct {
 func newBar(out io.Writer) *bar { return &bar{out: out} }
 
 // count counts how many rows there are to delete. It ends before the collector begins, which may find no connection
-// free beside it, and gives up where that would take long: then there is a rate, but no end in sight.
-func (b *bar) count(ctx context.Context, store *opened, keep time.Duration) {
+// free beside it, and gives up if that takes long: then there is a rate, but no end in sight.
+func (b *bar) count(ctx context.Context, expired func(context.Context, time.Duration) (int64, error), keep time.Duration) {
 	b.draw("counting what has expired")
 	ctx, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
-	if n, err := store.expired(ctx, keep); err == nil {
+	if n, err := expired(ctx, keep); err == nil {
 		b.total = n
 	}
 }

@@ -31,10 +31,10 @@ func TestBarLine(t *testing.T) {
 func TestCountingIsOverBeforeTheCollectorBegins(t *testing.T) {
 	begun := time.Now()
 	b := newBar(io.Discard)
-	b.count(t.Context(), &opened{expired: func(ctx context.Context, _ time.Duration) (int64, error) {
+	b.count(t.Context(), func(ctx context.Context, _ time.Duration) (int64, error) {
 		<-ctx.Done()
 		return 7, ctx.Err()
-	}}, 0)
+	}, 0)
 	if took := time.Since(begun); b.total != 0 || took < countTime || took > time.Minute {
 		t.Errorf("after %v the total is %d", took, b.total)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
+	"github.com/simples-go/sessions/cmd/internal/database"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -30,7 +31,7 @@ type command struct {
 	json    bool
 	quiet   bool
 	metrics string
-	open    func(context.Context, cli.Database, bool) (*opened, error)
+	open    func(context.Context, cli.Database, database.Options) (*database.Opened, error)
 }
 
 // Run is a cli.Run.
@@ -73,7 +74,7 @@ func kept(reason store.StopReason) error {
 // courteous stands for a pause that was not given.
 const courteous = -1
 
-// pauseOption is a --pause as the collector takes it, where 0 is to make way for others and less is no pause.
+// pauseOption is a --pause as the collector takes it: 0 is to make way for others, less is no pause.
 func pauseOption(given time.Duration) time.Duration {
 	switch given {
 	case courteous:
@@ -85,7 +86,7 @@ func pauseOption(given time.Duration) time.Duration {
 }
 
 func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
-	c := &command{open: open}
+	c := &command{open: database.Open}
 	flags := cli.NewFlags(program)
 	batch := flags.Int("batch", 500, 1, maxBatch)
 	pause := flags.Duration("pause", courteous)
@@ -118,18 +119,18 @@ func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (r
 		defer func() { err = errors.Join(err, metrics.write(report, start, cmp.Or(err, kept(report.Stopped)))) }()
 	}
 	// A run that is stopped before it has begun still says what there is to do.
-	store, err := c.open(context.WithoutCancel(ctx), c.db, c.options.DryRun)
+	opened, err := c.open(context.WithoutCancel(ctx), c.db, database.Options{Program: program, ReadOnly: c.options.DryRun})
 	if err != nil {
 		return report, err
 	}
-	defer store.close()
-	stop := c.watch(ctx, store, env, stderr)
-	report, err = store.Collect(ctx, c.options)
+	defer opened.Close()
+	stop := c.watch(ctx, opened, env, stderr)
+	report, err = opened.Store.Collect(ctx, c.options)
 	stop()
 	if err != nil && report.Deleted > 0 {
 		err = fmt.Errorf("deleted %d, then: %w", report.Deleted, err)
 	}
-	return report, advised(err)
+	return report, database.Advised(err)
 }
 
 // keepMetrics tells that a dry run, which deletes nothing, does not count as a run that did its work.
@@ -140,13 +141,13 @@ func (c *command) keepMetrics(stderr io.Writer) {
 }
 
 // watch has the progress shown while the collector runs, until stop is called.
-func (c *command) watch(ctx context.Context, store *opened, env cli.Env, stderr io.Writer) (stop func()) {
+func (c *command) watch(ctx context.Context, opened *database.Opened, env cli.Env, stderr io.Writer) (stop func()) {
 	switch {
 	case c.quiet || c.options.DryRun:
 		return func() {}
 	case env.Terminal(stderr):
 		bar := newBar(stderr)
-		bar.count(ctx, store, c.options.Keep)
+		bar.count(ctx, opened.Expired, c.options.Keep)
 		c.options.Progress = bar.show
 		return bar.end
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
+	"github.com/simples-go/sessions/cmd/internal/database"
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/sqlite"
@@ -75,10 +76,13 @@ func TestAPauseThatIsNotGivenIsTheCollectorsOwn(t *testing.T) {
 }
 
 // stopping is a collector that stops for a reason.
-type stopping store.StopReason
+type stopping struct {
+	store.Finder
+	reason store.StopReason
+}
 
 func (s stopping) Collect(context.Context, store.CollectOptions) (store.CollectReport, error) {
-	return store.CollectReport{Deleted: 3, Remaining: 58_285, Stopped: store.StopReason(s)}, nil
+	return store.CollectReport{Deleted: 3, Remaining: 58_285, Stopped: s.reason}, nil
 }
 
 // Rows that nobody has chosen to leave are no success, for a reason that this program does not know yet either.
@@ -88,8 +92,8 @@ func TestExitCodeByReason(t *testing.T) {
 	} {
 		file := filepath.Join(t.TempDir(), "m.prom")
 		c := command{quiet: true, metrics: file, db: cli.Database{Table: migrations.Table{Name: "sessions"}}}
-		c.open = func(context.Context, cli.Database, bool) (*opened, error) {
-			return &opened{Collector: stopping(reason), close: func() {}}, nil
+		c.open = func(context.Context, cli.Database, database.Options) (*database.Opened, error) {
+			return &database.Opened{Store: stopping{reason: reason}, Close: func() {}}, nil
 		}
 		var complaint strings.Builder
 		if code := c.run(t.Context(), cli.Env{}, io.Discard, &complaint); code != want {

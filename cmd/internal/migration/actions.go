@@ -1,7 +1,6 @@
 package migration
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +37,7 @@ func (c *command) down(ctx context.Context) error {
 	return errors.Join(err, c.reportUnless(err, steps))
 }
 
-// confirm asks, where there is something to take back. Not due: there was nothing when it looked, and what somebody has
+// confirm asks if there is something to take back. Not due: there was nothing when it looked, and what somebody has
 // made since has not been asked about.
 func (c *command) confirm(ctx context.Context) (due bool, err error) {
 	if c.yes {
@@ -53,25 +52,10 @@ func (c *command) confirm(ctx context.Context) (due bool, err error) {
 	}
 	_, _ = fmt.Fprintf(c.stderr, "%s is at version %d. Going down drops sessions, and their users are logged out.\n"+
 		"Type yes to go on: ", now.Table, now.Current)
-	if c.answer(ctx) != "yes" {
+	if cli.Answer(ctx, c.Stdin) != "yes" {
 		return false, errUnconfirmed
 	}
 	return true, nil
-}
-
-// answer returns the line that is typed, "" where none comes before ctx ends.
-func (c *command) answer(ctx context.Context) string {
-	line := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(c.Stdin).ReadString('\n')
-		line <- text
-	}()
-	select {
-	case text := <-line:
-		return strings.TrimSpace(text)
-	case <-ctx.Done():
-		return ""
-	}
 }
 
 func (c *command) status(ctx context.Context) error {

@@ -2,7 +2,10 @@ package adopt
 
 import (
 	"context"
+	"database/sql"
+	"encoding/gob"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -11,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"database/sql"
-
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/sqlite3store"
 	"github.com/alexedwards/scs/v2"
@@ -20,6 +21,7 @@ import (
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/memstore"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/sqlstore/sqlite"
 	"github.com/simples-go/sessions/testing/containers"
@@ -67,7 +69,7 @@ func checkMove(t *testing.T, m *scs.SessionManager, store session.Store, from *a
 	t.Helper()
 	m.Lifetime = 2 * time.Hour
 	old := visit(t, m, fill(m))
-	site := newSite(t, store, session.Import{From: from})
+	site := newSite(t, store, session.Config{Import: session.Import{From: from}})
 	cookies := make([]string, 20)
 	var wg sync.WaitGroup
 	for i := range cookies {
@@ -105,9 +107,9 @@ type site struct {
 	handler http.Handler
 }
 
-func newSite(t *testing.T, store session.Store, from session.Import) *site {
+func newSite(t *testing.T, store session.Store, config session.Config) *site {
 	t.Helper()
-	sessions, err := session.New(store, session.Config{Import: from})
+	sessions, err := session.New(store, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,4 +147,58 @@ func (s *site) sees(want string, cookies ...string) string {
 		s.t.Errorf("%v sees %q, want %q", cookies, got, want)
 	}
 	return cookie
+}
+
+// TestOneCookieName: the cookie of scs may have the name of the new one, which takes its place in the browser.
+func TestOneCookieName(t *testing.T) {
+	db := onSQLite(t)
+	exec(t, db, scsOnSQLite)
+	m := scs.New()
+	m.Store = sqlite3store.NewWithCleanupInterval(db, 0)
+	m.Lifetime = 2 * time.Hour
+	old := visit(t, m, fill(m))
+	site := newSite(t, memstore.New(), session.Config{
+		Cookie: session.Cookie{Name: "session", InsecureHTTP: true},
+		Import: session.Import{From: &adopt.SCS{DB: db, Dialect: adopt.SQLite}},
+	})
+	cookie := site.sees(`Änne "x" 42`, old)
+	if name, _, _ := strings.Cut(cookie, "="); name != "session" || cookie == old {
+		t.Errorf("the cookie is %s", cookie)
+	}
+	site.sees(`Änne "x" 42`, cookie)
+}
+
+// TestEachMoves: what the tests of the readers read one by one goes through the middleware.
+func TestEachMoves(t *testing.T) {
+	db := onPostgres(t)
+	for _, page := range []string{"gorilla.md", "express-session.md", "django.md", "rails.md"} {
+		exec(t, db, theirs[page].table)
+	}
+	gob.RegisterName("map[main.Point]string", map[point]string{})
+	for table, c := range map[string]struct {
+		from   session.Importer
+		insert string
+		row    written
+		want   string
+	}{
+		"http_sessions": {&adopt.PGStore{DB: db, Cookie: "shop", KeyPairs: [][]byte{hashKey}, MaxAge: math.MaxInt64},
+			`insert into http_sessions (key, data, expires_on) values ($1::text::bytea, $2::text::bytea, now() + interval '1 hour')`,
+			rows(t, "pgstore")[0], `Änne "x" 42`},
+		"session": {&adopt.ConnectPG{DB: db, Secrets: []string{"new secret"}}, `insert into session values ($1, $2, now() + interval '1 hour')`,
+			rows(t, "connectpg")[0], `Änne "x" 0`},
+		"django_session": {&adopt.Django{DB: db, SecretKeys: []string{"the key of the site"}},
+			`insert into django_session values ($1, $2, now() + interval '1 hour')`, rows(t, "django")[0], `Änne "x" 0`},
+		"sessions": {&adopt.Rails{DB: db, Cookie: "_shop_session", Trim: time.Hour},
+			`insert into sessions values ($1, $2, now() at time zone 'UTC', now() at time zone 'UTC')`, rows(t, "rails")[0], `Änne "x" 0`},
+	} {
+		exec(t, db, c.insert, c.row.Key, c.row.Data)
+		site := newSite(t, memstore.New(), session.Config{
+			AbsoluteTimeout: 2 * time.Hour, Import: session.Import{From: c.from},
+		})
+		cookie := site.sees(c.want, c.row.Cookie)
+		site.sees(c.want, cookie)
+		if n := count(t, db, table); n != 0 {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/gob"
 	"errors"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"database/sql"
 
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/sqlite3store"

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/testing/containers"
@@ -33,10 +34,15 @@ func rows(t *testing.T, name string) []written {
 	return out
 }
 
-// onPostgres returns an empty database.
+// onPostgres returns an empty database, whose connections are not in the time zone UTC.
 func onPostgres(t *testing.T) *sql.DB {
 	t.Helper()
-	db := stdlib.OpenDBFromPool(containers.Postgres(t, containers.WithoutMigrations()).Pool)
+	config, err := pgx.ParseConfig(containers.Postgres(t, containers.WithoutMigrations()).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.RuntimeParams["timezone"] = "Asia/Tokyo"
+	db := stdlib.OpenDB(*config)
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }

@@ -82,6 +82,7 @@ func TestDriversStayApart(t *testing.T) {
 		"./testing/sessiontest":  {pgx, sqlite, goose, testcontainers},
 		"./migrations/migrate":   {testcontainers},
 		"./cmd/sessions-gc":      {goose, testcontainers},
+		"./cmd/sessions-admin":   {goose, testcontainers},
 		"./cmd/sessions-migrate": {testcontainers},
 	}
 	for pattern, modules := range apart {

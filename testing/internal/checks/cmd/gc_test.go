@@ -146,7 +146,7 @@ func TestLockedRunLeavesMetrics(t *testing.T) {
 	}
 }
 
-// TestStandardOutputGone: what cannot be told is an error, but not before the work is done; and nothing is written into a
+// TestStandardOutputGone: what cannot be printed is an error, but not before the work is done; and nothing is written into a
 // database that got the number of the closed descriptor.
 func TestStandardOutputGone(t *testing.T) {
 	for name, redirect := range map[string]string{"full": "> /dev/full", "broken pipe": "| true"} {

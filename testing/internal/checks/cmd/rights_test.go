@@ -45,7 +45,7 @@ func TestKilledHoldingTheLock(t *testing.T) {
 	succeed(t, target, "sessions-migrate", "check")
 }
 
-// TestMissingRights: who may not create is told what to grant; who finds everything done needs no rights.
+// TestMissingRights: the error of who may not create says what to grant; who finds everything done needs no rights.
 func TestMissingRights(t *testing.T) {
 	target := database(t)
 	u, err := url.Parse(target)
@@ -68,6 +68,30 @@ func TestMissingRights(t *testing.T) {
 	t.Cleanup(func() { execSQL(t, target, "drop owned by "+role) })
 	succeed(t, u.String(), "sessions-migrate", "up")
 	succeed(t, u.String(), "sessions-migrate", "check")
+}
+
+// TestRowsThatTheDatabaseKeeps: row-level security without a policy for delete has nothing deleted and no error.
+func TestRowsThatTheDatabaseKeeps(t *testing.T) {
+	d := filled(t)["postgres"](t)
+	u, err := url.Parse(d.url)
+	must(t, err)
+	role := "r_" + strings.TrimPrefix(u.Path, "/")
+	admin(t, "create role "+role+" login password 'p'")
+	t.Cleanup(func() { admin(t, "drop role "+role) })
+	execSQL(t, d.url, "grant select, delete on sessions to "+role)
+	t.Cleanup(func() { execSQL(t, d.url, "drop owned by "+role) })
+	execSQL(t, d.url, "alter table sessions enable row level security")
+	execSQL(t, d.url, "create policy look on sessions for select to "+role+" using (true)")
+	u.User = url.UserPassword(role, "p")
+
+	p := start(t, u.String(), "sessions-gc", "--json")
+	if code := p.code(t); code != 4 || !strings.Contains(p.stderr.String(), "row-level security") {
+		t.Errorf("exit code %d: %s", code, p.stderr.String())
+	}
+	if r := parse(t, p.stdout.String()); r.Stopped != "refused" || r.Deleted != 0 || r.Remaining != 5000 {
+		t.Errorf("it reports %+v", r)
+	}
+	succeed(t, u.String(), "sessions-gc", "--dry-run")
 }
 
 // TestReadOnlyStandby: a standby can be looked at; what cannot be done there says where it can.

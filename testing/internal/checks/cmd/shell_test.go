@@ -10,7 +10,7 @@ import (
 )
 
 // TestShellLocked: the scripts for SQLite's shell change nothing of a file that somebody else keeps writing to, also
-// where he ends while they run, and wait for one who is done soon.
+// if he ends while they run, and wait for one who is done soon.
 func TestShellLocked(t *testing.T) {
 	if _, err := exec.LookPath("sqlite3"); err != nil {
 		absent(t, "no sqlite3 (Debian's package sqlite3)")

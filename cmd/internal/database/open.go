@@ -1,4 +1,5 @@
-package gc
+// Package database opens the store that a command works on.
+package database
 
 import (
 	"context"
@@ -7,8 +8,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -20,26 +23,38 @@ import (
 	"github.com/simples-go/sessions/sqlstore/sqlite"
 )
 
-// opened is a store with what the command needs of it.
-type opened struct {
-	store.Collector
-	expired func(ctx context.Context, keep time.Duration) (int64, error) // rows that there are to delete
-	close   func()
+// Opened is a store with what commands need of it.
+type Opened struct {
+	Store interface {
+		store.Collector
+		store.Finder
+	}
+	Close func()
+
+	query func(ctx context.Context, sql string, args []any, scan ...any) error // of one row
+	text  dialect
 }
 
-func open(ctx context.Context, db cli.Database, dryRun bool) (*opened, error) {
+// Options say how to open a store.
+type Options struct {
+	Program  string // the name of the connections
+	ReadOnly bool   // a server that refuses writes will do
+}
+
+// Open opens the store of a table that is there.
+func Open(ctx context.Context, db cli.Database, opts Options) (*Opened, error) {
 	if db.Dialect == migrations.SQLite {
 		return openSQLite(ctx, db)
 	}
-	return openPostgres(ctx, db, dryRun)
+	return openPostgres(ctx, db, opts)
 }
 
 // errUnreadable stands for the driver's parse error, which quotes the URL and parts of the password.
 var errUnreadable = errors.New("the database URL does not parse, or has a setting with an impossible value; " +
 	"characters such as @ : / ? # % in a user name or password must be percent-encoded")
 
-func openPostgres(ctx context.Context, db cli.Database, dryRun bool) (*opened, error) {
-	config, err := poolConfig(db.URL, dryRun)
+func openPostgres(ctx context.Context, db cli.Database, opts Options) (*Opened, error) {
+	config, err := poolConfig(db.URL, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -47,31 +62,33 @@ func openPostgres(ctx context.Context, db cli.Database, dryRun bool) (*opened, e
 	if err != nil {
 		return nil, err
 	}
-	// A run is a few statements over and over: that no statement is prepared costs nothing, and suits every pooler.
+	// A command is a few statements: that no statement is prepared costs nothing, and suits every pooler.
 	options := []postgres.Option{postgres.WithTable(db.Table.Name), postgres.WithoutPreparedStatements(), postgres.WithoutListen()}
 	if db.Table.Schema != "" {
 		options = append(options, postgres.WithSchema(db.Table.Schema))
 	}
-	store, err := postgres.New(pool, options...)
+	s, err := postgres.New(pool, options...)
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	count := func(ctx context.Context, keep time.Duration) (n int64, err error) {
-		query := "select count(*) from " + db.Table.Quoted() + " where expires_at <= now() - $1::interval"
-		err = pool.QueryRow(ctx, query, keep).Scan(&n)
-		return n, err
+	query := func(ctx context.Context, sql string, args []any, scan ...any) error {
+		return pool.QueryRow(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...).Scan(scan...)
 	}
-	return &opened{store, count, pool.Close}, nil
+	return &Opened{Store: s, Close: pool.Close, query: query, text: dialect{
+		table: db.Table.Quoted(), now: "now()", less: " - $1::interval", mark: func(n int) string { return "$" + strconv.Itoa(n) }, data: "data::text",
+		age: func(d time.Duration) any { return d },
+		key: func(key store.Handle) any { return key.String() },
+	}}, nil
 }
 
-// poolConfig reads the URL and adds what it leaves open. Only a dry run is content with a server that refuses writes.
-func poolConfig(url string, dryRun bool) (*pgxpool.Config, error) {
+// poolConfig reads the URL and adds what it leaves open. Only a look is content with a server that refuses writes.
+func poolConfig(url string, opts Options) (*pgxpool.Config, error) {
 	if pgurl.Ambiguous(url) {
 		return nil, errUnreadable
 	}
 	servers := pgurl.Writable
-	if dryRun {
+	if opts.ReadOnly {
 		servers = pgurl.Any
 	}
 	config, err := pgxpool.ParseConfig(pgurl.WithDefaults(url, servers))
@@ -80,9 +97,9 @@ func poolConfig(url string, dryRun bool) (*pgxpool.Config, error) {
 	}
 	conn := config.ConnConfig
 	if conn.RuntimeParams["application_name"] == "" {
-		conn.RuntimeParams["application_name"] = program
+		conn.RuntimeParams["application_name"] = opts.Program
 	}
-	if validate := conn.ValidateConnect; validate != nil && !dryRun {
+	if validate := conn.ValidateConnect; validate != nil && !opts.ReadOnly {
 		conn.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return advisedOn(validate(ctx, conn)) }
 	}
 	return config, nil
@@ -98,29 +115,31 @@ func advisedOn(refused error) error {
 const readOnlyAdvice = "this server is read-only; connect to the primary, for example by naming all servers and " +
 	"target_session_attrs=read-write in the URL; or the role or the database has default_transaction_read_only on"
 
-func openSQLite(ctx context.Context, db cli.Database) (*opened, error) {
+func openSQLite(ctx context.Context, db cli.Database) (*Opened, error) {
 	if _, err := os.Stat(db.Path()); err != nil {
 		return nil, fmt.Errorf("the database file: %s: %w", cli.Shown(db.Path()), cli.Reason(err))
 	}
-	store, err := sqlite.Open(ctx, db.URL, sqlite.WithTable(db.Table.Name))
+	s, err := sqlite.Open(ctx, db.URL, sqlite.WithTable(db.Table.Name))
 	if err != nil {
-		return nil, advised(err)
+		return nil, Advised(err)
 	}
-	count := func(ctx context.Context, keep time.Duration) (n int64, err error) {
-		reader, err := sql.Open("sqlite", "file:"+(&url.URL{Path: db.Path()}).EscapedPath()+"?mode=ro")
+	query := func(ctx context.Context, query string, args []any, scan ...any) (err error) {
+		reader, err := sql.Open("sqlite", "file:"+(&url.URL{Path: db.Path()}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
 		if err != nil {
-			return 0, err
+			return err
 		}
 		defer func() { err = errors.Join(err, reader.Close()) }()
-		query := "select count(*) from " + db.Table.Quoted() + " where expires_at <= unixepoch('subsec') * 1000 - ?"
-		err = reader.QueryRowContext(ctx, query, keep.Milliseconds()).Scan(&n)
-		return n, err
+		return reader.QueryRowContext(ctx, query, args...).Scan(scan...)
 	}
-	return &opened{store, count, func() { _ = store.Close() }}, nil
+	return &Opened{Store: s, Close: func() { _ = s.Close() }, query: query, text: dialect{
+		table: db.Table.Quoted(), now: "unixepoch('subsec') * 1000", less: " - ?1", mark: func(n int) string { return "?" + strconv.Itoa(n) }, data: "data",
+		age: func(d time.Duration) any { return d.Milliseconds() },
+		key: func(key store.Handle) any { return key[:] },
+	}}, nil
 }
 
-// advised adds what to do about an error.
-func advised(err error) error {
+// Advised adds what to do about an error.
+func Advised(err error) error {
 	var state *pgconn.PgError
 	switch {
 	case errors.Is(err, sqlite.ErrNoTable):
