@@ -126,6 +126,9 @@ func (s *Session) setOwner(owner string) error {
 func (s *Session) Tag() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.withheld() {
+		return ""
+	}
 	return valueOr(or(s.pending.newer.tag, s.pending.inflight.tag), s.row.record.Tag)
 }
 

@@ -49,6 +49,9 @@ type Config struct {
 	// token is sent in the response header of that name; an empty value there says that the session has ended.
 	Header string
 
+	// DeviceBound binds sessions to the device of their browser. Off by default.
+	DeviceBound DeviceBound
+
 	// StoreTimeout bounds the load of a request's session, and the commit, which is detached from the request's
 	// cancellation. Default 5 seconds.
 	StoreTimeout time.Duration
@@ -121,6 +124,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.WebSocket.SaveRetry = cmp.Or(c.WebSocket.SaveRetry, 10*time.Second)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Cookie = c.Cookie.withDefaults()
+	c.DeviceBound = c.DeviceBound.withDefaults()
 	if c.ErrorHandler == nil {
 		c.ErrorHandler = answer
 	}
@@ -141,6 +145,7 @@ func (c *Config) validate() error {
 		checkTimeout("TouchStep", c.TouchStep),
 		checkTimeout("RotationGrace", c.RotationGrace),
 		c.Cookie.validate(),
+		c.DeviceBound.validate(c),
 		c.Sealing.validate(),
 		c.checkHeader(),
 	}

@@ -234,6 +234,9 @@ func (x *Exchange) Cookies() []string {
 		lines = append(lines, m.line(t, x.session.cookieLife()))
 	case cookieExpiry:
 		lines = append(lines, m.expired())
+		if m.config.DeviceBound.Path != "" {
+			lines = append(lines, m.proofName()+"=; Max-Age=0"+m.attributes)
+		}
 	case cookieNone:
 		if x.strays && x.session.Err() == nil {
 			lines = append(lines, x.remaining(m))

@@ -65,3 +65,29 @@ func FuzzKey(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDeviceProof: whatever a browser sends as a proof is refused or parsed, in bounded time, and verified by no key that
+// has not signed it.
+func FuzzDeviceProof(f *testing.F) {
+	for _, seed := range []string{
+		"", "..", "e30.e30.e30", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0.eyJqdGkiOiJjIn0.AAAA",
+		"eyJhbGciOiJSUzI1NiIsInR5cCI6ImRic2Mrand0IiwiandrIjp7Imt0eSI6IlJTQSIsIm4iOiJBUSIsImUiOiJBUUFCIn19.eyJqdGkiOiJjIn0.AAAA",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		jwt, err := parseJWT(text)
+		if err != nil {
+			return
+		}
+		if len(text) > maxJWT || jwt.alg != es256 && jwt.alg != rs256 {
+			t.Errorf("%q is taken", text)
+		}
+		if public, err := jwt.public(); err == nil {
+			if _, err := parsePublic(public.alg, public.der); err != nil {
+				t.Errorf("a key that was taken is not read again: %v", err)
+			}
+			public.verify(jwt.signed, jwt.signature)
+		}
+	})
+}

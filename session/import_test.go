@@ -346,7 +346,7 @@ func TestImportLifetime(t *testing.T) {
 		"nothing known":          {session.Imported{}, hour, 24 * hour, true},
 		"shorter idle":           {session.Imported{Idle: 20 * time.Minute}, hour / 3, 24 * hour, true},
 		"longer idle":            {session.Imported{Idle: 20 * hour}, hour, 24 * hour, true},
-		"a tiny idle":            {session.Imported{Idle: 1}, time.Millisecond, 24 * hour, true},
+		"an odd idle":            {session.Imported{Idle: 20*time.Minute + 1}, hour / 3, 24 * hour, true},
 		"created":                {session.Imported{Created: time.Now().Add(-5 * hour)}, hour, 19 * hour, true},
 		"created in the future":  {session.Imported{Created: time.Now().Add(5 * hour)}, hour, 24 * hour, true},
 		"created too long ago":   {session.Imported{Created: time.Now().Add(-25 * hour)}, 0, 0, false},

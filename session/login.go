@@ -26,7 +26,9 @@ func (s *Session) Renew() error {
 
 // mayRenew and mayLogIn report whether an authentication begins a new session after an end: not if somebody has revoked it.
 func mayRenew(ended error) bool { return ended == errDestroyedHere || errors.Is(ended, ErrRotated) }
-func mayLogIn(ended error) bool { return mayRenew(ended) || errors.Is(ended, ErrExpired) }
+func mayLogIn(ended error) bool {
+	return mayRenew(ended) || errors.Is(ended, ErrExpired) || errors.Is(ended, ErrUnproven)
+}
 
 // begin runs fn in a session that lives, or in a new one if the old one's end allows it.
 func (s *Session) begin(allowed func(ended error) bool, fn func()) error {

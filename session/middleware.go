@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // Handler is the middleware. It loads the session of the request's token, with one statement if there is one and none
@@ -74,11 +75,12 @@ type handling struct {
 	socket  bool          // it is a WebSocket handshake, or has been hijacked
 	watch   *member       // of a socket, or made by Watch
 	ended   context.Context
+	began   time.Time
 	working bool // it is counted in Manager.work
 }
 
 func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	h := &handling{socket: isUpgrade(r)}
+	h := &handling{socket: isUpgrade(r), began: time.Now()}
 	h.init(m, r.Context())
 	h.scope.h = h
 	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
@@ -91,6 +93,9 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	}
 	if h.socket && !h.beginSocket() {
 		return
+	}
+	if m.servesDevice(r) {
+		next = http.HandlerFunc(h.serveDevice)
 	}
 	h.run(next)
 }
@@ -119,9 +124,14 @@ func (h *handling) start(r *http.Request) error {
 	case len(tokens) == 0:
 		return nil
 	case len(tokens) == 1:
-		return h.open(r.Context(), tokens[0])
+		err = h.open(r.Context(), tokens[0])
+	default:
+		err = h.openOneOf(r.Context(), tokens)
 	}
-	return h.openOneOf(r.Context(), tokens)
+	if err == nil && !h.m.servesDevice(r) {
+		h.checkDevice(h.m.proofOf(r))
+	}
+	return err
 }
 
 // run lets the handler work, and commits at its return.
@@ -215,6 +225,9 @@ func (h *handling) report(err error) {
 // announce puts what the client has to be sent into the response's header, and seals the session.
 func (h *handling) announce(header http.Header) {
 	h.session.sealNow()
+	if offer := h.registration(); offer != "" {
+		header.Set("Secure-Session-Registration", offer)
+	}
 	name, values := h.fields()
 	if len(values) > 0 || h.used.Load() {
 		addVary(header, h.m.vary)

@@ -10,17 +10,18 @@ type Op string
 
 // The operations that an Observe function is told of.
 const (
-	OpLoad    Op = "load"
-	OpCreate  Op = "create"
-	OpSave    Op = "save"
-	OpTouch   Op = "touch"
-	OpDestroy Op = "destroy"
-	OpRevoke  Op = "revoke"
-	OpRotate  Op = "rotate" // beside the OpSave that carried it
-	OpReuse   Op = "reuse"  // a token from before a rotation has come back after the grace: a sign of theft
-	OpCheck   Op = "check"  // of the sessions with open sockets; Handle is zero
-	OpImport  Op = "import" // of a session of another system, or of none that lives there
-	OpEnd     Op = "end"    // an open socket's session has ended; Err says how
+	OpLoad     Op = "load"
+	OpCreate   Op = "create"
+	OpSave     Op = "save"
+	OpTouch    Op = "touch"
+	OpDestroy  Op = "destroy"
+	OpRevoke   Op = "revoke"
+	OpRotate   Op = "rotate"   // beside the OpSave that carried it
+	OpUnproven Op = "unproven" // a request lacks the proof of the device to which its session is bound
+	OpReuse    Op = "reuse"    // a token from before a rotation has come back after the grace: a sign of theft
+	OpCheck    Op = "check"    // of the sessions with open sockets; Handle is zero
+	OpImport   Op = "import"   // of a session of another system, or of none that lives there
+	OpEnd      Op = "end"      // an open socket's session has ended; Err says how
 )
 
 // Observation is one operation, done. It holds no token and no data.

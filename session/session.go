@@ -105,7 +105,7 @@ func (s *Session) setManager(m *Manager) (restore func()) {
 	before := s.m
 	s.m = m
 	if s.ended == nil && s.overdue(m.policy()) {
-		s.withhold()
+		s.withhold(errWithheld)
 	}
 	return func() {
 		s.mu.Lock()

@@ -17,7 +17,9 @@ type state struct {
 	pending pending
 	phase   phase
 	ended   error     // how the session has ended for this connection; nil while it lives
-	refused bool      // a stricter manager has found it expired: this request is no access
+	refused bool      // it has been withheld: this request is no access
+	proven  bool      // the request has proved that it comes from the session's device
+	offer   bool      // the browser is to be offered to bind the session to its device
 	cookie  cookieDue // what the client has to be sent
 }
 
@@ -217,6 +219,7 @@ func (s *state) saved(saved store.Saved) (rotated bool) {
 	if s.row.presence != stored || p.needsCookie() {
 		s.cookie = cookieToken
 	}
+	s.offer = s.offer || valueOr(p.owner, "") != ""
 	if p.rotate != nil {
 		s.row.token, rotated = p.rotate, s.row.presence == stored
 	}
@@ -313,8 +316,12 @@ func (s *state) fail(err error) {
 	}
 }
 
-// withhold ends the session for a stricter manager, which shows nothing of it; release lets it live on for others.
-func (s *state) withhold() { s.ended, s.refused = errWithheld, true }
+// withhold ends the session for a stricter manager, or for a request that lacks the device's proof, and shows nothing of it;
+// release lets it live on for others.
+func (s *state) withhold(cause error) { s.ended, s.refused = cause, true }
+
+// withheld reports whether nothing of the session may be shown.
+func (s *state) withheld() bool { return s.ended == errWithheld || s.ended == errUnproven }
 
 // release ends what withhold has begun.
 func (s *state) release() {
@@ -325,6 +332,9 @@ func (s *state) release() {
 
 // errWithheld is ErrExpired for a stricter manager alone.
 var errWithheld error = &endedHere{ErrExpired}
+
+// errUnproven is ErrUnproven for this request.
+var errUnproven error = &endedHere{ErrUnproven}
 
 // destroyed ends the session by this connection's own doing: its entries are forgotten.
 func (s *state) destroyed() {
@@ -351,7 +361,7 @@ func (s *state) close() { s.phase = closed }
 
 // find returns an entry's text, nil if there is none.
 func (s *state) find(key string) json.RawMessage {
-	if s.ended == errWithheld {
+	if s.withheld() {
 		return nil
 	}
 	if value, decided := s.pending.newer.lookup(key); decided {
@@ -371,7 +381,7 @@ func (s *state) beneath(key string) json.RawMessage {
 
 // view is the session's entries with all that is pending.
 func (s *state) view() jsonobj.Object {
-	if s.ended == errWithheld {
+	if s.withheld() {
 		return jsonobj.Object{}
 	}
 	return s.pending.newer.apply(s.pending.inflight.apply(s.row.data))
@@ -425,6 +435,9 @@ func (s *state) timeouts(p store.Policy) store.Timeouts {
 
 // owner returns the owner with all that is pending.
 func (s *state) owner() string {
+	if s.withheld() {
+		return ""
+	}
 	return valueOr(or(s.pending.newer.owner, s.pending.inflight.owner), s.row.record.Owner)
 }
 

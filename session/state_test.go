@@ -27,7 +27,7 @@ func (s situation) String() string {
 }
 
 // ends are the ends that a session may have come to.
-var ends = []error{nil, ErrRotated, ErrExpired, ErrDestroyed, ErrRevoked, ErrGone, errDestroyedHere, errWithheld}
+var ends = []error{nil, ErrRotated, ErrExpired, ErrDestroyed, ErrRevoked, ErrGone, errDestroyedHere, errWithheld, errUnproven}
 
 // situations are all that there are.
 func situations() (all []situation) {
@@ -106,7 +106,7 @@ func TestRotationInEachState(t *testing.T) {
 	}{
 		"Rotate":                {(*Session).Rotate, []error{errDestroyedHere}},
 		"Renew":                 {(*Session).Renew, []error{errDestroyedHere, ErrRotated}},
-		"Login":                 {func(s *Session) error { return s.Login("ann") }, []error{errDestroyedHere, ErrRotated, ErrExpired, errWithheld}},
+		"Login":                 {func(s *Session) error { return s.Login("ann") }, []error{errDestroyedHere, ErrRotated, ErrExpired, errWithheld, errUnproven}},
 		"ConfirmAuthentication": {(*Session).ConfirmAuthentication, nil},
 	}
 	for name, rotation := range rotations {
@@ -228,7 +228,7 @@ func TestWithheldIsReleased(t *testing.T) {
 	for _, ended := range ends {
 		s := state{ended: ended}
 		s.row.data, _ = jsonobj.Scan([]byte(`{"k":1}`))
-		if shown := s.find("k") != nil; shown != (ended != errWithheld) {
+		if shown := s.find("k") != nil; shown != (ended != errWithheld && ended != errUnproven) {
 			t.Errorf("%v: shown %v", ended, shown)
 		}
 		s.release()

@@ -16,7 +16,7 @@ import (
 // httpRunner serves the side's middleware on the loopback, and gives each caller a connection and a session of its own.
 func (o *options) httpRunner(ctx context.Context, w workload, s *side, callers int) (*runner, error) {
 	server := httptest.NewServer(s.handler(w.sliding))
-	r := &runner{name: s.name}
+	r := &runner{name: s.name, server: s.serverTime}
 	var conns []net.Conn
 	r.close = func() {
 		for _, c := range conns {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -20,17 +21,21 @@ type result struct {
 
 // measured is one side's, a value for each round.
 type measured struct {
-	name string
-	rate []float64 // per second
-	p99  []time.Duration
-	busy []float64 // processor time of the process, in µs for each operation
+	name   string
+	rate   []float64 // per second
+	p99    []time.Duration
+	busy   []float64 // processor time of the process, in µs for each operation
+	served []float64 // and of the database's server
+	made   []float64 // allocations of the process for each operation
 }
 
 // tally is what one round of one side comes to.
 type tally struct {
-	Rate float64
-	P99  time.Duration
-	Busy float64
+	Rate   float64
+	P99    time.Duration
+	Busy   float64
+	Served float64
+	Made   float64
 }
 
 // measure runs the rounds. In each, every side works for as long, and another one begins.
@@ -84,8 +89,19 @@ func (o *options) measure(ctx context.Context, w workload, sides []*side, caller
 	return r, nil
 }
 
+// processor is what both processes used.
+func (m *measured) processor() []float64 {
+	sum := make([]float64, len(m.busy))
+	for i := range sum {
+		sum[i] = m.busy[i] + m.served[i]
+	}
+	return sum
+}
+
 func (m *measured) add(t tally) {
 	m.rate, m.p99, m.busy = append(m.rate, t.Rate), append(m.p99, t.P99), append(m.busy, t.Busy)
+	m.made = append(m.made, t.Made)
+	m.served = append(m.served, t.Served)
 }
 
 // does reports whether the side has what a workload needs.
@@ -105,10 +121,11 @@ func (s *side) does(work string) bool {
 
 // runner lets callers do one side's work.
 type runner struct {
-	name  string
-	child func(time.Duration) (answer, error) // does a round, where a process of its own has the side
-	do    []func(context.Context) error       // one for each caller
-	close func()
+	name   string
+	child  func(time.Duration) (answer, error) // does a round, where a process of its own has the side
+	do     []func(context.Context) error       // one for each caller
+	server func() time.Duration
+	close  func()
 }
 
 func (o *options) runner(ctx context.Context, w workload, s *side, callers int) (*runner, error) {
@@ -124,7 +141,7 @@ func (o *options) runner(ctx context.Context, w workload, s *side, callers int) 
 	if s.rows > 0 {
 		rows = s.rows
 	}
-	r := &runner{name: s.name, close: func() {}}
+	r := &runner{name: s.name, close: func() {}, server: s.serverTime}
 	for range callers {
 		r.do = append(r.do, func(ctx context.Context) error { return w.run(ctx, s, rows) })
 	}
@@ -139,7 +156,8 @@ func (r *runner) round(ctx context.Context, each time.Duration) (tally, error) {
 	}
 	var wg sync.WaitGroup
 	taken, errs := make([][]time.Duration, len(r.do)), make([]error, len(r.do))
-	start, busy := time.Now(), processorTime()
+	made, busy, served := allocations(), processorTime(), r.server()
+	start := time.Now()
 	for i, do := range r.do {
 		wg.Go(func() {
 			last := start
@@ -152,11 +170,18 @@ func (r *runner) round(ctx context.Context, each time.Duration) (tally, error) {
 		})
 	}
 	wg.Wait()
-	elapsed, busy := time.Since(start), processorTime()-busy
+	elapsed := time.Since(start)
+	made, busy, served = allocations()-made, processorTime()-busy, r.server()-served
 	all := slices.Concat(taken...)
 	slices.Sort(all)
 	n := float64(len(all))
-	return tally{n / elapsed.Seconds(), all[len(all)*99/100], busy.Seconds() * 1e6 / n}, errors.Join(errs...)
+	return tally{n / elapsed.Seconds(), all[len(all)*99/100], busy.Seconds() * 1e6 / n, served.Seconds() * 1e6 / n, float64(made) / n}, errors.Join(errs...)
+}
+
+func allocations() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
 }
 
 // processorTime is what this process has used, the server's half of a connection over the loopback included.
@@ -189,11 +214,11 @@ func (r *result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s %-18s %4d", r.database, r.work, r.callers)
 	for i, s := range r.sides {
-		fmt.Fprintf(&b, "  %s %.0f/s p99 %v cpu %.1fµs", s.name, median(s.rate), median(s.p99).Round(time.Microsecond), median(s.busy))
+		fmt.Fprintf(&b, "  %s %.0f/s p99 %v cpu %.1f+%.1fµs allocs %.0f", s.name, median(s.rate), median(s.p99).Round(time.Microsecond), median(s.busy), median(s.served), median(s.made))
 		if i > 0 {
 			ratios := r.ratios(i)
 			fmt.Fprintf(&b, " (×%.2f, %.2f–%.2f)", median(ratios), slices.Min(ratios), slices.Max(ratios))
-			fmt.Fprintf(&b, " cpu ×%.2f", median(quotients(r.sides[0].busy, s.busy)))
+			fmt.Fprintf(&b, " cpu ×%.2f", median(quotients(r.sides[0].processor(), s.processor())))
 		}
 	}
 	return b.String()

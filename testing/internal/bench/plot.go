@@ -16,7 +16,7 @@ const (
 	plotStyle              = "<style>text{font:12px system-ui,sans-serif;fill:#57606a}.t{font-size:15px;fill:#24292f}.g{stroke:#d0d7de}polyline{fill:none;stroke-width:2.5}@media(prefers-color-scheme:dark){text{fill:#9198a1}.t{fill:#f0f6fc}.g{stroke:#3d444d}}</style>"
 )
 
-var plotColours = []string{"#0969da", "#bc4c00", "#6e7781"}
+var plotColours = []string{"#0969da", "#bc4c00", "#6e7781", "#8250df", "#1a7f37"}
 
 // plot draws the rates of all sides over the number of callers, as an SVG with a linear scale from zero.
 func plot(title string, results []result) string {

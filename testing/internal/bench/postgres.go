@@ -71,11 +71,14 @@ func (o *options) openOurs(ctx context.Context, pool *pgxpool.Pool, t table) ([]
 	}
 	mine, plain := ours(t.sides[0], store, t.rows, o.bytes), bare(t.sides[1], pool, o.bytes)
 	mine.rows, plain.rows = t.rows, t.rows
+	mine.server, plain.server = backendsRanFor(pool), backendsRanFor(pool)
 	return []*side{mine, plain}, o.fillOurs(ctx, pool, t)
 }
 
 func (o *options) openSCS(ctx context.Context, pool *pgxpool.Pool, t table) ([]*side, error) {
-	return []*side{scsSide(pgxstore.NewWithCleanupInterval(pool, 0), o.bytes)}, o.fillSCS(ctx, pool, t)
+	theirs := scsSide(pgxstore.NewWithCleanupInterval(pool, 0), o.bytes)
+	theirs.server = backendsRanFor(pool)
+	return []*side{theirs}, o.fillSCS(ctx, pool, t)
 }
 
 // pg opens a pool on a new schema.

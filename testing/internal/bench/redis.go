@@ -42,7 +42,7 @@ func (o *options) openRedis(ctx context.Context, log io.Writer) (sides []*side, 
 			return nil, done, err
 		}
 		made := scsSide(contextless{goredisstore.New(s.client)}, o.bytes)
-		made.name = name
+		made.name, made.server = name, func() time.Duration { return ranFor(s.cmd.Process.Pid) }
 		sides = append(sides, made)
 	}
 	return sides, done, nil

@@ -12,13 +12,14 @@ import (
 
 // report prints the table and, where a directory is named, writes the plots and the raw results.
 func (o *options) report(results []result, w io.Writer) error {
-	fmt.Fprintf(w, "\n%d sessions of %d bytes, %d rounds of %v a side, %d connections a pool; medians, and the ratio's spread.\n\n",
+	fmt.Fprintf(w, "\n%d sessions of %d bytes, %d rounds of %v a side, %d connections a pool; medians, and the ratio's spread.\n"+
+		"Processor time is that of one operation, of this process and of the database's, in proportion to the other side's.\n\n",
 		o.rows, o.sizes[0], o.rounds, o.each, o.pool)
-	fmt.Fprintln(w, "| database | work | callers | sessions/s | p99 | beside | its rate/s | its p99 | ratio | spread |")
-	fmt.Fprintln(w, "|---|---|--:|--:|--:|---|--:|--:|--:|---|")
+	fmt.Fprintln(w, "| database | work | callers | sessions/s | p99 | beside | its rate/s | its p99 | ratio | spread | processor time |")
+	fmt.Fprintln(w, "|---|---|--:|--:|--:|---|--:|--:|--:|---|--:|")
 	for _, r := range results {
 		if len(r.sides) == 1 {
-			fmt.Fprintln(w, r.own()+" | | | | |")
+			fmt.Fprintln(w, r.own()+" | | | | | |")
 		}
 		for i := range r.sides[1:] {
 			fmt.Fprintln(w, r.row(i+1))
@@ -33,8 +34,8 @@ func (o *options) report(results []result, w io.Writer) error {
 // row compares the first side with another.
 func (r *result) row(other int) string {
 	theirs, ratios := r.sides[other], r.ratios(other)
-	return r.own() + fmt.Sprintf(" %s | %.0f | %s | **%.2f** | %.2f–%.2f |", theirs.name, median(theirs.rate), short(median(theirs.p99)),
-		median(ratios), slices.Min(ratios), slices.Max(ratios))
+	return r.own() + fmt.Sprintf(" %s | %.0f | %s | **%.2f** | %.2f–%.2f | %.2f |", theirs.name, median(theirs.rate), short(median(theirs.p99)),
+		median(ratios), slices.Min(ratios), slices.Max(ratios), median(quotients(r.sides[0].processor(), theirs.processor())))
 }
 
 // own is how a row begins: with the first side.

@@ -3,13 +3,15 @@ package main
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // side is one of those that are compared, on its own table. Sessions are named by their number below the table's rows.
 type side struct {
 	name    string
-	rows    int    // of its table; 0: as many as options say
-	child   *child // where a process of its own has all that follows
+	rows    int                  // of its table; 0: as many as options say
+	child   *child               // where a process of its own has all that follows
+	server  func() time.Duration // what the database's server has worked for this side; nil: nothing, or not to be seen
 	load    func(ctx context.Context, i int) error
 	miss    func(ctx context.Context, i int) error // loads what the table does not have
 	save    func(ctx context.Context, i int) error // sets one key
@@ -20,6 +22,13 @@ type side struct {
 	handler func(sliding bool) http.Handler
 	cookies func(ctx context.Context, n int) ([]string, error) // of live sessions, for the handler
 	stray   func() string                                      // a cookie as its library makes it, which opens nothing
+}
+
+func (s *side) serverTime() time.Duration {
+	if s.server == nil {
+		return 0
+	}
+	return s.server()
 }
 
 // sideNames are the sides that there are: this library, scs, one plain statement for each operation, the first and the

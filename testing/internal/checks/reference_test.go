@@ -76,6 +76,7 @@ func TestConfigIsListed(t *testing.T) {
 	page := readFile(t, filepath.Join(top(t), "docs/reference/config.md"))
 	for file, structs := range map[string]map[string]string{
 		"session/config.go":       {"Config": "", "WebSocket": "WebSocket."},
+		"session/device.go":       {"DeviceBound": "DeviceBound."},
 		"session/cookie.go":       {"Cookie": "Cookie."},
 		"session/store/finder.go": {"OwnerLimit": "Owner."},
 		"session/importer.go":     {"Import": "Import."},
@@ -88,7 +89,7 @@ func TestConfigIsListed(t *testing.T) {
 			}
 			prefix, listed := structs[s.Name.Name]
 			for _, field := range fields(s) {
-				nested := slices.Contains([]string{"Cookie", "WebSocket", "Owner", "Import", "Sealing"}, field)
+				nested := slices.Contains([]string{"Cookie", "WebSocket", "Owner", "Import", "Sealing", "DeviceBound"}, field)
 				if listed && !nested && !strings.Contains(page, "| `"+prefix+field+"` |") {
 					t.Errorf("docs/reference/config.md has no row for %s%s", prefix, field)
 				}
