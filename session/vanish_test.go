@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/memstore"
@@ -34,7 +35,10 @@ func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 func TestSocketsVanish(t *testing.T) {
 	const sockets = 10_000
 	store := memstore.New()
-	manager := newManager(t, store, session.Config{WebSocket: session.WebSocket{AllowMissingOrigin: true}})
+	manager := newManager(t, store, session.Config{
+		StoreTimeout: time.Minute, // ten thousand at once are slow on a busy machine
+		WebSocket:    session.WebSocket{AllowMissingOrigin: true, SaveRetry: time.Minute},
+	})
 	listener := make(pipeListener)
 	server := &http.Server{Handler: manager.Handler(http.HandlerFunc(holdSocket))}
 	go func() { _ = server.Serve(listener) }()

@@ -75,6 +75,16 @@ func (c *Config) manager(s store.Store) (*session.Manager, error) {
 	})
 }
 
+// New returns the service on a store.
+func New(c *Config, s store.Store) (http.Handler, *session.Manager, error) {
+	faulty := newFaulty(s, c.Mistake, c.Seed)
+	m, err := c.manager(faulty)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newService(m, faulty), m, nil
+}
+
 // Main is the server as a process: it serves until its standard input ends.
 func Main(config string, in io.Reader, out io.Writer) error {
 	var c Config
@@ -87,12 +97,11 @@ func Main(config string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	faulty := newFaulty(s, c.Mistake, c.Seed)
-	m, err := c.manager(faulty)
+	handler, _, err := New(&c, s)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Addr: c.Addr, Handler: newService(m, faulty), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Addr: c.Addr, Handler: handler, ReadHeaderTimeout: time.Minute}
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
 		_ = server.Close()
