@@ -78,7 +78,7 @@ func (s *Session) inflightChange() store.Change {
 	defer s.mu.Unlock()
 	c := s.pending.inflight.change(s.m.realm)
 	c.Extend = s.touchDue(s.m.policy())
-	if s.row.presence == stored {
+	if s.row.presence == stored && !s.row.behind {
 		c.Base = store.NewBase(s.row.record.Version, s.row.data)
 	}
 	return c

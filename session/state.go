@@ -49,6 +49,7 @@ type row struct {
 	record   store.Record   // as last heard of, without Data; Version is the one that this connection has seen whole
 	readAt   time.Time      // when record.Now was read, by the process's clock
 	data     jsonobj.Object // as last seen
+	behind   bool           // others have changed the row since
 }
 
 // pending is what the store does not have yet.
@@ -76,7 +77,7 @@ func (s *state) arrive(t *token) { s.row.token, s.row.presence = t, stored }
 
 // load takes in what a store's Load has returned.
 func (s *state) load(rec store.Record, obj jsonobj.Object) {
-	s.row.data, s.row.presence = obj, stored
+	s.row.data, s.row.presence, s.row.behind = obj, stored, false
 	s.row.record, s.row.readAt = rec, time.Now()
 	s.row.record.Data = nil
 }
@@ -209,6 +210,8 @@ func (s *state) saved(saved store.Saved) (rotated bool) {
 	p.applyTo(&s.row.record)
 	if !saved.Folded && saved.Version == version+1 {
 		s.row.record.Version = saved.Version
+	} else {
+		s.row.behind = true
 	}
 	if p.authenticate {
 		s.row.record.AuthenticatedAt = saved.Now

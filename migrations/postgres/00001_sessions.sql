@@ -11,10 +11,10 @@ create table {{table}} (
     tag text,
     idle_timeout_ms bigint,
     absolute_timeout_ms bigint,
-    persistence smallint check (persistence in (1, 2)),
+    persistence smallint,
     authenticated_at timestamptz,
     rotated_at timestamptz,
-    former_hashes bytea check (octet_length(former_hashes) % 32 = 0),
+    former_hashes bytea,
     device bytea,
     data json not null check (json_typeof(data) = 'object')
 ) with (fillfactor = 80);

@@ -71,15 +71,12 @@ func (s *Store) insert(ctx context.Context, r *store.Record,
 }
 
 // existing returns the row of that key without its data, whoever asks; ErrGone if there is none.
-func (s *Store) existing(ctx context.Context, key store.Handle) (store.Record, error) {
-	found, err := s.inspect(ctx, []store.Handle{key})
-	switch {
-	case err != nil:
-		return store.Record{}, err
-	case len(found) == 0:
-		return store.Record{}, store.ErrGone
-	}
-	return found[0], nil
+func (s *Store) existing(ctx context.Context, key store.Handle) (found store.Record, err error) {
+	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+		found, err = readOne(ctx, conn, s.statement(s.sql.look, uuid(key)))
+		return err
+	})
+	return found, err
 }
 
 // insertAlone inserts the row in a statement of its own.

@@ -99,7 +99,7 @@ func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, re
 
 // kept reports whether the row that ref names is there. ErrRotated if it has been rotated.
 func (s *Store) kept(ctx context.Context, q querier, ref store.Ref) (bool, error) {
-	r, err := readOne(ctx, q, s.statement(s.sql.inspect, uuids([]store.Handle{ref.Key})))
+	r, err := readOne(ctx, q, s.statement(s.sql.look, uuid(ref.Key)))
 	switch {
 	case err == store.ErrGone:
 		return false, nil

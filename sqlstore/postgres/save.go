@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -72,68 +70,4 @@ func eventOf(ref store.Ref, c *store.Change, changes bool) store.Event {
 		return store.Event{Kind: store.Changed, Key: ref.Key}
 	}
 	return store.Event{}
-}
-
-// saveOne serves a request that is one caller's alone.
-func (s *Store) saveOne(ctx context.Context, r saveRequest) (saved store.Saved, err error) {
-	if r.change.Extend {
-		result := s.saveMany(ctx, []saveRequest{r})[0]
-		return result.Value, result.Err
-	}
-	at, err := s.at(ctx)
-	if err != nil {
-		return saved, err
-	}
-	args, keys, e := saveOneArgs(r), []store.Handle{r.ref.Key}, eventOf(r.ref, r.change, s.opts.changes)
-	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
-		f, n := s.fences.next(), 0
-		args[fenceArg] = f.end
-		err := s.fenced(ctx, f, keys, func(ctx context.Context) (err error) {
-			n, err = s.queryAndNotify(ctx, conn, at, s.statement(s.sql.saveOne, args...), e, func(v [][]byte) error {
-				saved = readSaved(v)
-				return nil
-			})
-			return err
-		})
-		switch {
-		case err != nil && isRefusal(err), err == nil && n == 0:
-			return errUnserved
-		case err == nil:
-			s.fences.note(f.sent, saved.Now)
-		}
-		return err
-	})
-	return saved, err
-}
-
-// isRefusal reports whether saveOneText has refused a row: it is locked, or its time was over when the lock was released.
-func isRefusal(err error) bool {
-	const divisionByZero = "22012"
-	code := codeOf(err)
-	return code == lockNotAvailable || code == divisionByZero
-}
-
-const fenceArg = 4 // among those of saveOneText
-
-func saveOneArgs(r saveRequest) []any {
-	c, p := r.change, r.ref.Policy
-	base, whole := wholeText(c, p)
-	del := c.Delete
-	if del == nil {
-		del = []string{}
-	}
-	return []any{
-		uuid(r.ref.Key), r.ref.Hash[:], limitMillis(p.Absolute), limitMillis(p.IdleLimit), nil, c.IfVersion, base, whole,
-		c.Clear, del, objectText(c.Set), int64(max(0, p.MaxBytes)),
-	}
-}
-
-// wholeText is what the row's data become if it has the version base. 0, which no row has, if the client does not know.
-func wholeText(c *store.Change, p store.Policy) (base int64, whole *string) {
-	data, ok := c.Whole(p.MaxBytes)
-	if !ok {
-		return 0, nil
-	}
-	text := string(data)
-	return c.Base.Version, &text
 }

@@ -122,7 +122,7 @@ func newSaveBatch(requests []saveRequest, which []int) *saveBatch {
 	size := len(which)
 	b := &saveBatch{keys: make([]store.Handle, size), saved: make(map[store.Handle]store.Saved, size)}
 	ids, hashes := make([]pgtype.UUID, size), make([][]byte, size)
-	base, whole := make([]int64, size), make([]*string, size)
+	base, whole := make([]int64, size), make([][]byte, size)
 	clears, extends, count := make([]bool, size), make([]bool, size), make([]int64, size)
 	deletes, patches := make([]string, size), make([]*string, size)
 	p := requests[which[0]].ref.Policy

@@ -141,14 +141,14 @@ func TestAChangeBringsTheWholeTextIfItHasSeenTheRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := store.Change{Set: map[string]jsonText{"a": jsonText(`9`)}, Delete: []string{"b"}, Base: store.NewBase(7, data)}
-	if base, whole := wholeText(&c, store.Policy{MaxBytes: 8}); base != 7 || whole == nil || *whole != `{"a":9}` {
-		t.Errorf("version %d, %v", base, whole)
+	if base, whole := wholeText(&c, store.Policy{MaxBytes: 8}); base != 7 || string(whole) != `{"a":9}` {
+		t.Errorf("version %d, %s", base, whole)
 	}
 	for name, c := range map[string]store.Change{
 		"too large": c, "unseen": {Set: c.Set}, "no entries": {Base: c.Base, Extend: true}, "folded": c.Then(c),
 	} {
 		if base, whole := wholeText(&c, store.Policy{MaxBytes: 7}); base != 0 || whole != nil {
-			t.Errorf("%s: version %d, %s", name, base, *whole)
+			t.Errorf("%s: version %d, %s", name, base, whole)
 		}
 	}
 }

@@ -8,26 +8,33 @@ func merged(data, clear, del, patch string) string {
 	return `(case when ` + clear + ` then '{}'::jsonb else ` + data + `::jsonb - ` + del + ` end || ` + patch + `::jsonb)`
 }
 
-// saveOneText saves one row: the whole text $8 if the row has the version $7, on which that is based, else the row's own
-// data merged with the change in $9 to $11. $12 is the size limit, 0 for none; a session whose text is less than half of
-// that is within it, however the database spaces it. $6 is the version that the row must have, 0 for any, and $5 the fence.
+// replaceOneText saves one row that has the version $6 by writing the whole text $7, which is based on that. $5 is the fence.
 //
-// The row may be locked for a moment, and its time be over when the lock is released: the conditions that a lock does not
-// have PostgreSQL evaluate again are therefore evaluated in RETURNING too, where the division fails and takes all back.
-func saveOneText(table string) string {
-	data := merged(`s.data`, `$9::bool`, `$10::text[]`, `$11::text`)
-	live := alive(`$3::bigint`, `$4::bigint`)
-	return `update ` + table + ` s set version = s.version + 1,
-data = case when s.version = $7 then $8::json else ` + data + `::json end
-where s.id = $1 and s.secret_hash = $2 and ` + live + ` and clock_timestamp() < $5
-and ($6::bigint = 0 or s.version = $6) and case when s.version = $7 then true
-  when json_typeof(s.data) <> 'object' then false
-  else $12::bigint = 0 or 2 * (octet_length(s.data::text) + octet_length($11)) <= $12 or octet_length(` + data + `::text) <= $12
-end` + lockWait(`'`+briefLockWait+`'`) + `
+// The row may be locked for a moment, and its time be over when the lock is released: the condition that a lock does not
+// have PostgreSQL evaluate again is therefore evaluated in RETURNING too, where the division fails and takes all back.
+func replaceOneText(table string) string {
+	return updateOne(table, `$7::json`, `s.version = $6`)
+}
+
+// mergeOneText saves one row by merging its data with the change in $7 to $9. $10 is the size limit, 0 for none; a session
+// whose text is less than half of that is within it, however the database spaces it. $6 is the version that the row must
+// have, 0 for any.
+func mergeOneText(table string) string {
+	data := merged(`s.data`, `$7::bool`, `$8::text[]`, `$9::text`)
+	return updateOne(table, data+`::json`, `($6::bigint = 0 or s.version = $6)
+and case when json_typeof(s.data) <> 'object' then false
+  else $10::bigint = 0 or 2 * (octet_length(s.data::text) + octet_length($9)) <= $10 or octet_length(`+data+`::text) <= $10
+end`)
+}
+
+func updateOne(table, data, where string) string {
+	return `update ` + table + ` s set version = s.version + 1, data = ` + data + `
+where s.id = $1 and s.secret_hash = $2 and ` + alive(`$3::bigint`, `$4::bigint`) + ` and clock_timestamp() < $5
+and ` + where + lockWait(`'`+briefLockWait+`'`) + `
 returning ` + savedColumns + `, 1 / case when clock_timestamp() < s.expires_at then 1 else 0 end`
 }
 
-// saveManyText is saveOneText for many rows under one policy: arrays of ids, secret hashes, base versions, whole texts,
+// saveManyText does what these two do for many rows under one policy, and extends some of them: arrays of ids, secret hashes, base versions, whole texts,
 // whether to clear, keys to delete (a JSON array), entries to set (a JSON object; null if the data stays as it is), how
 // many changes it is that are one here, and whether to extend; then the fence, the manager's absolute timeout, IdleLimit
 // and idle timeout, and the size limit.

@@ -36,9 +36,11 @@ type texts struct {
 	table string // quoted
 	name  string
 
-	load, loadMany, inspect, lock      string // reads
-	insert, write, saveOne, saveMany   string
-	touchMany, destroy, remove, revoke string
+	load, loadMany, look, inspect, lock string // reads
+	insert, write, saveMany             string
+	replaceOne, mergeOne                string
+	touchOne, touchMany                 string
+	destroy, remove                     string
 }
 
 func newTexts(t migrations.Table) texts {
@@ -49,19 +51,20 @@ func newTexts(t migrations.Table) texts {
 	x.load = `select ` + record(`null::uuid`, `nullif(s.secret_hash, $2)`, `s.data`) + from + named
 	// The rows of a batch are compared with the secrets in Go, each with its own.
 	x.loadMany = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + `s.id = any(` + param(`$1::uuid[]`) + `)`
+	x.look = `select ` + record(`s.id`, `s.secret_hash`, `null::json`) + from + `s.id = $1`
 	x.inspect = `select ` + record(`s.id`, `s.secret_hash`, `null::json`) + from + `s.id = any($1)`
 	x.lock = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + named + ` for update`
 	x.insert = insertText(x.table)
 	x.write = writeText(x.table)
-	x.saveOne, x.saveMany = saveOneText(x.table), saveManyText(x.table)
-	x.touchMany = touchManyText(x.table)
+	x.replaceOne, x.mergeOne, x.saveMany = replaceOneText(x.table), mergeOneText(x.table), saveManyText(x.table)
+	x.touchOne, x.touchMany = touchOneText(x.table), touchManyText(x.table)
 	x.remove = `delete` + from + `s.id = $1 returning s.id, s.expires_at`
 	x.destroy = `delete` + from + `s.id = $1 and s.secret_hash = $2 and clock_timestamp() < $3` + lockWait(`$4`) +
 		` returning s.id, s.expires_at > now()`
 	return x
 }
 
-// insertText inserts nothing if the database's clock is past $18: a null version is refused. What it returns for the clock
+// insertText inserts nothing if the database's clock is past $3: a null version is refused. What it returns for the clock
 // is created_at, which was read from it.
 func insertText(table string) string {
 	at := func(flag string) string { return `case when ` + flag + ` then ` + now + ` end` }
@@ -79,8 +82,17 @@ owner = $7, tag = $8, idle_timeout_ms = $9, absolute_timeout_ms = $10, persisten
 rotated_at = $13, former_hashes = $14, device = $15, data = coalesce($16::json, s.data) where s.id = $1 returning s.id`
 }
 
+// touchOneText does for one row what touchManyText does, with the check of replaceOneText.
+func touchOneText(table string) string {
+	return `update ` + table + ` s set accessed_at = $5, expires_at = $6
+where s.id = $1 and s.secret_hash = $2 and date_trunc('milliseconds', s.accessed_at) = $3
+and date_trunc('milliseconds', s.expires_at) = $4 and s.expires_at > clock_timestamp()` +
+		asyncCommit + lockWait(`'`+briefLockWait+`'`) + `
+returning s.id, 1 / case when clock_timestamp() < $4 then 1 else 0 end`
+}
+
 // touchManyText writes the times $5 and $6 into rows that still have those of $3 and $4, so that the rule of
-// store.Record.Touch need not be told in SQL. A row that somebody else has locked is passed over.
+// store.Record.Touch need not be written in SQL too. A row that somebody else has locked is passed over.
 func touchManyText(table string) string {
 	return `with q as materialized (
   select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[],

@@ -45,16 +45,16 @@ func upTo(n int) []int {
 // byName are all statements of a table.
 func (x texts) byName() map[string]string {
 	return map[string]string{
-		"load": x.load, "loadMany": x.loadMany, "inspect": x.inspect, "lock": x.lock, "insert": x.insert, "write": x.write,
-		"saveOne": x.saveOne, "saveMany": x.saveMany, "touchMany": x.touchMany, "destroy": x.destroy, "remove": x.remove,
+		"load": x.load, "loadMany": x.loadMany, "look": x.look, "touchOne": x.touchOne, "inspect": x.inspect, "lock": x.lock, "insert": x.insert, "write": x.write,
+		"replaceOne": x.replaceOne, "mergeOne": x.mergeOne, "saveMany": x.saveMany, "touchMany": x.touchMany, "destroy": x.destroy, "remove": x.remove,
 	}
 }
 
 func TestStatementsHaveAnArgumentForEachParameter(t *testing.T) {
 	one := saveRequest{change: &store.Change{}}
 	for name, n := range map[string]int{
-		"load": 2, "loadMany": 1, "inspect": 1, "lock": 2, "insert": 15, "write": columnCount + 2,
-		"saveOne": len(saveOneArgs(one)), "saveMany": len(newSaveBatch([]saveRequest{one}, []int{0}).args),
+		"load": 2, "loadMany": 1, "look": 1, "touchOne": 6, "inspect": 1, "lock": 2, "insert": 15, "write": columnCount + 2,
+		"replaceOne": 7, "mergeOne": 10, "saveMany": len(newSaveBatch([]saveRequest{one}, []int{0}).args),
 		"touchMany": 6, "destroy": 4, "remove": 1,
 	} {
 		text := testTexts(t).byName()[name]
@@ -90,7 +90,7 @@ func TestSomeStatementsSuitDistributedTables(t *testing.T) {
 
 func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 	x := testTexts(t)
-	for _, text := range []string{x.load, x.lock, x.saveOne, x.destroy} {
+	for _, text := range []string{x.load, x.lock, x.replaceOne, x.mergeOne, x.destroy} {
 		if !strings.Contains(text, `s.id = $1`) || !strings.Contains(text, `s.secret_hash = $2`) {
 			t.Errorf("key or secret is missing: %s", text)
 		}
@@ -108,7 +108,7 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 // What may be held up on its way carries a fence, but for what happens while the row is locked.
 func TestWritesCarryAFence(t *testing.T) {
 	x := testTexts(t)
-	for _, text := range []string{x.saveOne, x.saveMany, x.insert, x.destroy} {
+	for _, text := range []string{x.replaceOne, x.mergeOne, x.saveMany, x.insert, x.destroy} {
 		if !regexp.MustCompile(`clock_timestamp\(\) < \$\d+`).MatchString(text) {
 			t.Errorf("a statement may take effect at any time: %s", text)
 		}
@@ -117,7 +117,7 @@ func TestWritesCarryAFence(t *testing.T) {
 
 func TestTouchesAloneDoNotWaitForTheDisk(t *testing.T) {
 	for name, text := range testTexts(t).byName() {
-		if got, want := strings.Contains(text, "synchronous_commit"), name == "touchMany"; got != want {
+		if got, want := strings.Contains(text, "synchronous_commit"), strings.HasPrefix(name, "touch"); got != want {
 			t.Errorf("%s waits for the disk: %v", name, !got)
 		}
 	}

@@ -71,7 +71,7 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 	}
 	s.sql = newTexts(table)
 	s.fences = newFences(s.opts.timeout)
-	s.locks = newLockQueue(int(config.MaxConns) / 4)
+	s.locks = newLockQueue(max(int(config.MaxConns)/4, min(int(config.MaxConns)/2, 2)))
 	s.deadline = deadline.New(s.opts.timeout)
 	s.exec = execMode(config.ConnConfig, s.opts.noPrepare)
 	s.events.listen = s.listen
@@ -132,15 +132,15 @@ func (s *Store) makeGroups() {
 	})
 }
 
-// grouped has the request served by the group, or if that is not to be used by one, and if neither has served it by alone,
-// all within the store's timeout.
+// grouped has the request served by the group, or if that is not to be used by one. If neither has served it, fallback
+// does. All have the store's timeout.
 func grouped[K comparable, Req, Res any](ctx context.Context, s *Store, use bool, g *batch.Group[K, Req, Res], req Req,
-	one, alone func(context.Context, Req) (Res, error)) (res Res, err error) {
+	one, fallback func(context.Context, Req) (Res, error)) (res Res, err error) {
 	if !use {
 		ctx, cancel := s.bound(ctx)
 		defer cancel()
 		if res, err = one(ctx, req); err == errUnserved {
-			return alone(ctx, req)
+			return fallback(ctx, req)
 		}
 		return res, err
 	}
@@ -150,7 +150,7 @@ func grouped[K comparable, Req, Res any](ctx context.Context, s *Store, use bool
 	case err == errUnserved:
 		ctx, cancel := s.boundSince(ctx, begun)
 		defer cancel()
-		return alone(ctx, req)
+		return fallback(ctx, req)
 	case errors.Is(err, batch.ErrFull):
 		err = fmt.Errorf("postgres: %w", err)
 	}

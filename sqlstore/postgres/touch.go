@@ -32,9 +32,28 @@ func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	return saved, failed("touching a session", err)
 }
 
-func (s *Store) touchOne(ctx context.Context, ref store.Ref) (store.Saved, error) {
-	result := s.touchMany(ctx, []store.Ref{ref})[0]
-	return result.Value, result.Err
+func (s *Store) touchOne(ctx context.Context, ref store.Ref) (saved store.Saved, err error) {
+	old, err := s.existing(ctx, ref.Key)
+	if err == nil {
+		err = old.Open(ref, old.Now)
+	}
+	if err != nil {
+		return saved, err
+	}
+	next := old
+	if !next.Touch(ref.Policy, next.Now) {
+		return old.Saved(old.Now), nil
+	}
+	st := s.statement(s.sql.touchOne, uuid(ref.Key), ref.Hash[:], old.AccessedAt, old.ExpiresAt, next.AccessedAt,
+		next.ExpiresAt)
+	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+		n, err := query(ctx, conn, st, func([][]byte) error { return nil })
+		if err != nil && isRefusal(err) || err == nil && n == 0 {
+			return errUnserved
+		}
+		return err
+	})
+	return next.Saved(next.Now), err
 }
 
 // touchMany reads the rows, has store.Record decide what becomes of them, and writes that into those that have not changed

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/simples-go/sessions/testing/internal/histories/pg"
 	"github.com/simples-go/sessions/testing/internal/histories/run"
@@ -42,6 +43,14 @@ func TestPromisesHold(t *testing.T) {
 			try(t, &run.Trial{Backend: backend, Ops: 10_000, Round: 1700, Faults: run.FaultsOf(backend)})
 		})
 	}
+}
+
+// TestFailovers loses the primary of two Postgres in each way once. How soon nodes write again is for a machine with nothing
+// else to do; here they have to do so at all.
+func TestFailovers(t *testing.T) {
+	t.Parallel()
+	needPostgres(t)
+	try(t, &run.Trial{Backend: "failover", Ops: 1, Faults: run.FaultsOf("failover"), Soon: time.Minute})
 }
 
 func try(t *testing.T, trial *run.Trial) {

@@ -29,6 +29,7 @@ type Config struct {
 	Cancel   bool          // give some requests up at random
 	Think    time.Duration // a tab waits for up to this long before it acts
 	Tell     time.Duration // within which a socket should hear of its session's end
+	Faults   bool          // saves may fail, and be tried again
 	Out      string
 }
 
@@ -38,7 +39,7 @@ type fleet struct {
 	log   *history.Log
 	http  *http.Client
 	lives atomic.Int64
-	ended atomic.Bool // standard input has
+	stop  <-chan struct{}
 	calls atomic.Int64
 }
 
@@ -52,16 +53,28 @@ func Main(config string) error {
 	if err != nil {
 		return err
 	}
-	f := &fleet{Config: c, log: log, http: &http.Client{Transport: &http.Transport{
-		MaxIdleConnsPerHost: 4 * c.Browsers * c.Tabs,
-		DisableCompression:  true,
-	}}}
+	stop := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		f.ended.Store(true)
+		close(stop)
 	}()
-	f.run()
+	Run(c, log, &http.Transport{MaxIdleConnsPerHost: 4 * c.Browsers * c.Tabs, DisableCompression: true}, stop)
 	return log.Close()
+}
+
+// Run has the clients ask by way of a transport until they have asked enough, or stop is closed.
+func Run(c Config, log *history.Log, by http.RoundTripper, stop <-chan struct{}) {
+	f := &fleet{Config: c, log: log, http: &http.Client{Transport: by}, stop: stop}
+	f.run()
+}
+
+func (f *fleet) stopped() bool {
+	select {
+	case <-f.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (f *fleet) run() {
@@ -70,7 +83,7 @@ func (f *fleet) run() {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(f.Seed, uint64(i)))
 			var last *life
-			for f.log.Len() < f.Ops && !f.ended.Load() {
+			for f.log.Len() < f.Ops && !f.stopped() {
 				last = f.live(rnd, last)
 			}
 		})

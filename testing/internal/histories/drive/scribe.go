@@ -18,6 +18,7 @@ type scribe struct {
 	making         bool   // there is no session yet; the first save makes it
 	announced      string // the token to come
 	pending        history.Change
+	began          int64
 	over           bool // the connection has heard of its session's end
 	ops            []history.Op
 }
@@ -51,6 +52,7 @@ func (s *scribe) answered(e exchange, call, end int64, a *wire.Answer, cookie st
 			break
 		}
 	}
+	s.began = call
 	s.commit(e, max(call, a.End), end, a, cookie)
 }
 
@@ -186,7 +188,7 @@ func (s *scribe) commit(e exchange, call, end int64, a *wire.Answer, cookie stri
 			s.another(call, end, cookie)
 			return
 		}
-		s.save(history.Op{Call: call, Return: end, Outcome: outcome(a.Error), Why: a.Text})
+		s.last(history.Op{Began: s.began, Call: call, Return: end, Outcome: outcome(a.Error), Why: a.Text})
 	}
 	if made && s.making {
 		s.ops = nil // nobody has its token
@@ -199,13 +201,27 @@ func (s *scribe) commit(e exchange, call, end int64, a *wire.Answer, cookie stri
 	s.bring(cookie)
 }
 
+// last records the save at a request's end. One with a new token is tried until its outcome is known: an attempt before
+// the one that was refused may have taken effect.
+func (s *scribe) last(op history.Op) {
+	if s.pending.NewToken == "" || op.Outcome != history.Gone && op.Outcome != history.Rotated {
+		s.save(op)
+		return
+	}
+	tried := op
+	tried.Outcome = history.Unknown
+	s.save(tried)
+	op.Kind = history.Load
+	s.add(op)
+}
+
 // another: a sibling had rotated the session, and the response brings one of its own, of which nothing is known but its
 // token. An attempt whose answer was lost may have rotated it before.
 func (s *scribe) another(call, end int64, cookie string) {
 	s.add(history.Op{Kind: history.Write, Call: call, Change: s.pending, Outcome: history.Unknown,
 		Why: "answered with a session of its own"})
 	op := history.Op{Kind: history.Create, Call: call, Return: end, Outcome: history.OK}
-	op.Change = history.Change{NewToken: cookie, Any: true}
+	op.Change = history.Change{NewToken: cookie, Any: true, Owner: s.pending.Owner}
 	op.Session, op.Client, op.Server = fmt.Sprintf("%s-of-%d", s.name, s.calls.Add(1)), s.client, s.server
 	s.ops = append(s.ops, op)
 }

@@ -227,6 +227,9 @@ func (s *socket) ended(told bool) {
 	s.scribe.over = over
 }
 
+// attempts is how often a socket's last save may have been done before its last attempt.
+const attempts = 2
+
 // last records the save at the socket's end.
 func (s *socket) last(call int64) {
 	if s.scribe.over || s.scribe.pending.Empty() {
@@ -238,7 +241,14 @@ func (s *socket) last(call int64) {
 		op.Call, op.Return, op.Outcome = min(res.Call, call), res.Return, outcome(res.Error)
 		op.Why += " " + res.Text
 	}
-	if op.Outcome != history.OK { // an attempt before the last one may have been lost, or have lost its answer
+	if s.Faults { // an attempt that seemed to fail may have been done, and was done once more
+		first := op
+		first.Outcome = history.Unknown
+		for range attempts {
+			s.scribe.save(first)
+		}
+	}
+	if op.Outcome != history.OK {
 		op.Outcome = history.Unknown
 	}
 	s.scribe.save(op)

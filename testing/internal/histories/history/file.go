@@ -10,13 +10,15 @@ import (
 	"sync"
 )
 
-// Log writes operations to a file, one JSON object a line. It is safe for concurrent use.
+// Log writes operations to a file, one JSON object a line, or keeps them if it was not made by NewLog. It is safe for
+// concurrent use.
 type Log struct {
 	mu   sync.Mutex
 	file *os.File
 	out  *bufio.Writer
 	n    int
 	err  error
+	kept []Op
 }
 
 // NewLog makes the file.
@@ -32,6 +34,11 @@ func NewLog(path string) (*Log, error) {
 func (l *Log) Add(ops ...Op) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.file == nil {
+		l.kept = append(l.kept, ops...)
+		l.n += len(ops)
+		return
+	}
 	for i := range ops {
 		text, err := json.Marshal(&ops[i])
 		if err == nil {
@@ -40,6 +47,13 @@ func (l *Log) Add(ops ...Op) {
 		l.err = errors.Join(l.err, err)
 		l.n++
 	}
+}
+
+// Ops returns the operations that were kept.
+func (l *Log) Ops() []Op {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept
 }
 
 // Len returns how many operations there are.

@@ -11,6 +11,7 @@ type Op struct {
 	Server  int              `json:"server"`
 	Call    int64            `json:"call"`
 	Return  int64            `json:"return"`          // Open if the outcome stays unknown
+	Began   int64            `json:"began,omitempty"` // of a commit: when its request was sent
 	Token   string           `json:"token,omitempty"` // under which it was asked; empty for operations from outside
 	Kind    Kind             `json:"kind"`
 	Outcome Outcome          `json:"outcome"`

@@ -1,17 +1,15 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/simples-go/sessions/testing/internal/histories/history"
 )
 
-// soon is within which a node has to write after a failover.
-const soon = 5 * time.Second
-
 // failovers checks that after each every node has written soon.
-func (v *Verdict) failovers(failovers, ops []history.Op) {
+func (v *Verdict) failovers(m *Meta, failovers, ops []history.Op) {
 	nodes := map[int]bool{}
 	for i := range ops {
 		nodes[ops[i].Server] = true
@@ -19,12 +17,12 @@ func (v *Verdict) failovers(failovers, ops []history.Op) {
 	for i := range failovers {
 		v.Failovers++
 		for node := range nodes {
-			v.wroteAgain(&failovers[i], node, ops)
+			v.wroteAgain(m, &failovers[i], node, ops)
 		}
 	}
 }
 
-func (v *Verdict) wroteAgain(f *history.Op, node int, ops []history.Op) {
+func (v *Verdict) wroteAgain(m *Meta, f *history.Op, node int, ops []history.Op) {
 	first := history.Open
 	for i := range ops {
 		op := &ops[i]
@@ -34,7 +32,7 @@ func (v *Verdict) wroteAgain(f *history.Op, node int, ops []history.Op) {
 		}
 	}
 	took := time.Duration(first - f.Return)
-	if took > soon {
+	if took > cmp.Or(m.Soon, 5*time.Second) {
 		v.violated(Writes, f, fmt.Sprintf("node %d wrote %v after: %s", node, took, f.Why))
 		return
 	}

@@ -17,6 +17,7 @@ type Meta struct {
 	OwnerMax  int
 	EndOldest bool
 	Tell      time.Duration // within which a socket has to hear of its session's end; 0: not checked
+	Soon      time.Duration // within which each node has to write after a failover; default 5 s
 	Steps     bool          // the database's clock is stepped, by up to largestStep
 	Effort    time.Duration // for one session; default 5 s
 }

@@ -59,7 +59,9 @@ func (s *sorted) concerning(name string, outside []history.Op) []history.Op {
 		if op.Change.Owner != nil {
 			first = min(first, op.Call)
 		}
-		last = max(last, op.Call)
+		if last = max(last, op.Call); op.Return != history.Open {
+			last = max(last, op.Return)
+		}
 	}
 	var out []history.Op
 	for _, op := range outside {
@@ -83,6 +85,9 @@ func (s *sorted) own(owner, session string) {
 
 // limit is what a login may do to the owner's other sessions, by its return if it has one.
 func limit(login history.Op) history.Op {
+	if login.Outcome == history.Unknown { // it may have begun a session of its own, which ends this one too
+		login.Session = ""
+	}
 	return history.Op{Kind: history.Limit, Session: login.Session, Owner: *login.Change.Owner, Client: login.Client,
 		Call: login.Call, Return: login.Return, Outcome: history.Unknown}
 }
@@ -93,8 +98,19 @@ func (m *Meta) inputs(ops []history.Op) []input {
 	out := make([]input, len(ops))
 	for i := range ops {
 		op := &ops[i]
+		stepped := m.Steps && t.idle < int64(largestStep)
+		if stepped && op.Began != 0 && op.Outcome == history.OK {
+			op = unsure(*op)
+		}
 		out[i] = input{Op: op, expired: t.mayHaveExpired(op), racing: t.races(op, m.tail()), late: m.Steps || t.mayBeLate(op, int64(m.Grace)),
-			stepped: m.Steps && t.idle < int64(largestStep)}
+			stepped: stepped}
 	}
 	return out
+}
+
+// unsure is a commit that was answered well because its request had begun in time, and saved nothing if the session had
+// expired by a clock that was then stepped back.
+func unsure(op history.Op) *history.Op {
+	op.Outcome, op.Return = history.Unknown, history.Open
+	return &op
 }

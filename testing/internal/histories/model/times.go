@@ -55,7 +55,7 @@ func (t *times) note(op *history.Op) {
 			t.replaced[op.Token] = op.Call
 		}
 	}
-	if op.Outcome == history.OK && (op.Token != "" || op.Kind == history.Create) {
+	if op.Outcome == history.OK && ordered(op) && (op.Token != "" || op.Kind == history.Create) {
 		t.accesses = append(t.accesses, span{op.Call, op.Return})
 	}
 }
@@ -107,23 +107,27 @@ const slack = int64(50 * time.Millisecond)
 
 // overdue says what an operation does too late, if the session had to be dead when it was asked for.
 func (t *times) overdue(op *history.Op) string {
-	if op.Outcome != history.OK || op.Token == "" {
+	if op.Outcome != history.OK || op.Token == "" || !ordered(op) {
 		return ""
 	}
-	if end := max(t.made.end, t.renewed) + t.absolute + slack; op.Call > end {
-		return fmt.Sprintf("%v after the absolute timeout", time.Duration(op.Call-end+slack))
+	call := op.Call
+	if op.Began != 0 {
+		call = op.Began // what began in time ends well
+	}
+	if end := max(t.made.end, t.renewed) + t.absolute + slack; call > end {
+		return fmt.Sprintf("%v after the absolute timeout", time.Duration(call-end+slack))
 	}
 	if t.sockets {
 		return "" // they keep it alive
 	}
 	last := t.made.end
 	for _, a := range t.accesses {
-		if a.call < op.Call {
-			last = max(last, min(a.end, op.Call))
+		if a.call < call {
+			last = max(last, min(a.end, call))
 		}
 	}
-	if end := last + t.idle + slack; op.Call > end {
-		return fmt.Sprintf("%v after the idle timeout", time.Duration(op.Call-end+slack))
+	if end := last + t.idle + slack; call > end {
+		return fmt.Sprintf("%v after the idle timeout", time.Duration(call-end+slack))
 	}
 	return ""
 }

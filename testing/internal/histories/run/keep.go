@@ -19,14 +19,19 @@ const (
 
 // keep writes the history, and of the first violation what matters.
 func (r *round) keep(v *model.Verdict, ops []history.Op, res *Result) error {
-	if err := history.WriteFile(filepath.Join(r.dir, wholeFile), ops); err != nil {
-		return err
-	}
-	if err := r.meta.WriteFile(filepath.Join(r.dir, metaFile)); err != nil {
-		return err
-	}
 	res.Files = append(res.Files, r.dir)
-	return Explain(r.dir, r.meta, v)
+	return Keep(r.dir, r.meta, v, ops)
+}
+
+// Keep writes a history into a folder, and of its first violation what matters.
+func Keep(dir string, m model.Meta, v *model.Verdict, ops []history.Op) error {
+	if err := history.WriteFile(filepath.Join(dir, wholeFile), ops); err != nil {
+		return err
+	}
+	if err := m.WriteFile(filepath.Join(dir, metaFile)); err != nil {
+		return err
+	}
+	return Explain(dir, m, v)
 }
 
 // Explain shrinks the first violation and draws it, in the folder dir.

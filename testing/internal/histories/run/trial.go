@@ -27,6 +27,7 @@ type Trial struct {
 	Round   int // operations between two starts of the servers; default 2,500
 	Nodes   int // server processes; default 2, of memory 1
 	Faults  []string
+	Soon    time.Duration // see model.Meta
 	Pooler  bool          // of a failover: PgBouncer stands before each database
 	Mistake string        // see serve.Mistakes
 	Grace   time.Duration // of rotations; default 30 s, in some rounds 150 ms
@@ -130,7 +131,7 @@ func (t *Trial) round(ctx context.Context, db *database, res *Result) (*model.Ve
 
 // choose draws the round's configuration. The faults come in turn, so that a few rounds have all of them.
 func (r *round) choose() {
-	r.meta = model.Meta{Backend: r.Backend, Seed: r.Seed, Grace: 30 * time.Second, Tell: 2 * time.Second,
+	r.meta = model.Meta{Backend: r.Backend, Seed: r.Seed, Grace: 30 * time.Second, Tell: 2 * time.Second, Soon: r.Trial.Soon,
 		OwnerMax: r.rnd.IntN(4), EndOldest: r.rnd.IntN(2) == 0}
 	if r.rnd.IntN(4) == 0 {
 		r.meta.Grace = 150 * time.Millisecond
@@ -147,6 +148,9 @@ func (r *round) choose() {
 	}
 	if len(r.Faults) > 0 {
 		r.meta.Tell = 12 * time.Second
+	}
+	if r.has("short deadlines") {
+		r.meta.Tell = 0 // a node that may take no time may find none to look
 	}
 	for _, f := range r.meta.Faults {
 		r.meta.Steps = r.meta.Steps || f == "clock steps"
@@ -195,7 +199,7 @@ func (r *round) drivers(i int, servers []string, file string) drive.Config {
 	c := drive.Config{
 		Name: fmt.Sprint("s", i), Seed: r.rnd.Uint64(), Servers: servers, Ops: r.Round / drivers, Browsers: 10, Tabs: 3,
 		Owner: fmt.Sprintf("owner%d-", r.number), Owners: 8, Timeout: 8 * time.Second,
-		Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: file,
+		Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: file, Faults: len(r.Faults) > 0,
 	}
 	if r.Backend == "failover" { // as long as it takes
 		c.Ops, c.Browsers, c.Think = math.MaxInt, 4, 60*time.Millisecond

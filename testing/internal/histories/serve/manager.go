@@ -3,7 +3,6 @@ package serve
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/memstore"
@@ -43,9 +41,7 @@ func (c *Config) open(ctx context.Context) (store.Store, error) {
 	case c.Store == "memory":
 		return memstore.New(), nil
 	case file:
-		return sqlite.Open(ctx, path, sqlite.WithMigrate(func(ctx context.Context, db *sql.DB) error {
-			return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
-		}))
+		return sqlite.Open(ctx, path, sqlite.WithMigrate(migrate.UpSQLite))
 	}
 	return postgres.Open(ctx, c.Store, c.postgresOptions()...)
 }
@@ -79,6 +75,16 @@ func (c *Config) manager(s store.Store) (*session.Manager, error) {
 	})
 }
 
+// New returns the service on a store.
+func New(c *Config, s store.Store) (http.Handler, *session.Manager, error) {
+	faulty := newFaulty(s, c.Mistake, c.Seed)
+	m, err := c.manager(faulty)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newService(m, faulty), m, nil
+}
+
 // Main is the server as a process: it serves until its standard input ends.
 func Main(config string, in io.Reader, out io.Writer) error {
 	var c Config
@@ -91,12 +97,11 @@ func Main(config string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	faulty := newFaulty(s, c.Mistake, c.Seed)
-	m, err := c.manager(faulty)
+	handler, _, err := New(&c, s)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Addr: c.Addr, Handler: newService(m, faulty), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Addr: c.Addr, Handler: handler, ReadHeaderTimeout: time.Minute}
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
 		_ = server.Close()
