@@ -227,7 +227,7 @@ func (p *poller) rows(ctx context.Context, keys []Handle, members []polled) ([]s
 
 // apply acts on what a member's row says, nil if there is none, and returns what is to be touched.
 func (p *poller) apply(mb polled, r *store.Record, gone, failure error) (ref store.Ref, touch bool) {
-	cause, ref, touch := mb.session.applyPoll(mb.token, r, gone, failure)
+	ref, touch, cause := mb.session.applyPoll(mb.token, r, gone, failure)
 	if cause != nil {
 		mb.end(cause)
 	} else if r != nil {

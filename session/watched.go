@@ -55,25 +55,25 @@ func (s *Session) endFromElsewhere(cause error) (m *Manager, first bool) {
 // applyPoll takes in what a poll has read: the row, nil if it is gone, for which gone says why if that is known; or that it
 // failed. before is the token from before the row was read. It returns how the session has ended, nil if it lives, and
 // whether it is to be touched.
-func (s *Session) applyPoll(before *token, r *store.Record, gone, failure error) (cause error, ref store.Ref, touch bool) {
+func (s *Session) applyPoll(before *token, r *store.Record, gone, failure error) (ref store.Ref, touch bool, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.phase == closed:
-		return nil, ref, false
+		return ref, false, nil
 	case s.ended != nil:
-		return s.ended, ref, false // the connection itself was the first to learn of it
+		return ref, false, s.ended // the connection itself was the first to learn of it
 	}
 	cause = s.verdict(r, gone, failure)
 	if cause != nil && (s.row.token != before || s.rotating()) {
 		// This connection has itself rotated the session since, or is about to: what was read may be the row from before.
-		return nil, ref, false
+		return ref, false, nil
 	}
 	if cause != nil || r == nil {
-		return cause, ref, false
+		return ref, false, cause
 	}
 	s.refreshed(r)
-	return nil, s.ref(), !s.m.config.WebSocket.NoKeepAlive && s.touchDue(s.m.policy())
+	return s.ref(), !s.m.config.WebSocket.NoKeepAlive && s.touchDue(s.m.policy()), nil
 }
 
 // verdict says how the session has ended, nil if it lives. If the database could not tell, a session whose time is up by

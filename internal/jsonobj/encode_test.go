@@ -1,5 +1,7 @@
 package jsonobj_test
 
+//lint:file-ignore SA5008 encoding/json takes wrong tags in its own way
+
 import (
 	"encoding/json"
 	"errors"

@@ -185,6 +185,7 @@ func TestCloseTwice(t *testing.T) {
 // A hook that panics fails the call and not the process.
 func TestAHookThatPanics(t *testing.T) {
 	s, err := New(testPool(t, func(c *pgxpool.Config) {
+		//lint:ignore SA1019 services still set it
 		c.BeforeAcquire = func(context.Context, *pgx.Conn) bool { return true }
 		c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return nil }
 	}))

@@ -84,6 +84,7 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 func (s *Store) usePool(config *pgxpool.Config) {
 	s.pingTime = cmp.Or(config.PingTimeout, poolPingTimeout)
 	s.validates = config.ConnConfig.ValidateConnect != nil
+	//lint:ignore SA1019 services still set it
 	s.hooked = config.BeforeAcquire != nil || config.PrepareConn != nil
 }
 

@@ -95,9 +95,9 @@ func sorted(keys []store.Handle) []store.Handle {
 }
 
 func findsSelected(e *env) {
-	all := e.variety()
+	e.variety()
 	e.Advance(idle)
-	all = e.variety() // the first ones are dead
+	all := e.variety() // the first ones are dead
 	realms := map[store.Handle]string{}
 	for _, r := range all {
 		realms[r.Key] = r.Realm

@@ -64,7 +64,7 @@ func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) htt
 	e.POST("/fill-in-time", func(c echo.Context) error {
 		suite.Fill(c.Request())
 		return c.String(http.StatusOK, "filled")
-	}, middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}))
+	}, timeout())
 	e.POST("/refuse", func(c echo.Context) error {
 		if err := suite.Refuse(c.Request()); err != nil {
 			return echo.NewHTTPError(http.StatusUnprocessableEntity, "no such value")
@@ -74,6 +74,12 @@ func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) htt
 	e.POST("/break", func(c echo.Context) error { suite.Break(c.Request()); return nil })
 	e.GET("/events", events)
 	return e
+}
+
+// timeout is Echo's former timeout, which writes a response of its own.
+func timeout() echo.MiddlewareFunc {
+	//lint:ignore SA1019 services still use it
+	return middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute})
 }
 
 func silent(_ echo.Context, err error, _ []byte) error { return err }

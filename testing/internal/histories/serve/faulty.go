@@ -47,7 +47,7 @@ func (f *faulty) fail(before, after int, delay time.Duration) {
 var errMade = errors.New("a failure made by the trial")
 
 // draw decides what becomes of one call.
-func (f *faulty) draw() (before, after error, delay time.Duration) {
+func (f *faulty) draw() (delay time.Duration, before, after error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.delay > 0 {
@@ -59,12 +59,12 @@ func (f *faulty) draw() (before, after error, delay time.Duration) {
 	if f.rnd.IntN(1000) < f.after {
 		after = errMade
 	}
-	return before, after, delay
+	return delay, before, after
 }
 
 // around makes a call, or fails before or after it.
 func around[T any](ctx context.Context, f *faulty, call func() (T, error)) (T, error) {
-	before, after, delay := f.draw()
+	delay, before, after := f.draw()
 	var none T
 	if delay > 0 {
 		select {

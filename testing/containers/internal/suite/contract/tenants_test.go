@@ -29,6 +29,7 @@ func tenantPool(t *testing.T, db *containers.Database, shared *atomic.Int64) *pg
 	t.Helper()
 	config := db.Pool.Config()
 	config.MaxConns = 4
+	//lint:ignore SA1019 services still set it
 	config.BeforeAcquire = func(ctx context.Context, conn *pgx.Conn) bool {
 		if postgres.IsShared(ctx) {
 			shared.Add(1)
