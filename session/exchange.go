@@ -81,7 +81,7 @@ func (x *Exchange) open(ctx context.Context, t *token) error {
 	ctx, cancel := x.m.forLoad(ctx)
 	defer cancel()
 	err := x.session.loadToken(ctx, t)
-	x.live = err == nil
+	x.live = err == nil && !x.session.IsNew()
 	if errors.Is(err, ErrRotated) {
 		return nil
 	}

@@ -503,3 +503,15 @@ func TestImportRealms(t *testing.T) {
 		t.Errorf("the row keys are one: %s, %s", one, two)
 	}
 }
+
+// Entries that the configuration seals are sealed when they are taken over, too.
+func TestImportSeals(t *testing.T) {
+	m := newMove(t, session.Import{}, func(c *session.Config) {
+		c.Sealing = session.Sealing{All: true, Keys: []session.SealingKey{sealingKey("new")}}
+	})
+	cookie := m.sees("Ada ada <nil>", oldCookie)
+	raw, ok := m.open(cookie).Raw("name")
+	if !ok || strings.Contains(string(raw), "Ada") {
+		t.Errorf("the store holds %s", raw)
+	}
+}

@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log"
@@ -54,4 +55,12 @@ func ExampleExport() {
 	// Output:
 	// 000042_sessions.up.sql true
 	// 000042_sessions.down.sql false
+}
+
+// A sessions table beside the application's own, in its SQLite file.
+func ExampleUpSQLite() {
+	var db *sql.DB // the application's
+	if err := migrate.UpSQLite(context.Background(), db, "web_sessions"); err != nil {
+		log.Fatal(err)
+	}
 }

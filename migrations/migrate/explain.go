@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/internal/retry"
+	"github.com/simples-go/sessions/internal/sqlitefile"
 )
 
 // The codes of SQLite that have an advice, without their extension.
@@ -102,7 +103,7 @@ func (e postgresEngine) advice(sqlState string) string {
 }
 
 func (sqliteEngine) explain(err error) error {
-	switch sqliteCode(err) {
+	switch sqlitefile.Code(err) {
 	case sqliteBusy:
 		return advise(err, "another process is writing to the file, nothing was changed: run it again")
 	case sqliteReadOnly, sqliteAuth:
@@ -115,15 +116,6 @@ func (sqliteEngine) explain(err error) error {
 	return err
 }
 
-// sqliteCode returns the primary result code of an error of SQLite, 0 for any other.
-func sqliteCode(err error) int {
-	var code interface{ Code() int }
-	if errors.As(err, &code) {
-		return code.Code() & 0xff
-	}
-	return 0
-}
-
 // busyTime is how long a starter waits for others, if its context allows.
 const busyTime = time.Minute
 
@@ -131,6 +123,5 @@ var busyPause = retry.Backoff{First: 10 * time.Millisecond}
 
 // retryBusy runs fn until it is not refused as busy. SQLite does not wait everywhere by itself.
 func retryBusy(ctx context.Context, fn func() error) error {
-	isBusy := func(err error) bool { return sqliteCode(err) == sqliteBusy }
-	return retry.While(ctx, busyTime, busyPause, isBusy, fn)
+	return retry.While(ctx, busyTime, busyPause, sqlitefile.IsBusy, fn)
 }

@@ -45,6 +45,14 @@ type Migrator struct {
 	standby  *sql.DB // to look at if db, which has to accept writes, cannot be reached; nil if there is no other way
 }
 
+// UpSQLite applies what is pending to the SQLite database of db, for a sessions table of this name. It is made to be handed
+// to the SQLite store:
+//
+//	store, err := sqlite.Open(ctx, "sessions.db", sqlite.WithMigrate(migrate.UpSQLite))
+func UpSQLite(ctx context.Context, db *sql.DB, table string) error {
+	return Up(ctx, db, Options{Dialect: migrations.SQLite, Table: table})
+}
+
 // Up applies what is pending to the database of db. It is New followed by Migrator.Up.
 func Up(ctx context.Context, db *sql.DB, opts Options) error {
 	m, err := New(db, opts)

@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,11 +8,11 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/simples-go/sessions/internal/pgurl"
+	"github.com/simples-go/sessions/internal/sqlitefile"
 	"github.com/simples-go/sessions/migrations"
 )
 
@@ -79,8 +78,12 @@ func source(databaseURL string) (driver, dsn, path string, err error) {
 		if info, err := os.Stat(rest); err == nil && !info.Mode().IsRegular() {
 			return "", "", "", fmt.Errorf("migrate: the database is a folder, a device or the like: " +
 				"it must be a regular file, or not be there")
+		} else if err == nil {
+			if err := sqlitefile.CheckMode(info); err != nil {
+				return "", "", "", fmt.Errorf("migrate: %w", err)
+			}
 		}
-		return "sqlite", sqliteDSN(rest), rest, nil
+		return "sqlite", sqliteDSN(rest, ""), rest, nil
 	}
 	return "", "", "", fmt.Errorf("migrate: the database URL must be postgres://user@host/database or sqlite:path")
 }
@@ -103,10 +106,15 @@ func postgresDSN(databaseURL, servers string) string {
 	return pgurl.WithDefaults(before, servers, "default_query_exec_mode=exec")
 }
 
-// sqliteDSN never creates the file, which create does.
-func sqliteDSN(path string) string {
-	name := (&url.URL{Path: path}).EscapedPath()
-	return "file:" + name + "?mode=rw&_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=synchronous(full)"
+// sqliteDSN names a file for the driver. Without a template it never creates the file.
+func sqliteDSN(path, template string) string {
+	params := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "synchronous(full)"}}
+	if template == "" {
+		params.Set("mode", "rw")
+	} else {
+		params.Set("modeof", template)
+	}
+	return sqlitefile.DSN(path, params)
 }
 
 // missing reports whether the SQLite file of Open is not there.
@@ -118,22 +126,21 @@ func (m *Migrator) missing() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// create makes the SQLite file of Open if it is not there, for its owner alone. It is made under another name and
-// linked: closing a file that another connection of this process has open would drop that one's locks.
-func (m *Migrator) create() error {
+// create makes the SQLite file of Open if it is not there, for its owner alone.
+func (m *Migrator) create(ctx context.Context) (err error) {
 	if !m.missing() {
 		return nil
 	}
-	folder, _ := filepath.Split(m.path)                            // filepath.Dir would take a link and .. for nothing
-	temp, err := os.CreateTemp(cmp.Or(folder, "."), ".sessions-*") // 0600
+	template, remove, err := sqlitefile.Template(m.path)
 	if err != nil {
 		return fmt.Errorf("migrate: creating the database: %w", err)
 	}
-	defer func() { _ = os.Remove(temp.Name()) }()
-	if err := temp.Close(); err != nil {
+	defer remove()
+	db, err := sql.Open("sqlite", sqliteDSN(m.path, template))
+	if err != nil {
 		return fmt.Errorf("migrate: creating the database: %w", err)
 	}
-	if err := os.Link(temp.Name(), m.path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := errors.Join(db.PingContext(ctx), db.Close()); err != nil {
 		return fmt.Errorf("migrate: creating the database: %w", err)
 	}
 	return nil

@@ -32,7 +32,7 @@ func (m *Migrator) UpTo(ctx context.Context, version int64) ([]Step, error) {
 	if now, err := m.Status(ctx); err == nil && now.refusal() == nil && version <= now.Current {
 		return nil, nil // the usual start of a service: no lock, no right to create anything
 	}
-	if err := m.create(); err != nil {
+	if err := m.create(ctx); err != nil {
 		return nil, m.engine.explain(err)
 	}
 	return m.change(ctx, func(p *goose.Provider, now Status) ([]*goose.MigrationResult, error) {

@@ -3,10 +3,12 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/simples-go/sessions/internal/broadcast"
+	"github.com/simples-go/sessions/internal/keylock"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -18,6 +20,7 @@ type Store struct {
 	owners map[owner]map[store.Handle]struct{}
 	skew   time.Duration // see Advance
 	ended  broadcast.Broadcast[store.Event]
+	locks  keylock.Locks[store.Handle] // of sessions for which a SaveLocked is under way
 }
 
 // owner is an owner's name in a realm.
@@ -85,20 +88,48 @@ func (m *Store) Create(ctx context.Context, ref store.Ref, change store.Change) 
 
 // Save implements Store.
 func (m *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
-	return m.SaveLocked(ctx, ref, func(store.Record) (store.Change, error) { return change, nil })
+	if err := m.locks.Wait(ctx, ref.Key); err != nil {
+		return store.Saved{}, err
+	}
+	return m.save(ctx, ref, 0, change)
 }
+
+// errMoved is returned if the row has changed since a locked save has read it.
+var errMoved = errors.New("memstore: the row has changed")
 
 // SaveLocked implements Locker.
 func (m *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error)) (store.Saved, error) {
+	unlock, err := m.locks.Lock(ctx, ref.Key)
+	if err != nil {
+		return store.Saved{}, err
+	}
+	defer unlock()
+	for {
+		seen, err := m.Load(ctx, ref)
+		if err != nil {
+			return store.Saved{}, err
+		}
+		change, err := fn(seen)
+		if err != nil {
+			return store.Saved{}, err
+		}
+		saved, err := m.save(ctx, ref, seen.Version, change)
+		if err != errMoved {
+			return saved, err
+		}
+	}
+}
+
+// save applies the change to the row, which must have the version if that is not 0.
+func (m *Store) save(ctx context.Context, ref store.Ref, version int64, change store.Change) (store.Saved, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, err := m.open(ctx, ref)
 	if err != nil {
 		return store.Saved{}, err
 	}
-	change, err := fn(old)
-	if err != nil {
-		return store.Saved{}, err
+	if version != 0 && version != old.Version {
+		return store.Saved{}, errMoved
 	}
 	r := old
 	if err := change.Apply(&r, ref.Policy, old.Now); err != nil {

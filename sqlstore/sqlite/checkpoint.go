@@ -33,7 +33,7 @@ func newCheckpointer(open func(context.Context) (*conn, error), still func(func(
 	return &checkpointer{open: open, still: still, flight: make(chan struct{}, 1)}
 }
 
-// add counts changed pages that are committed, and begins a checkpoint where they are enough.
+// add counts changed pages that are committed, and begins a checkpoint if they are enough.
 func (k *checkpointer) add(pages int64) {
 	if k == nil || k.pages.Add(pages) < checkpointPages {
 		return
@@ -88,7 +88,7 @@ func (k *checkpointer) checkpoint() {
 	}
 }
 
-// move goes over the log while others write. The database has the file reach the disk only where nothing has come to
+// move goes over the log while others write. The database syncs the file only if nothing has come to
 // the log meanwhile, so that a try follows which has little to move and time for the disk. The last one makes others wait,
 // for a moment since it finds next to nothing, and is what lets the log begin anew.
 func (k *checkpointer) move() error {

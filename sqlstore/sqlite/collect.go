@@ -118,7 +118,7 @@ func (k *collector) delete(ctx context.Context) error {
 	}
 }
 
-// rest is the pause between two batches, where there is another one, and time for both.
+// rest pauses before the next batch, if there is one and time for both.
 func (k *collector) rest(ctx context.Context) error {
 	if ctx.Err() != nil || k.opts.Pause <= 0 && k.opts.MaxDuration <= 0 {
 		return nil

@@ -58,7 +58,7 @@ func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error)
 	})
 }
 
-// makeWay rests after a step where others have written since the one before, and reports whether it did. Where it has
+// makeWay rests after a step if others have written since the one before, and reports whether it did. If it has
 // seen nobody, it leaves them a gap at times.
 func (k *collector) makeWay(ctx context.Context, p pace) (rested bool) {
 	switch {

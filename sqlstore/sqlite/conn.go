@@ -10,6 +10,8 @@ import (
 
 	modernc "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/simples-go/sessions/internal/sqlitefile"
 )
 
 // conn is one connection to the file with its prepared statements, used by one goroutine at a time. It speaks to the
@@ -151,7 +153,7 @@ func (c *conn) each(ctx context.Context, id statement, fn func([]driver.Value) e
 	return err
 }
 
-// first returns the first row of a statement that has at most one; nil where it has none.
+// first returns the first row of a statement that has at most one; nil if it has none.
 func (c *conn) first(id statement, args ...driver.Value) ([]driver.Value, error) {
 	rows, err := c.query(context.Background(), id, args...)
 	if err != nil {
@@ -186,16 +188,13 @@ func (c *conn) named(args []driver.Value) []driver.NamedValue {
 	return c.args
 }
 
-// code is the primary result code of the database's error, 0 where err is none of its.
+// code is the primary result code of the driver's error, 0 for any other: an application's may have a Code of its own.
 func code(err error) int {
 	var e *modernc.Error
 	if err != nil && errors.As(err, &e) {
-		return e.Code() & 0xff
+		return sqlitefile.Code(e)
 	}
 	return 0
 }
 
-func isBusy(err error) bool {
-	c := code(err)
-	return c == lib.SQLITE_BUSY || c == lib.SQLITE_LOCKED
-}
+func isBusy(err error) bool { return code(err) != 0 && sqlitefile.IsBusy(err) }

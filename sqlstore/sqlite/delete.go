@@ -6,7 +6,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Delete implements session.Store.
+// Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 	_, err := s.write(ctx, &write{what: "delete", apply: func(c *conn) (outcome, error) { return c.delete(ref) }})
 	return err
@@ -28,7 +28,7 @@ func (c *conn) delete(ref store.Ref) (outcome, error) {
 	return c.remove(&r, store.Destroyed)
 }
 
-// remove deletes a row and, where it was alive, says so.
+// remove deletes a row, with an event if it was alive.
 func (c *conn) remove(r *store.Record, kind store.EventKind) (out outcome, err error) {
 	if r.Now.Before(r.ExpiresAt) {
 		out.events = append(out.events, store.Event{Kind: kind, Key: r.Key})

@@ -16,7 +16,7 @@ import (
 func saves(refs []store.Ref, change func(i int) store.Change) []*write {
 	writes := make([]*write, len(refs))
 	for i, ref := range refs {
-		writes[i] = saving(ref, change(i))
+		writes[i] = saving("save", ref, 0, change(i))
 	}
 	return writes
 }

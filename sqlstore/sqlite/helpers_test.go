@@ -18,7 +18,7 @@ import (
 // migrated makes the table as the migrations do. It runs their SQL itself: the tests of a package that users import
 // must not make them download a migration tool.
 func migrated(table string) Option {
-	return WithMigrate(func(ctx context.Context, db *sql.DB) error {
+	return WithMigrate(func(ctx context.Context, db *sql.DB, _ string) error {
 		text, err := upSQL(table)
 		if err != nil {
 			return err

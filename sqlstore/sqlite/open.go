@@ -6,22 +6,22 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	modernc "modernc.org/sqlite"
+
+	"github.com/simples-go/sessions/internal/sqlitefile"
 )
 
-// ErrNoTable: the database has no sessions table. Run the command "sessions-migrate up", or pass a function that calls
-// migrate.Up with WithMigrate.
+// ErrNoTable is returned by Open if the database has no sessions table. Run the command "sessions-migrate up", or pass
+// migrate.UpSQLite with WithMigrate.
 var ErrNoTable = errors.New("sqlite: no sessions table")
 
 // Open opens the SQLite file at a path, which may begin with "sqlite:". ":memory:" is a database that ends with the
 // store, for tests. The path is taken as it is: no character in it has a meaning for the database.
 //
 // The sessions table has to be there, or to be made by the function given with WithMigrate, which is also what has Open
-// make the file, with mode 0600, where there is none. Otherwise Open returns ErrNoTable, and changes nothing.
+// make the file, with mode 0600, if there is none. Otherwise Open returns ErrNoTable, and changes nothing.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	config, err := newConfig(opts)
 	if err != nil {
@@ -31,10 +31,14 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := at.checkForeign(); err != nil {
+		return nil, err
+	}
 	first, err := openFirst(ctx, at, config)
 	if err != nil {
 		return nil, err
 	}
+	at.count(1)
 	s := newStore(at, config, first)
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -53,7 +57,7 @@ func openFirst(ctx context.Context, at location, config *config) (*conn, error) 
 	return connect(ctx, at, writing, config.busy, "")
 }
 
-// look refuses a database that cannot keep sessions, or has no table for them where nobody will make it. It may be
+// look refuses a database that cannot keep sessions, or has no table for them if nobody will make it. It may be
 // somebody else's file, which the connection that writes would change, in its journal mode or in that it is empty.
 func look(ctx context.Context, at location, config *config) error {
 	found, err := at.check()
@@ -101,18 +105,12 @@ func create(ctx context.Context, at location, r role, busy time.Duration) (*conn
 	if found != absent {
 		return connect(ctx, at, r, busy, "")
 	}
-	// The database gets the mode of another file. To make it ourselves we would have to close it again, and that
-	// drops the locks of every connection that this process may have to it meanwhile.
-	dir, _ := filepath.Split(at.path)
-	template, err := os.CreateTemp(dir, ".sessions-*")
+	template, remove, err := sqlitefile.Template(at.path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
 	}
-	defer func() { _ = os.Remove(template.Name()) }()
-	if err := template.Close(); err != nil {
-		return nil, fmt.Errorf("sqlite: %s cannot be made: %w", at, err)
-	}
-	return connect(ctx, at, r, busy, template.Name())
+	defer remove()
+	return connect(ctx, at, r, busy, template)
 }
 
 func newStore(at location, config *config, first *conn) *Store {
@@ -144,7 +142,7 @@ func newStore(at location, config *config, first *conn) *Store {
 	return s
 }
 
-// prepare migrates where it was told to, and looks for the table.
+// prepare migrates if that is configured, and checks the table.
 func (s *Store) prepare(ctx context.Context) error {
 	if s.config.migrate != nil {
 		if err := s.migrate(ctx); err != nil {
@@ -170,13 +168,14 @@ func (c *conn) checkTable(at location, table string) error {
 }
 
 func noTable(at location, table string) error {
-	return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or migrate.Up in Go", ErrNoTable, at, table)
+	return fmt.Errorf("%w: %s has no table %q, run: sessions-migrate up, or in Go: sqlite.WithMigrate(migrate.UpSQLite)",
+		ErrNoTable, at, table)
 }
 
 func (s *Store) migrate(ctx context.Context) error {
 	db := sql.OpenDB(connector{s.at.dsn(writing, s.config.busy, "")})
 	db.SetMaxOpenConns(1)
-	err := s.config.migrate(ctx, db)
+	err := s.config.migrate(ctx, db, s.config.table)
 	if err != nil {
 		err = fmt.Errorf("sqlite: migrating %s: %w", s.at, err)
 	}
@@ -216,6 +215,7 @@ func (c connector) Driver() driver.Driver { return new(modernc.Driver) }
 // Close waits for what is under way and closes the connections. What comes later fails. A second Close does nothing.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		defer s.at.count(-1)
 		if err := errors.Join(s.writer.close(), s.readers.close()); err != nil {
 			s.closed = fmt.Errorf("sqlite: closing %s: %w", s.at, err)
 		}

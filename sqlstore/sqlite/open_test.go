@@ -136,7 +136,11 @@ func TestNoCharacterOfAPathIsAParameter(t *testing.T) {
 		"?", "'", `"`, "é", "a?vfs=none", "memory:", ":memory:x", "100%", "a+b", `a\b`, "?immutable=1&mode=memory",
 	} {
 		for _, prefix := range []string{"", "sqlite:"} {
-			path := filepath.Join(t.TempDir(), name)
+			dir := filepath.Join(t.TempDir(), "a b+%20")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, name)
 			s := open(t, prefix+path)
 			created(t, s, set("a", "1"))
 			for _, made := range fileNames(t, path) {
@@ -152,6 +156,29 @@ func TestNoCharacterOfAPathIsAParameter(t *testing.T) {
 			}); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+func TestAFileThatAllMayWriteIsRefused(t *testing.T) {
+	for _, size := range []int{0, 1} { // a new database, and one that is there
+		path := newPath(t)
+		if size > 0 {
+			if err := open(t, path).Close(); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), path, migrated("sessions"))
+		if err == nil || !strings.Contains(err.Error(), "chmod o-w") {
+			t.Errorf("Open: %v", err)
+		}
+		if _, err := OpenDB(t.Context(), path); err == nil {
+			t.Error("OpenDB opens it")
 		}
 	}
 }
@@ -253,7 +280,7 @@ func TestOpenAsksForTheTable(t *testing.T) {
 	if !errors.Is(err, ErrNoTable) || !strings.Contains(err.Error(), "others") {
 		t.Errorf("without that table: %v", err)
 	}
-	foreign := WithMigrate(func(ctx context.Context, db *sql.DB) error {
+	foreign := WithMigrate(func(ctx context.Context, db *sql.DB, _ string) error {
 		_, err := db.ExecContext(ctx, "create table theirs (id text)")
 		return err
 	})
@@ -307,7 +334,7 @@ func TestAFileInUTF16IsRefused(t *testing.T) {
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
 		}
-		asked := WithMigrate(func(context.Context, *sql.DB) error { t.Error("it was migrated"); return nil })
+		asked := WithMigrate(func(context.Context, *sql.DB, string) error { t.Error("it was migrated"); return nil })
 		for _, opts := range [][]Option{nil, {asked}} {
 			_, err := Open(t.Context(), path, opts...)
 			if err == nil || !strings.Contains(err.Error(), "a file of their own") {
@@ -319,7 +346,7 @@ func TestAFileInUTF16IsRefused(t *testing.T) {
 
 func TestAFailedMigrationIsTold(t *testing.T) {
 	want := errors.New("no")
-	_, err := Open(t.Context(), newPath(t), WithMigrate(func(context.Context, *sql.DB) error { return want }))
+	_, err := Open(t.Context(), newPath(t), WithMigrate(func(context.Context, *sql.DB, string) error { return want }))
 	if !errors.Is(err, want) {
 		t.Errorf("got %v", err)
 	}

@@ -17,7 +17,7 @@ type Option func(*config)
 func WithTable(name string) Option { return func(c *config) { c.table = name } }
 
 // WithReaders sets how many connections read at a time; the default is the number of processors, and at least 2. More
-// help where the file does not fit into memory and reads wait for the disk. Otherwise they stand in each other's way: one
+// help if the file does not fit into memory and reads wait for the disk. Otherwise they stand in each other's way: one
 // lock guards the pages that all connections of a process have cached.
 func WithReaders(n int) Option { return func(c *config) { c.readers = n } }
 
@@ -32,14 +32,14 @@ func WithPollInterval(d time.Duration) Option { return func(c *config) { c.poll 
 
 // WithMemoryMap has the connections that read map up to so many bytes of the file into memory, instead of copying each
 // page that they read; the default is 0, none. It makes loads a fifth faster while nothing is written. Each commit has
-// the readers map the file anew, which takes longer than what was gained where one visit of twenty writes. It is for a
-// file that nobody but SQLite writes to, on a local disk: where a mapped file is cut off by somebody else, or the disk
+// the readers map the file anew, which takes longer than what was gained if one visit of twenty writes. It is for a
+// file that nobody but SQLite writes to, on a local disk: if a mapped file is cut off by somebody else, or the disk
 // fails, the operating system ends the process, and not a load with an error.
 func WithMemoryMap(bytes int64) Option { return func(c *config) { c.mapped = bytes } }
 
-// WithMigrate has Open call fn before it looks for the table. The handle is opened as the store's own connections are, and
-// closed when fn returns. Pass a function that calls migrate.Up in services that migrate at their start.
-func WithMigrate(fn func(context.Context, *sql.DB) error) Option {
+// WithMigrate makes Open call fn with the table's name before it looks for the table. The handle is opened as the store's
+// own connections are, and closed when fn returns. Pass migrate.UpSQLite in services that migrate at their start.
+func WithMigrate(fn func(ctx context.Context, db *sql.DB, table string) error) Option {
 	return func(c *config) { c.migrate = fn }
 }
 
@@ -50,7 +50,7 @@ type config struct {
 	busy    time.Duration
 	poll    time.Duration
 	mapped  int64
-	migrate func(context.Context, *sql.DB) error
+	migrate func(context.Context, *sql.DB, string) error
 }
 
 // maxMapped is the most that the database maps.

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/simples-go/sessions/internal/sqlitefile"
 )
 
 // memory is the path of a database that lives in the process and ends with the store.
@@ -112,7 +114,10 @@ func (l location) dsn(r role, busy time.Duration, template string) string {
 		q.Set("mode", "rw")
 	}
 	l.addRole(q, r)
-	return l.uri() + "?" + q.Encode()
+	if l.path == "" {
+		return sqlitefile.DSN(l.name, q)
+	}
+	return sqlitefile.DSN(l.path, q)
 }
 
 func (l location) addRole(q url.Values, r role) {
@@ -131,18 +136,6 @@ func (l location) addRole(q url.Values, r role) {
 			q.Set("_journal_mode", "WAL")
 		}
 	}
-}
-
-// uri escapes the path, so that a "?", "%" or "#" in it stays a part of it.
-func (l location) uri() string {
-	path := l.name
-	if l.path != "" {
-		path = filepath.ToSlash(l.path)
-	}
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path // a drive letter
-	}
-	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
 // state is how much of a database there is.
@@ -169,6 +162,9 @@ func (l location) check() (s state, err error) {
 		return absent, fmt.Errorf("sqlite: %s is a directory, name a file in it", l)
 	case !info.Mode().IsRegular():
 		return absent, fmt.Errorf("sqlite: %s is no regular file", l)
+	}
+	if err := sqlitefile.CheckMode(info); err != nil {
+		return absent, fmt.Errorf("sqlite: %s: %w", l, err)
 	}
 	if info.Size() == 0 {
 		return empty, nil

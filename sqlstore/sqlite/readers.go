@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/simples-go/sessions/internal/retry"
 )
 
 var errClosed = errors.New("sqlite: the store is closed")
@@ -28,7 +30,7 @@ func newReaders(n int, busy time.Duration, open func(context.Context) (*conn, er
 	return &readers{slots: make(chan struct{}, n), open: open, busy: busy, done: make(chan struct{})}
 }
 
-// do calls fn with a connection, again where the file was busy: that can only be while another process recovers it.
+// do calls fn with a connection, again if the file was busy: that can only be while another process recovers it.
 func (r *readers) do(ctx context.Context, fn func(*conn) error) error {
 	if err := r.enter(ctx); err != nil {
 		return err
@@ -126,20 +128,5 @@ const busyPause = time.Millisecond
 // retryBusy calls fn until the file is not busy, ctx ends or the timeout has passed. Unlike the database's own
 // handler it ends with ctx.
 func retryBusy(ctx context.Context, timeout time.Duration, fn func() error) error {
-	err := fn()
-	if !isBusy(err) {
-		return err
-	}
-	deadline := time.Now().Add(timeout)
-	for isBusy(err) && time.Now().Before(deadline) {
-		timer := time.NewTimer(busyPause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-		err = fn()
-	}
-	return err
+	return retry.While(ctx, timeout, retry.Backoff{First: busyPause}, isBusy, fn)
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // columns are those of a row that change with it, as values returns them.
-const columns = `secret_hash, version, created_at, accessed_at, expires_at, owner, tag, idle_timeout_ms, absolute_timeout_ms,
-	persistence, authenticated_at, rotated_at, former_hashes, device, data`
+const columns = `secret_hash, version, created_at, accessed_at, expires_at, owner, tag, idle_timeout_ms,
+	absolute_timeout_ms, persistence, authenticated_at, rotated_at, former_hashes, device, data`
 
 const columnCount = 15
 
@@ -28,8 +28,9 @@ func values(r *store.Record) []driver.Value {
 // the name and the type of each column of each query, which takes longer than to put numbers together and take them
 // apart. What most rows do not have is there if any of it is.
 const meta = `secret_hash || version || ',' || created_at || ',' || accessed_at || ',' || expires_at ||
-iif(coalesce(owner, rotated_at, authenticated_at, tag, idle_timeout_ms, absolute_timeout_ms, persistence, device) is null,
-'.', ',' || ifnull(rotated_at, '') || ',' || ifnull(authenticated_at, '') || ',' || ifnull(idle_timeout_ms, '') || ',' ||
+iif(owner is null and rotated_at is null and authenticated_at is null and tag is null and idle_timeout_ms is null and
+absolute_timeout_ms is null and persistence is null and device is null, '.', ',' ||
+ifnull(rotated_at, '') || ',' || ifnull(authenticated_at, '') || ',' || ifnull(idle_timeout_ms, '') || ',' ||
 ifnull(absolute_timeout_ms, '') || ',' || ifnull(persistence, '') || ',' ||
 ifnull(octet_length(former_hashes) || ',' || former_hashes, ',') || ifnull(octet_length(owner) || ',' || owner, ',') ||
 ifnull(octet_length(tag) || ',' || tag, ',') || ifnull(octet_length(device) || ',' || device, ','))`
@@ -106,7 +107,7 @@ func (f *fields) number() int64 {
 
 func (f *fields) milliseconds() time.Duration { return time.Duration(f.number()) * time.Millisecond }
 
-// instant is the zero time where there is none.
+// instant is the zero time if there is none.
 func (f *fields) instant() (t time.Time) {
 	if ms, is := f.next(); is {
 		t = time.UnixMilli(ms).UTC()

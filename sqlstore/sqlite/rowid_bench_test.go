@@ -43,7 +43,7 @@ func BenchmarkRowid(b *testing.B) {
 }
 
 func rowidRound(b *testing.B, rows, size int, without bool) (took [4]time.Duration, bytes int64) {
-	s, err := Open(b.Context(), newPath(b), WithMigrate(func(ctx context.Context, db *sql.DB) error {
+	s, err := Open(b.Context(), newPath(b), WithMigrate(func(ctx context.Context, db *sql.DB, _ string) error {
 		text, err := upSQL("sessions")
 		text = strings.Replace(text, "strict, without rowid", "strict", 1)
 		if without {

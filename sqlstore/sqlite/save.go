@@ -6,7 +6,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Create implements session.Store.
+// Create implements store.Store.
 func (s *Store) Create(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
 	out, err := s.write(ctx, &write{what: "create", apply: func(c *conn) (outcome, error) {
 		return c.create(ref, change)
@@ -35,41 +35,27 @@ func (c *conn) create(ref store.Ref, change store.Change) (outcome, error) {
 	return out, err
 }
 
-// Save implements session.Store.
+// Save implements store.Store.
 func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
-	out, err := s.write(ctx, saving(ref, change))
+	if err := s.locks.Wait(ctx, ref.Key); err != nil {
+		return store.Saved{}, err
+	}
+	out, err := s.write(ctx, saving("save", ref, 0, change))
 	return out.saved, err
 }
 
-func saving(ref store.Ref, change store.Change) *write {
-	return &write{what: "save", apply: func(c *conn) (outcome, error) {
+// saving is a save, of what was read at a version if that is not 0.
+func saving(what string, ref store.Ref, version int64, change store.Change) *write {
+	return &write{what: what, apply: func(c *conn) (outcome, error) {
 		var old store.Record
 		if err := c.live(ref, &old); err != nil {
 			return outcome{}, err
+		}
+		if version != 0 && version != old.Version {
+			return outcome{}, errMoved
 		}
 		return c.save(old, ref.Policy, change)
 	}}
-}
-
-// SaveLocked implements store.Locker. fn runs while no one else writes to the file.
-func (s *Store) SaveLocked(
-	ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error),
-) (store.Saved, error) {
-	out, err := s.alone(ctx, &write{apply: func(c *conn) (outcome, error) {
-		var old store.Record
-		if err := c.live(ref, &old); err != nil {
-			return outcome{}, err
-		}
-		change, err := fn(old)
-		if err != nil {
-			return outcome{}, err
-		}
-		return c.save(old, ref.Policy, change)
-	}})
-	if err != nil {
-		return store.Saved{}, explain("locked save", err)
-	}
-	return out.saved, nil
 }
 
 // save merges the change into the row that was just read.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/simples-go/sessions/internal/broadcast"
+	"github.com/simples-go/sessions/internal/keylock"
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
@@ -18,6 +19,7 @@ type Store struct {
 	group   *batch.Group[*write, *write, outcome]
 	ended   broadcast.Broadcast[store.Event]
 	poll    poller
+	locks   keylock.Locks[store.Handle] // of sessions for which a SaveLocked is under way
 
 	closing sync.Once
 	closed  error
@@ -33,7 +35,7 @@ var (
 	_ store.Collector = (*Store)(nil)
 )
 
-// find reads the row of a key, with its data where id is selectRow. ErrGone where there is none.
+// find reads the row of a key, with its data if id is selectRow. ErrGone if there is none.
 func (c *conn) find(id statement, key store.Handle, r *store.Record) error {
 	row, err := c.first(id, key[:])
 	switch {
@@ -57,7 +59,7 @@ func (c *conn) live(ref store.Ref, r *store.Record) error {
 	return checkObject(r.Data)
 }
 
-// Load implements session.Store with one SELECT. A row whose data has the shape of an object is taken for one.
+// Load implements store.Store with one SELECT. A row whose data has the shape of an object is taken for one.
 func (s *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
 	var r store.Record
 	err := s.readers.do(ctx, func(c *conn) error { return c.live(ref, &r) })

@@ -257,7 +257,8 @@ func brokenCollectors() map[string]breakage {
 	}
 }
 
-// collectLate has a collector choose rows that are about to expire and delete them some time later without a second look.
+// collectLate makes a collector choose rows that are about to expire and delete those that are kept alive afterwards, since
+// it does not look a second time.
 func collectLate(b *broken) {
 	var mu sync.Mutex
 	created, chosen := []store.Handle{}, map[store.Handle]time.Time{}
@@ -272,10 +273,10 @@ func collectLate(b *broken) {
 		defer mu.Unlock()
 		rows, err := b.Store.Inspect(ctx, created)
 		for _, r := range rows {
-			since, ok := chosen[r.Key]
-			if !ok && r.ExpiresAt.Sub(r.Now) < 100*time.Millisecond {
-				chosen[r.Key] = r.Now
-			} else if ok && r.Now.Sub(since) > 100*time.Millisecond {
+			expiry, ok := chosen[r.Key]
+			if !ok && r.ExpiresAt.Sub(r.Now) < time.Minute {
+				chosen[r.Key] = r.ExpiresAt
+			} else if ok && r.ExpiresAt.After(expiry) {
 				_ = b.Store.Delete(ctx, store.Ref{Key: r.Key, Hash: r.Hash})
 			}
 		}

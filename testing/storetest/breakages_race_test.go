@@ -3,8 +3,11 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/simples-go/sessions/session/store"
@@ -116,6 +119,28 @@ func brokenLocks() map[string]breakage {
 			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (s store.Saved, err error) {
 				defer func() { _ = recover() }()
 				return b.Store.SaveLocked(ctx, ref, fn)
+			}),
+		"locker: a locked save holds up no other session": func(b *broken) {
+			var one sync.Mutex // as if the whole table had one lock
+			b.onSave = func(ctx context.Context, ref store.Ref, c store.Change) (store.Saved, error) {
+				one.Lock()
+				defer one.Unlock()
+				return b.Store.Save(ctx, ref, c)
+			}
+			b.onLocked = func(ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
+				one.Lock()
+				defer one.Unlock()
+				return b.Store.SaveLocked(ctx, ref, fn)
+			}
+		},
+		"locker: a session can be ended while its lock is held": locking(
+			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {
+				s, err := b.Store.SaveLocked(ctx, ref, fn)
+				for exists := error(nil); exists == nil; _, exists = b.Store.Load(ctx, ref) {
+					runtime.Gosched()
+				}
+				_, created := b.Store.Create(ctx, ref, store.Change{})
+				return s, errors.Join(err, created)
 			}),
 		"locker: a locked save with an ended context writes nothing": locking(
 			func(b *broken, ctx context.Context, ref store.Ref, fn lockedFunc) (store.Saved, error) {

@@ -47,7 +47,7 @@ func collectorRules() []rule {
 		},
 		{
 			name: "a collector pauses between batches", needs: Collector,
-			text: "Pause comes between two batches, not after the last, and not where it would last beyond MaxDuration.",
+			text: "Pause comes between two batches, not after the last, and not if it would last beyond MaxDuration.",
 			test: collectsWithPauses,
 		},
 		{

@@ -16,12 +16,12 @@ func createRules() []rule {
 		},
 		{
 			name: "an expired row is not created over",
-			text: "Create is ErrExists also where the row has expired and was not collected yet; the row stays dead.",
+			text: "Create is ErrExists also if the row has expired and was not collected yet; the row stays dead.",
 			test: createOverExpired,
 		},
 		{
 			name: "a key is taken before data is too large",
-			text: "Create of a key that is taken is ErrExists also where its data exceeds Policy.MaxBytes.",
+			text: "Create of a key that is taken is ErrExists also if its data exceeds Policy.MaxBytes.",
 			test: createTooLargeOver,
 		},
 		{

@@ -18,7 +18,7 @@ func deleteRules() []rule {
 		},
 		{
 			name: "a delete removes expired rows",
-			text: "Delete removes the row itself, also where it had expired, so that its key is free.",
+			text: "Delete removes the row itself, also if it had expired, so that its key is free.",
 			test: deleteExpired,
 		},
 		{

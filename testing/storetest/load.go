@@ -18,7 +18,7 @@ func loadRules() []rule {
 		},
 		{
 			name: "a row answers only to its own secret",
-			text: "A store answers for a row only where both Key and Hash are the row's; Delete with another hash deletes nothing.",
+			text: "A store answers for a row only if both Key and Hash are the row's; Delete with another hash deletes nothing.",
 			test: onlyOwnSecret,
 		},
 		{

@@ -3,6 +3,8 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/simples-go/sessions/session/store"
 )
@@ -38,6 +40,16 @@ func lockerRules() []rule {
 			name: "a function that panics leaves no lock behind", needs: Locker,
 			text: "Where fn panics, nothing is written and the row can be used at once.",
 			test: lockedPanic,
+		},
+		{
+			name: "a locked save holds up no other session", needs: Locker,
+			text: "While fn runs, however long it takes, other sessions are made, loaded, saved, touched, locked and deleted.",
+			test: lockedAlone,
+		},
+		{
+			name: "a session can be ended while its lock is held", needs: Locker,
+			text: "A session that was destroyed beside a SaveLocked is not brought back by it, whichever of the two comes first.",
+			test: lockedAndDestroyed,
 		},
 		{
 			name: "a locked save with an ended context writes nothing", needs: Locker,
@@ -166,4 +178,61 @@ func lockedContext(e *env) {
 		e.Error("SaveLocked with an ended context succeeded")
 	}
 	e.unchanged(ref, before)
+}
+
+// during runs fn beside a function that holds the row's lock, which ends with it, or when it has taken too long.
+func (e *env) during(ref store.Ref, fn func()) (store.Saved, error) {
+	done := make(chan struct{})
+	var once sync.Once
+	return e.locker().SaveLocked(e.ctx, ref, func(store.Record) (store.Change, error) {
+		once.Do(func() {
+			go func() {
+				defer close(done)
+				fn()
+			}()
+		})
+		select {
+		case <-done:
+		case <-time.After(e.patience):
+			e.Error("other sessions have to wait for the function")
+		}
+		return set("locked", `true`), nil
+	})
+}
+
+func lockedAlone(e *env) {
+	held, other, doomed := e.created(set("a", `1`)), e.created(set("a", `1`)), e.created(set("a", `1`))
+	saved, err := e.during(held, func() {
+		_, created := e.Store.Create(e.ctx, e.ref(), set("a", `1`))
+		_, loaded := e.Store.Load(e.ctx, other)
+		_, kept := e.Store.Save(e.ctx, other, set("b", `2`))
+		_, locked := e.locker().SaveLocked(e.ctx, other, func(store.Record) (store.Change, error) { return set("c", `3`), nil })
+		_, touched := e.Store.Touch(e.ctx, other)
+		if err := errors.Join(created, loaded, kept, locked, touched, e.Store.Delete(e.ctx, doomed)); err != nil {
+			e.Errorf("beside a locked save: %v", err)
+		}
+	})
+	e.must(err, "SaveLocked")
+	if saved.Version != 2 {
+		e.Errorf("the locked save made version %d, want 2", saved.Version)
+	}
+	e.holds(held, `{"a":1,"locked":true}`)
+	e.holds(other, `{"a":1,"b":2,"c":3}`)
+}
+
+func lockedAndDestroyed(e *env) {
+	for range rounds(10) {
+		ref := e.created(set("a", `1`))
+		deleted := make(chan error, 1)
+		_, err := e.locker().SaveLocked(e.ctx, ref, func(store.Record) (store.Change, error) {
+			go func() { deleted <- e.Store.Delete(e.ctx, ref) }()
+			return set("b", `2`), nil
+		})
+		if err != nil {
+			e.failed(err, store.ErrGone, ref, "SaveLocked")
+		}
+		e.must(<-deleted, "Delete")
+		e.refuses(ref, store.ErrGone)
+		e.absent(ref)
+	}
 }

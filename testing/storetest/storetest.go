@@ -7,7 +7,7 @@
 //		}})
 //	}
 //
-// Every case carries the rule that it enforces, and prints it where it fails.
+// Every case carries the rule that it enforces, and prints it if it fails.
 //
 // # The contract
 //
@@ -56,7 +56,7 @@ type Fixture struct {
 	// or moves the store's clock forward by d. Required.
 	Advance func(d time.Duration)
 
-	// Corrupt replaces the row's data by the given text. Nil where the store cannot hold such data.
+	// Corrupt replaces the row's data by the given text. Nil if the store cannot hold such data.
 	Corrupt func(key store.Handle, data string)
 
 	// Tie gives every row the expiry of the one that expires first. Nil: the case on equal expiries takes those that come

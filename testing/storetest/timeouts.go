@@ -10,7 +10,7 @@ func timeoutRules() []rule {
 	return []rule{
 		{
 			name: "a row's own timeouts go before the policy's",
-			text: "A session's own idle and absolute timeout hold where they are set, longer or shorter than the configured ones.",
+			text: "A session's own idle and absolute timeout hold if they are set, longer or shorter than the configured ones.",
 			test: ownTimeouts,
 		},
 		{

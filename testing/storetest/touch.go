@@ -10,12 +10,12 @@ func touchRules() []rule {
 	return []rule{
 		{
 			name: "a touch extends by the idle timeout",
-			text: "Touch moves the expiry to now plus the idle timeout where that gains Policy.Step or more.",
+			text: "Touch moves the expiry to now plus the idle timeout if that gains Policy.Step or more.",
 			test: touchExtends,
 		},
 		{
 			name: "a touch follows the row's own timeout",
-			text: "The step that a Touch has to gain is a share of the idle timeout, of the row's own where it has one.",
+			text: "The step that a Touch has to gain is a share of the idle timeout, of the row's own if it has one.",
 			test: touchOwnTimeout,
 		},
 		{

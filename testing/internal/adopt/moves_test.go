@@ -1,7 +1,6 @@
 package adopt
 
 import (
-	"context"
 	"database/sql"
 	"encoding/gob"
 	"fmt"
@@ -45,10 +44,7 @@ func TestMoves(t *testing.T) {
 	})
 	t.Run("SQLite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "one.db")
-		up := func(ctx context.Context, db *sql.DB) error {
-			return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite, Table: "web_sessions"})
-		}
-		store, err := sqlite.Open(t.Context(), path, sqlite.WithTable("web_sessions"), sqlite.WithMigrate(up))
+		store, err := sqlite.Open(t.Context(), path, sqlite.WithTable("web_sessions"), sqlite.WithMigrate(migrate.UpSQLite))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/sqlite3store"
-	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/sqlite"
@@ -54,9 +53,7 @@ func (o *options) openSQLite(ctx context.Context, log io.Writer) (sides []*side,
 }
 
 func (o *options) oursSQLite(ctx context.Context, path string) (*sqlite.Store, error) {
-	store, err := sqlite.Open(ctx, path, sqlite.WithMemoryMap(o.mapped), sqlite.WithMigrate(func(ctx context.Context, db *sql.DB) error {
-		return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
-	}))
+	store, err := sqlite.Open(ctx, path, sqlite.WithMemoryMap(o.mapped), sqlite.WithMigrate(migrate.UpSQLite))
 	if err != nil {
 		return nil, err
 	}

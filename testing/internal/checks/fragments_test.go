@@ -55,6 +55,7 @@ var known = map[string]string{
 	"memstore":    modulePath + "/session/memstore",
 	"store":       modulePath + "/session/store",
 	"sqlite":      modulePath + "/sqlstore/sqlite",
+	"sqlitedb":    modulePath + "/sqlstore/sqlitedb",
 	"postgres":    modulePath + "/sqlstore/postgres",
 	"migrations":  modulePath + "/migrations",
 	"migrate":     modulePath + "/migrations/migrate",

@@ -78,6 +78,7 @@ func TestDriversStayApart(t *testing.T) {
 	apart := map[string][]string{
 		"./sqlstore/postgres":    {sqlite, goose, testcontainers},
 		"./sqlstore/sqlite":      {pgx, goose, testcontainers},
+		"./sqlstore/sqlitedb":    {pgx, sqlite, goose, testcontainers},
 		"./testing/storetest":    {pgx, sqlite, goose, testcontainers},
 		"./testing/sessiontest":  {pgx, sqlite, goose, testcontainers},
 		"./migrations/migrate":   {testcontainers},

@@ -2,12 +2,10 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/session/memstore"
 	"github.com/simples-go/sessions/session/store"
@@ -38,14 +36,10 @@ func newMemory() *subject {
 	return s
 }
 
-func migrateUp(ctx context.Context, db *sql.DB) error {
-	return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
-}
-
 func newSQLite(t *testing.T, opts ...sqlite.Option) *subject {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sessions.db")
-	s, err := sqlite.Open(t.Context(), path, append(opts, sqlite.WithMigrate(migrateUp))...)
+	s, err := sqlite.Open(t.Context(), path, append(opts, sqlite.WithMigrate(migrate.UpSQLite))...)
 	if err != nil {
 		t.Fatal(err)
 	}

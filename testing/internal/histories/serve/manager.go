@@ -3,7 +3,6 @@ package serve
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/memstore"
@@ -43,9 +41,7 @@ func (c *Config) open(ctx context.Context) (store.Store, error) {
 	case c.Store == "memory":
 		return memstore.New(), nil
 	case file:
-		return sqlite.Open(ctx, path, sqlite.WithMigrate(func(ctx context.Context, db *sql.DB) error {
-			return migrate.Up(ctx, db, migrate.Options{Dialect: migrations.SQLite})
-		}))
+		return sqlite.Open(ctx, path, sqlite.WithMigrate(migrate.UpSQLite))
 	}
 	return postgres.Open(ctx, c.Store, c.postgresOptions()...)
 }

@@ -1,0 +1,178 @@
+package sqlitedb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/session/store"
+)
+
+// metaColumns are all columns but the data, in the order of scan.
+const metaColumns = `id, realm, secret_hash, version, created_at, accessed_at, expires_at, owner, tag, idle_timeout_ms,
+	absolute_timeout_ms, persistence, authenticated_at, rotated_at, former_hashes, device`
+
+// values returns what stands in metaColumns, and the data.
+func values(r *store.Record) []any {
+	return []any{
+		r.Key[:], nullText(r.Realm), r.Hash[:], r.Version, r.CreatedAt.UnixMilli(), r.AccessedAt.UnixMilli(),
+		r.ExpiresAt.UnixMilli(), nullText(r.Owner), nullText(r.Tag), nullNumber(r.Timeouts.Idle.Milliseconds()),
+		nullNumber(r.Timeouts.Absolute.Milliseconds()), nullNumber(int64(r.Persistence)), nullTime(r.AuthenticatedAt),
+		nullTime(r.RotatedAt), nullBytes(joined(r.Former)), nullBytes(r.Device), string(r.Data),
+	}
+}
+
+// querier is a *sql.DB or a *sql.Conn.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// find reads the rows of a query on metaColumns, with or without the data after them.
+func (s *Store) find(ctx context.Context, q querier, query string, args ...any) (found []store.Record, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, failed(ctx, err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, failed(ctx, err)
+	}
+	withData := slices.Contains(columns, "data")
+	for rows.Next() {
+		r, err := scan(rows, withData)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, failed(ctx, err)
+	}
+	return found, ctx.Err()
+}
+
+func scan(rows *sql.Rows, withData bool) (r store.Record, err error) {
+	var key, hash, former []byte
+	var realm, owner, tag, data sql.NullString
+	var created, accessed, expires int64
+	var idle, absolute, persistence, authenticated, rotated sql.NullInt64
+	into := []any{
+		&key, &realm, &hash, &r.Version, &created, &accessed, &expires, &owner, &tag, &idle, &absolute, &persistence,
+		&authenticated, &rotated, &former, &r.Device,
+	}
+	if withData {
+		into = append(into, &data)
+	}
+	if err := rows.Scan(into...); err != nil {
+		return r, &failure{err}
+	}
+	if len(key) != len(r.Key) || len(hash) != len(r.Hash) || len(former)%len(r.Hash) != 0 {
+		return r, &failure{fmt.Errorf("a row of unexpected form")}
+	}
+	r.Key, r.Hash, r.Realm, r.Owner, r.Tag = store.Handle(key), store.Hash(hash), realm.String, owner.String, tag.String
+	r.CreatedAt, r.AccessedAt, r.ExpiresAt = instant(created), instant(accessed), instant(expires)
+	r.Timeouts = store.Timeouts{Idle: milliseconds(idle.Int64), Absolute: milliseconds(absolute.Int64)}
+	r.Persistence = store.Persistence(persistence.Int64)
+	if authenticated.Valid {
+		r.AuthenticatedAt = instant(authenticated.Int64)
+	}
+	if rotated.Valid {
+		r.RotatedAt = instant(rotated.Int64)
+	}
+	for one := range slices.Chunk(former, len(store.Hash{})) {
+		r.Former = append(r.Former, store.Hash(one))
+	}
+	if withData {
+		r.Data = []byte(data.String)
+	}
+	r.Now = now()
+	return r, nil
+}
+
+func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+func nullText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func nullNumber(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func nullTime(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func nullBytes(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func nullKey(h store.Handle) any {
+	if h.IsZero() {
+		return nil
+	}
+	return h[:]
+}
+
+func joined(hashes []store.Hash) (all []byte) {
+	for _, h := range hashes {
+		all = append(all, h[:]...)
+	}
+	return all
+}
+
+func checkObject(data []byte) error {
+	if _, err := jsonobj.Scan(data); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+	}
+	return nil
+}
+
+type statements struct {
+	load, meta, insert, update, touch, remove, find, expired, count string
+}
+
+// selection is the condition of a Selector; see selecting.
+const selection = `(?1 is null or id = ?1) and (?2 is null or owner = ?2) and (?3 is null or tag = ?3) and
+	(?4 is null or realm = ?4) and id <> ?5`
+
+// newStatements returns the statements for a table, whose name is validated.
+func newStatements(table string) *statements {
+	marks := strings.Repeat("?, ", strings.Count(metaColumns, ",")+1)
+	s := &statements{
+		load:    `select ` + metaColumns + `, data from {t} where id = ?`,
+		meta:    `select ` + metaColumns + ` from {t} where id = ?`,
+		insert:  `insert into {t} (` + metaColumns + `, data) values (` + marks + `?)`,
+		update:  `update {t} set (` + metaColumns + `, data) = (` + marks + `?) where id = ?`,
+		touch:   `update {t} set accessed_at = ?, expires_at = ? where id = ?`,
+		remove:  `delete from {t} where id = ?`,
+		find:    `select ` + metaColumns + ` from {t} where ` + selection + ` order by created_at desc, id desc`,
+		expired: `delete from {t} where rowid in (select rowid from {t} where expires_at <= ? order by expires_at limit ?)`,
+		count:   `select count(*) from (select 1 from {t} where expires_at <= ? limit ?)`,
+	}
+	for _, text := range []*string{
+		&s.load, &s.meta, &s.insert, &s.update, &s.touch, &s.remove, &s.find, &s.expired, &s.count,
+	} {
+		*text = strings.ReplaceAll(*text, "{t}", `"`+table+`"`)
+	}
+	return s
+}
