@@ -99,7 +99,7 @@ func (c *socket) serve(ctx context.Context) {
 	}
 }
 
-// ping closes the connection where no answer comes: its client has vanished without a word.
+// ping closes the connection if no answer comes: its client has vanished without a word.
 func (c *socket) ping(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()

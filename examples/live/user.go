@@ -28,7 +28,7 @@ type userSession struct {
 }
 
 type userState struct {
-	Name     string        `json:"name"` // "" where nobody is signed in
+	Name     string        `json:"name"` // "" if nobody is signed in
 	Sessions []userSession `json:"sessions"`
 }
 

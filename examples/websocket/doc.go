@@ -2,7 +2,7 @@
 // the same service: a client sends {"set": {"key": …, "value": …}} and gets the keys of its session, and is told by close
 // code 4001 when the session ends.
 //
-// What they have in common: the middleware has loaded the session before the handler runs; its cookie, where one is due,
+// What they have in common: the middleware has loaded the session before the handler runs; its cookie, if one is due,
 // stands in w.Header() when the connection is hijacked, and has to go out with the 101; and the request's context ends
 // with the session.
 package websocket

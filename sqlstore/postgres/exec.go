@@ -87,13 +87,13 @@ func (s *Store) boundSince(ctx context.Context, begun time.Time) (context.Contex
 type repetition uint8
 
 const (
-	// untouched: where the database has surely done nothing.
+	// untouched: if the database has surely done nothing.
 	untouched repetition = iota
 	// idempotent: also where it may have done what was asked, since doing it twice is the same as doing it once.
 	idempotent
 )
 
-// do calls fn with a connection of the pool, again where that is allowed and may help.
+// do calls fn with a connection of the pool, again if that is allowed and may help.
 func (s *Store) do(ctx context.Context, again repetition, fn func(context.Context, *pgxpool.Conn) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.once(ctx, again, fn)
@@ -195,7 +195,7 @@ func isStale(err *pgconn.PgError) bool {
 	return err.Code == "26000" || err.Code == notSupported && err.Routine == "RevalidateCachedQuery"
 }
 
-// pause waits a little, longer the first times and never as long as others do; false where there is no time left.
+// pause waits a little, longer the first times and never as long as others do; false if there is no time left.
 func pause(ctx context.Context, attempt int) bool {
 	longest := 5 * time.Millisecond << (2 * min(attempt-1, 2))
 	timer := time.NewTimer(rand.N(longest))

@@ -68,7 +68,7 @@ func withChangedNotify(sql, channel, node string, args []any) (string, []any) {
 }
 
 // queryThenNotify does it in a statement of its own: in one with a write, a distributed database would send the
-// notification from a server where nobody listens.
+// notification from a server if nobody listens.
 func (s *Store) queryThenNotify(ctx context.Context, q querier, at *site, st statement, e store.Event,
 	read func([][]byte) error) (n int, err error) {
 	if conn, ok := q.(*pgxpool.Conn); ok {

@@ -85,7 +85,7 @@ func (s *Store) decide(found *site) {
 // maxChannel is how many bytes of a name Postgres keeps.
 const maxChannel = 63
 
-// channelName is that of the notifications for one table: sessions.schema.table, or a hash where that is too long.
+// channelName is that of the notifications for one table: sessions.schema.table, or a hash if that is too long.
 func channelName(schema, table string) string {
 	name := "sessions." + schema + "." + table
 	if len(name) <= maxChannel {

@@ -31,11 +31,11 @@ type Client struct {
 	tb      TB
 	manager *session.Manager
 	carrier carrier
-	token   string // "" where there is no session
+	token   string // "" if there is no session
 }
 
 // New returns a client of a manager of its own, on a memory store and with the zero Config. It has a session with the
-// given entries; without one where they are nil.
+// given entries; without one if they are nil.
 func New(tb TB, entries map[string]any) *Client {
 	tb.Helper()
 	manager, err := session.New(memstore.New(), session.Config{})
@@ -114,7 +114,7 @@ func (c *Client) Serve(h http.Handler, r *http.Request) *httptest.ResponseRecord
 	return w
 }
 
-// Add puts the client's token into a request, where there is one, and returns the request: for a server, or a WebSocket
+// Add puts the client's token into a request, if there is one, and returns the request: for a server, or a WebSocket
 // handshake.
 func (c *Client) Add(r *http.Request) *http.Request {
 	if c.token != "" {
@@ -139,7 +139,7 @@ func (c *Client) opens(token string) bool {
 }
 
 // Session returns the client's session as it is stored now, to look at or to change; changes are saved by its own Save.
-// It ends the test where there is none; see Lookup.
+// It ends the test if there is none; see Lookup.
 func (c *Client) Session() *session.Session {
 	c.tb.Helper()
 	s, err := c.Lookup()
@@ -155,7 +155,7 @@ func (c *Client) Lookup() (*session.Session, error) {
 	return c.manager.Open(context.Background(), c.token)
 }
 
-// Get returns an entry of the client's session as it is stored now. It ends the test where there is no session, no such
+// Get returns an entry of the client's session as it is stored now. It ends the test if there is no session, no such
 // entry, or one that is no T.
 func Get[T any](c *Client, key string) T {
 	c.tb.Helper()

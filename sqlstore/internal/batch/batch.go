@@ -79,7 +79,7 @@ type Group[K comparable, Req, Res any] struct {
 
 	mu      sync.Mutex
 	free    int // slots
-	batches int // in flight; where somebody waits, something is in flight that looks after him when it ends
+	batches int // in flight; if somebody waits, something is in flight that looks after him when it ends
 	queue   queue[Req, Res]
 }
 

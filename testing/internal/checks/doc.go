@@ -23,7 +23,7 @@
 //
 //	<!-- run by: TestName in folder -->
 //
-// or, where no test can do it, why:
+// or, if no test can do it, why:
 //
 //	<!-- not run: needs a Kubernetes cluster -->
 package checks

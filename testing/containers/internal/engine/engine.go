@@ -12,7 +12,7 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// Require ends the test where no engine answers: a failure in CI, otherwise a skip that says what to do.
+// Require ends the test if no engine answers: a failure in CI, otherwise a skip that says what to do.
 func Require(tb testing.TB) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -61,7 +61,7 @@ func TestACollectorMakesWayForWhomItCannotSee(t *testing.T) {
 	}
 }
 
-// anotherPool has connections of its own, as the role where one is given.
+// anotherPool has connections of its own, as the role if one is given.
 func anotherPool(t *testing.T, db *containers.Database, role string) *pgxpool.Pool {
 	t.Helper()
 	config := db.Pool.Config()

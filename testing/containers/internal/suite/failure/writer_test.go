@@ -114,7 +114,7 @@ func stored(t *testing.T, s session.Store, ref store.Ref) (n int, version int64)
 	return data.N, r.Version
 }
 
-// check fails where an acknowledged save is lost, or where one was made twice. Of each session one save may have been
+// check fails where an acknowledged save is lost, or if one was made twice. Of each session one save may have been
 // under way.
 func (a acknowledged) check(t *testing.T, s session.Store) {
 	t.Helper()
