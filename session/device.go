@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -32,8 +33,9 @@ type DeviceBound struct {
 	// AllowUnproven serves requests that lack the proof, for a team that begins with watching: see [Session.DeviceProven].
 	AllowUnproven bool
 
-	// Initiators are the sites whose links may make a browser refresh the proof before it follows them. Default every
-	// site, so that a link in a mail to a logged-in user works. The price is that any page can make a browser send a refresh.
+	// Initiators are the sites whose requests may make a browser refresh the proof first, "*" for all. They need
+	// SameSite=None: without it the refresh would lack the session's cookie, and end the binding. Default none. A link on
+	// another site works without them: the page is loaded a second time, from here, if the proof has ended.
 	Initiators []string
 }
 
@@ -51,9 +53,6 @@ func (d DeviceBound) withDefaults() DeviceBound {
 	if d.Lifetime == 0 {
 		d.Lifetime = 10 * time.Minute
 	}
-	if d.Initiators == nil {
-		d.Initiators = []string{"*"}
-	}
 	return d
 }
 
@@ -69,6 +68,8 @@ func (d *DeviceBound) validate(c *Config) error {
 		return fmt.Errorf("DeviceBound.Lifetime %v is not between 5 minutes and a day", d.Lifetime)
 	case c.Cookie.InsecureHTTP || c.Header != "":
 		return errors.New("DeviceBound needs a Secure cookie: neither Cookie.InsecureHTTP nor Header")
+	case len(d.Initiators) > 0 && c.Cookie.SameSite != http.SameSiteNoneMode:
+		return errors.New("DeviceBound.Initiators needs Cookie.SameSite None")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -355,6 +356,7 @@ func TestDeviceBoundConfiguration(t *testing.T) {
 		"plain HTTP":   func(c *session.Config) { c.Cookie.InsecureHTTP = true },
 		"header":       func(c *session.Config) { c.Header = "X-Session" },
 		"short":        func(c *session.Config) { c.DeviceBound.Lifetime = time.Minute },
+		"initiators":   func(c *session.Config) { c.DeviceBound.Initiators = []string{"*"} }, // SameSite is Lax
 		"no path":      func(c *session.Config) { c.DeviceBound.Path = "device" },
 		"odd path":     func(c *session.Config) { c.DeviceBound.Path = `/a"b` },
 		"path outside": func(c *session.Config) { c.Cookie.Name, c.Cookie.Path = "__Secure-s", "/app" },
@@ -365,4 +367,44 @@ func TestDeviceBoundConfiguration(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
+}
+
+// A page that is asked for by a link on another site comes without a proof, which browsers do not renew for those: they are
+// told to load it again, and the handler does not run. It runs for all that is no page, and for a request from here.
+func TestALinkOnAnotherSite(t *testing.T) {
+	s := deviceSite(t)
+	d := bound(t, s)
+	link := map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+	if _, ran := d.asks(link); !ran {
+		t.Error("with a proof, the handler does not run")
+	}
+	delete(d.cookies, hostCookie+"-proof")
+	w, ran := d.asks(link)
+	if ran || w.Code != http.StatusOK || w.Header().Get("Refresh") != "0" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("a link: the handler ran: %t; %d %v", ran, w.Code, w.Header())
+	}
+	if lines := w.Header()["Set-Cookie"]; len(lines) > 0 {
+		t.Errorf("a link sets %q", lines)
+	}
+	for name, other := range map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "iframe"} {
+		changed := maps.Clone(link)
+		changed[name] = other
+		if w, ran := d.asks(changed); !ran || w.Header().Get("Refresh") != "" {
+			t.Errorf("%s: %s is told to load again", name, other)
+		}
+	}
+}
+
+// asks sends a request for a page with a header, and reports whether the handler ran.
+func (d *device) asks(header map[string]string) (w *httptest.ResponseRecorder, ran bool) {
+	r := httptest.NewRequest(http.MethodGet, "https://app.example.com/page", nil).WithContext(d.t.Context())
+	for name, value := range d.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
+	w = httptest.NewRecorder()
+	d.m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran = true })).ServeHTTP(w, r)
+	return w, ran
 }

@@ -149,13 +149,16 @@ func (h *handling) bind(w http.ResponseWriter, device *deviceKey) {
 		return
 	}
 	w.Header().Add("Set-Cookie", h.m.proofLine(device, row, h.now()))
-	h.answerDevice(w, map[string]any{
-		"session_identifier":         row.String(),
-		"refresh_url":                h.m.config.DeviceBound.Path + refreshPath,
-		"scope":                      map[string]any{"include_site": false},
-		"credentials":                []any{map[string]any{"type": "cookie", "name": h.m.proofName(), "attributes": strings.TrimPrefix(h.m.attributes, "; ")}},
-		"allowed_refresh_initiators": h.m.config.DeviceBound.Initiators,
-	})
+	answer := map[string]any{
+		"session_identifier": row.String(),
+		"refresh_url":        h.m.config.DeviceBound.Path + refreshPath,
+		"scope":              map[string]any{"include_site": false},
+		"credentials":        []any{map[string]any{"type": "cookie", "name": h.m.proofName(), "attributes": strings.TrimPrefix(h.m.attributes, "; ")}},
+	}
+	if initiators := h.m.config.DeviceBound.Initiators; len(initiators) > 0 {
+		answer["allowed_refresh_initiators"] = initiators
+	}
+	h.answerDevice(w, answer)
 }
 
 // endBinding tells a browser whose session has ended to forget its key.

@@ -94,8 +94,11 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	if h.socket && !h.beginSocket() {
 		return
 	}
-	if m.servesDevice(r) {
+	switch {
+	case m.servesDevice(r):
 		next = http.HandlerFunc(h.serveDevice)
+	case h.followsLink(r):
+		next = http.HandlerFunc(loadAgain)
 	}
 	h.run(next)
 }

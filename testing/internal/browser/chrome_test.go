@@ -17,7 +17,7 @@ type chrome struct {
 }
 
 // startChrome starts a Chromium that ends with the test.
-func startChrome(t *testing.T) *chrome {
+func startChrome(t *testing.T, flags ...chromedp.ExecAllocatorOption) *chrome {
 	t.Helper()
 	program, quiet := findChrome(t), newQuiet(t)
 	if quiet != nil {
@@ -30,6 +30,7 @@ func startChrome(t *testing.T) *chrome {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox does not run as root
 	}
+	options = append(options, flags...)
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
