@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/simples-go/sessions/testing/internal/histories/drive"
@@ -46,7 +47,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser // ends when this process does, however it ends
 	stdout *bufio.Reader
-	stderr bytes.Buffer
+	stderr lines
 }
 
 func start(role string, config any) (*process, error) {
@@ -116,4 +117,24 @@ func (n *node) trouble() string {
 		}
 	}
 	return ""
+}
+
+// lines is what a process has written, while it may go on writing.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns all that was written so far.
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
