@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ func TestFewWaitForLocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newLockQueue(2)
 		a, b, c := store.Handle{1}, store.Handle{2}, store.Handle{3}
+		var mu sync.Mutex
 		var entered []store.Handle
 		leave := make(chan struct{})
 		for _, key := range []store.Handle{a, a, b, c} {
@@ -25,7 +27,9 @@ func TestFewWaitForLocks(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				mu.Lock()
 				entered = append(entered, key)
+				mu.Unlock()
 				<-leave
 				done()
 			}()
