@@ -134,7 +134,7 @@ func (m *Manager) NewSession() *Session { return &Session{m: m} }
 
 // detach returns a context that outlives the request, within the store's timeout.
 func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return m.clock.Bound(context.WithoutCancel(ctx))
+	return m.clock.Detached(ctx), func() {}
 }
 
 // forLoad returns a context for the load at the beginning of a request, within the store's timeout. A client that leaves

@@ -71,7 +71,7 @@ func (h *handling) saveInside() {
 type handling struct {
 	Exchange
 	w       response
-	r       *http.Request // with the exchange's context
+	r       *http.Request // with the exchange's context once that has begun
 	socket  bool          // it is a WebSocket handshake, or has been hijacked
 	watch   *member       // of a socket, or made by Watch
 	ended   context.Context
@@ -84,9 +84,11 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	h.init(m, r.Context())
 	h.scope.h = h
 	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
-	h.r = r.WithContext(h.ctx)
+	h.r = r
 	defer h.end()
-	if err := h.onOwnStack(func() error { return h.begin(r) }); err != nil {
+	err := h.onOwnStack((*handling).begin)
+	h.r = r.WithContext(h.ctx)
+	if err != nil {
 		h.session.refuseUse(err)
 		h.w.fail(err)
 		return
@@ -104,11 +106,11 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 }
 
 // begin loads the request's session, or takes it over from another system.
-func (h *handling) begin(r *http.Request) error {
-	if err := h.start(r); err != nil {
+func (h *handling) begin() error {
+	if err := h.start(h.r); err != nil {
 		return err
 	}
-	return h.takeOver(r)
+	return h.takeOver(h.r)
 }
 
 // start finds the request's token and loads its session.

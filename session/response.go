@@ -48,7 +48,7 @@ func (w *response) commit(status int) bool {
 	if status != http.StatusSwitchingProtocols {
 		h.session.unwantRow()
 	}
-	if err := h.onOwnStack(h.commit); err != nil && !h.session.answered(status, err) {
+	if err := h.onOwnStack((*handling).commit); err != nil && !h.session.answered(status, err) {
 		w.fail(err)
 		return false
 	}

@@ -34,11 +34,11 @@ func (h *handling) work() bool {
 	return h.working
 }
 
-// onOwnStack runs fn, for a socket on a goroutine of its own: what a store calls is deep, and a goroutine that has grown a
-// large stack keeps most of it, here for as long as the socket is open.
-func (h *handling) onOwnStack(fn func() error) error {
+// onOwnStack runs a step, for a socket on a goroutine of its own: what a store calls is deep, and a goroutine that has
+// grown a large stack keeps most of it, here for as long as the socket is open.
+func (h *handling) onOwnStack(step func(*handling) error) error {
 	if !h.socket {
-		return fn()
+		return step(h)
 	}
 	type outcome struct {
 		err      error
@@ -51,7 +51,7 @@ func (h *handling) onOwnStack(fn func() error) error {
 			o.panicked = recover()
 			done <- o
 		}()
-		o.err = fn()
+		o.err = step(h)
 	}()
 	o := <-done
 	if o.panicked != nil {

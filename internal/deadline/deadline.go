@@ -46,6 +46,10 @@ func (c *Clock) Bound(ctx context.Context) (context.Context, context.CancelFunc)
 	return &bounded{ctx, c.instant()}, func() {}
 }
 
+// Detached returns a context with the values of ctx that ends with DeadlineExceeded when the timeout is over, which may be
+// a 32nd shorter, and neither with ctx nor with its deadline.
+func (c *Clock) Detached(ctx context.Context) context.Context { return &bounded{ctx, c.instant()} }
+
 // Default is Bound for a context without a deadline; another one is returned as it is.
 func (c *Clock) Default(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has {
@@ -74,18 +78,17 @@ func (c *Clock) instant() *instant {
 	return at
 }
 
-// Fixed returns the values of a context of Bound, and when it ends, if that is all that ends it: the context that it was
-// made of never does.
-func Fixed(ctx context.Context) (values context.Context, end time.Time, fixed bool) {
+// Fixed returns when a context of Detached ends, or one that Bound has made of a context that never does: nothing but the
+// time ends either of them.
+func Fixed(ctx context.Context) (end time.Time, fixed bool) {
 	b, fixed := ctx.(*bounded)
-	if !fixed {
-		return ctx, end, false
+	if fixed {
+		end, _ = b.Deadline()
 	}
-	end, _ = b.end.Deadline()
-	return b.Context, end, true
+	return end, fixed
 }
 
-// bounded has the values of a context that never ends, and ends at an instant.
+// bounded has the values of a context, and ends at an instant.
 type bounded struct {
 	context.Context
 	end *instant

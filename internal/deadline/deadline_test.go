@@ -114,22 +114,29 @@ func TestTheCallersOwnDeadlineHoldsWhereItIsEarlier(t *testing.T) {
 	})
 }
 
-func TestOnlyTheTimeEndsACallWhoseCallerNeverDoes(t *testing.T) {
-	parent := context.WithValue(context.Background(), key{}, "v")
-	ctx, cancel := New(time.Minute).Bound(parent)
-	defer cancel()
-	want, _ := ctx.Deadline()
-	values, end, fixed := Fixed(ctx)
-	if !fixed || !end.Equal(want) || values.Done() != nil || values.Value(key{}) != "v" {
-		t.Errorf("fixed %v until %v, want %v; values %v", fixed, end, want, values)
-	}
-	for name, parent := range map[string]context.Context{"bound": ctx, "cancelable": t.Context()} {
-		child, cancel := New(time.Minute).Bound(parent)
+func TestOnlyTheTimeEndsWhatIsFixed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, unending := New(time.Minute), context.Background()
+		short, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "v"), time.Second)
 		defer cancel()
-		if _, _, fixed := Fixed(child); fixed {
-			t.Errorf("a context of one that is %s is fixed", name)
+		bound, _ := c.Bound(unending)
+		child, cancelChild := c.Bound(short)
+		defer cancelChild()
+		detached := c.Detached(short)
+		for ctx, want := range map[context.Context]bool{bound: true, detached: true, child: false, short: false} {
+			end, fixed := Fixed(ctx)
+			if at, _ := ctx.Deadline(); fixed != want || fixed && !end.Equal(at) {
+				t.Errorf("%v: fixed %v until %v, want %v", ctx, fixed, end, want)
+			}
 		}
-	}
+		time.Sleep(2 * time.Second)
+		if err := detached.Err(); err != nil || detached.Value(key{}) != "v" {
+			t.Errorf("after its parent: %v, value %v", err, detached.Value(key{}))
+		}
+		if <-detached.Done(); detached.Err() != context.DeadlineExceeded {
+			t.Errorf("after its time: %v", detached.Err())
+		}
+	})
 }
 
 func BenchmarkBound(b *testing.B) {

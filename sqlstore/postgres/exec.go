@@ -63,11 +63,11 @@ func (s *Store) statement(sql string, args ...any) statement {
 // only.
 func query(ctx context.Context, q querier, st statement, read func([][]byte) error) (n int, err error) {
 	on, known := q.(onConn)
-	values, end, fixed := deadline.Fixed(ctx)
+	end, fixed := deadline.Fixed(ctx)
 	if !st.ownConn || !known || !fixed {
 		return queryRows(ctx, q, st, read)
 	}
-	return queryUntil(end, on.Conn().PgConn(), func() (int, error) { return queryRows(values, q, st, read) })
+	return queryUntil(end, on.Conn().PgConn(), func() (int, error) { return queryRows(context.Background(), q, st, read) })
 }
 
 // queryUntil runs a query of which nothing but its time ends the context, as the connection's deadline. What pgx does to

@@ -145,7 +145,7 @@ func (p *pendingWrites) wait(ctx context.Context, key store.Handle) error {
 // its outcome is known and its connection stays. The CancelFunc is to be called when the statement is over. A context that
 // only its time ends is returned as it is: the fence has long passed then.
 func (f *fences) linger(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, _, fixed := deadline.Fixed(ctx); fixed || ctx.Done() == nil {
+	if _, fixed := deadline.Fixed(ctx); fixed || ctx.Done() == nil {
 		return ctx, func() {}
 	}
 	lingering, end := context.WithCancel(context.WithoutCancel(ctx))
