@@ -63,6 +63,7 @@ var known = map[string]string{
 	"storetest":   modulePath + "/testing/storetest",
 	"containers":  modulePath + "/testing/containers",
 	"adopt":       modulePath + "/adopt",
+	"otelsession": modulePath + "/otel",
 
 	"pgx":       pgx,
 	"pgxpool":   pgx + "/pgxpool",
