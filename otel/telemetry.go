@@ -28,7 +28,8 @@ const (
 	MetricSockets    = "sessions.sockets.open"       // up-down counter
 )
 
-// The attributes. Spans have session.id besides, and user.id if Config.Owner is set; both have error.type after an error.
+// The attributes. Spans have session.id besides, and user.id if Config.Owner is set; both have error.type after an
+// error.
 const (
 	attributeOperation = attribute.Key("sessions.operation.name")
 	attributeOutcome   = attribute.Key("sessions.outcome")
@@ -67,9 +68,12 @@ func New(config Config) (*Telemetry, error) {
 	if config.MeterProvider == nil {
 		config.MeterProvider = otel.GetMeterProvider()
 	}
-	t := &Telemetry{tracer: config.TracerProvider.Tracer(scope), meter: config.MeterProvider.Meter(scope), owner: config.Owner}
+	t := &Telemetry{
+		tracer: config.TracerProvider.Tracer(scope), meter: config.MeterProvider.Meter(scope), owner: config.Owner,
+	}
 	var err error
-	t.duration, err = t.meter.Float64Histogram(MetricDuration, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(buckets...),
+	t.duration, err = t.meter.Float64Histogram(MetricDuration, metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(buckets...),
 		metric.WithDescription("How long the operations of session managers on their stores take."))
 	if err != nil {
 		return nil, fmt.Errorf("otelsession: %s: %w", MetricDuration, err)

@@ -67,6 +67,7 @@ var known = map[string]string{
 
 	"pgx":       pgx,
 	"pgxpool":   pgx + "/pgxpool",
+	"stdlib":    pgx + "/stdlib",
 	"websocket": "github.com/coder/websocket",
 	"wsjson":    "github.com/coder/websocket/wsjson",
 }
