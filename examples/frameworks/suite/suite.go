@@ -70,17 +70,29 @@ func New(t *testing.T, app func(*session.Manager) http.Handler) *Client {
 // NewServed is New for a program that is served in its own way.
 func NewServed(t *testing.T, serve Serve) *Client {
 	t.Helper()
+	m, log := NewManager(t, session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
+	c := &Client{Client: &http.Client{Timeout: 30 * time.Second}, t: t, URL: serve(t, m), Log: log, Manager: m}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c.Another()
+}
+
+// NewManager returns a manager in memory, and what it logs. At the test's end it has to be shut down: no stream is left.
+func NewManager(t *testing.T, config session.Config) (*session.Manager, *Log) {
+	t.Helper()
 	log := &Log{}
-	m, err := session.New(memstore.New(), session.Config{
-		Cookie: session.Cookie{InsecureHTTP: true}, Logger: slog.New(slog.NewTextHandler(log, nil)),
-	})
+	config.Logger = slog.New(slog.NewTextHandler(log, nil))
+	m, err := session.New(memstore.New(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Client{Client: &http.Client{Timeout: 30 * time.Second}, t: t, URL: serve(t, m), Log: log, Manager: m}
-	t.Cleanup(func() { _ = m.Shutdown(context.WithoutCancel(t.Context())) })
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return c.Another()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		if err := m.Shutdown(ctx); err != nil {
+			t.Errorf("a stream is left: %v", err)
+		}
+	})
+	return m, log
 }
 
 // Another returns another browser at the same program.
