@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/simples-go/sessions => ../..
 
 require (
+	connectrpc.com/connect v1.21.1
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/fasthttp/websocket v1.5.12
 	github.com/gin-gonic/gin v1.12.0
