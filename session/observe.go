@@ -28,21 +28,22 @@ const (
 type Observation struct {
 	Op       Op
 	Handle   Handle
+	Owner    string // of the session, as it is stored; "" if it has none, or it is not known
 	Start    time.Time
 	Duration time.Duration
 	Err      error // nil, or one that matches this package's sentinels, or the database's
 }
 
 // observeSave observes a save, and the rotation that came with it.
-func (m *Manager) observeSave(ctx context.Context, op Op, key Handle, start time.Time, rotated bool, err error) {
-	m.observe(ctx, op, key, start, err)
+func (m *Manager) observeSave(ctx context.Context, op Op, key Handle, owner string, start time.Time, rotated bool, err error) {
+	m.observe(ctx, op, key, owner, start, err)
 	if rotated && err == nil {
-		m.observe(ctx, OpRotate, key, start, nil)
+		m.observe(ctx, OpRotate, key, owner, start, nil)
 	}
 }
 
-func (m *Manager) observe(ctx context.Context, op Op, key Handle, start time.Time, err error) {
+func (m *Manager) observe(ctx context.Context, op Op, key Handle, owner string, start time.Time, err error) {
 	if m.config.Observe != nil {
-		m.config.Observe(ctx, Observation{op, key, start, time.Since(start), err})
+		m.config.Observe(ctx, Observation{op, key, owner, start, time.Since(start), err})
 	}
 }

@@ -33,6 +33,8 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 			continue
 		case waiting.Err() != nil && s.exhausted():
 			return nil, fmt.Errorf("%w: %w", ErrPoolExhausted, err)
+		case ctx.Err() == nil:
+			s.hosts.noneWillDo()
 		}
 		return nil, err
 	}
@@ -68,9 +70,9 @@ func (s *Store) guard(ctx context.Context) (guarded context.Context, done func()
 	}
 }
 
-// exhausted reports whether others have all of the pool's connections.
+// exhausted reports whether others have all of the pool's connections. A pool of the store's own has no others.
 func (s *Store) exhausted() bool {
-	if s.held.Load() > 0 {
+	if s.ownPool || s.held.Load() > 0 {
 		return false
 	}
 	stat := s.pool.Stat()
@@ -90,15 +92,30 @@ func markIdle(_ context.Context, p pgxpool.ShouldPingParams) bool {
 	return false
 }
 
+// movesKey holds the store's count of moves when a connection was last taken, in what pgx keeps beside it.
+const movesKey = "github.com/simples-go/sessions: moves"
+
+// isDoubtful reports whether a connection was idle for long, or is from before a server turned out to have been demoted, or
+// to be silent. All of a pool's connections may be to that one, more than a call has attempts.
+func (s *Store) isDoubtful(conn *pgxpool.Conn) bool {
+	data, moves := conn.Conn().PgConn().CustomData(), s.moves.Load()+s.hosts.leaves()
+	seen, known := data[movesKey].(uint64)
+	if !known || seen != moves {
+		data[movesKey] = moves
+	}
+	idle, _ := data[idleKey].(bool)
+	return idle || known && seen != moves
+}
+
 // answers reports whether a connection may be used. If one that was idle does not answer, the others that are idle are
 // left along with it: each of them would take as long to find out.
 func (s *Store) answers(ctx context.Context, conn *pgxpool.Conn) bool {
-	if idle, _ := conn.Conn().PgConn().CustomData()[idleKey].(bool); !idle {
+	if !s.isDoubtful(conn) {
 		return true
 	}
 	bound, cancel := context.WithTimeout(ctx, s.pingTime)
 	defer cancel()
-	if conn.Conn().Ping(bound) == nil {
+	if conn.Conn().Ping(bound) == nil && !s.isDemoted(conn.Conn()) {
 		return true
 	}
 	silent := bound.Err() != nil
