@@ -15,6 +15,7 @@ type response struct {
 	h         *handling
 	kept      http.Header // what stood in the header before the handler, if anything did
 	committed bool
+	status    int  // of the response, once it is being committed
 	failed    bool // the commit has failed and the error handler has answered: what the handler writes is discarded
 }
 
@@ -35,24 +36,13 @@ func (w *response) commit(status int) bool {
 	if w.committed {
 		return !w.failed
 	}
-	w.committed = true
+	w.committed, w.status = true, status
 	h := w.h
-	switch {
-	case status >= http.StatusInternalServerError:
-		h.session.drop()
-		h.settle()
-	case status >= http.StatusBadRequest:
-		// The handler reports an error by itself; that of a Set which failed is what it reports.
-		_ = h.session.forgive()
-	}
-	if status != http.StatusSwitchingProtocols {
-		h.session.unwantRow()
-	}
-	if err := h.onOwnStack((*handling).commit); err != nil && !h.session.answered(status, err) {
+	if err := h.onOwnStack(func(h *handling) error { return h.commitStatus(h.w.status) }); err != nil {
 		w.fail(err)
 		return false
 	}
-	h.announce(w.Header())
+	h.Announce(w.Header())
 	if h.watch != nil {
 		h.m.hub.join(h.watch, h.m) // the commit may have made the row
 	}
@@ -91,7 +81,7 @@ type errorResponse struct {
 func (w *errorResponse) begin() {
 	if !w.begun {
 		w.begun = true
-		w.h.announce(w.Header())
+		w.h.Announce(w.Header())
 	}
 }
 

@@ -14,42 +14,66 @@ import (
 func New(sessions *session.Manager) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(gin.RecoveryWithWriter(io.Discard), Sessions(sessions), gin.RecoveryWithWriter(io.Discard))
+	r.Use(gin.LoggerWithWriter(io.Discard), gin.RecoveryWithWriter(io.Discard), limit, sameOrigin)
+	r.Use(Sessions(sessions), gin.RecoveryWithWriter(io.Discard))
 	r.POST("/login", func(c *gin.Context) {
 		var body struct{ User string }
 		if err := c.ShouldBindJSON(&body); err != nil {
 			c.AbortWithStatus(http.StatusBadRequest)
 			return
 		}
-		answer(c)(suite.Login(c.Request, body.User))
+		answer(c)(suite.Login(c.Request.Context(), body.User))
 	})
 	r.POST("/login-and-redirect", func(c *gin.Context) {
-		if _, err := suite.Login(c.Request, "ada"); err != nil {
+		if _, err := suite.Login(c.Request.Context(), "ada"); err != nil {
 			c.AbortWithStatus(session.StatusCode(err))
 			return
 		}
 		c.Redirect(http.StatusSeeOther, "/account")
 	})
 	r.POST("/logout", func(c *gin.Context) {
-		if err := suite.Logout(c.Request); err != nil {
+		if err := suite.Logout(c.Request.Context()); err != nil {
 			c.AbortWithStatus(session.StatusCode(err))
 			return
 		}
 		c.Status(http.StatusNoContent)
 	})
-	r.GET("/account", func(c *gin.Context) { answer(c)(suite.Account(sessions, c.Request)) })
+	r.GET("/account", func(c *gin.Context) { answer(c)(suite.Account(c.Request.Context(), sessions)) })
+	r.DELETE("/sessions/:id", func(c *gin.Context) {
+		ended, err := suite.End(c.Request.Context(), sessions, c.Param("id"))
+		switch {
+		case err != nil:
+			c.AbortWithStatus(session.StatusCode(err))
+		case !ended:
+			c.AbortWithStatus(http.StatusNotFound)
+		default:
+			c.Status(http.StatusNoContent)
+		}
+	})
 	r.POST("/fill", func(c *gin.Context) {
-		suite.Fill(c.Request)
+		suite.Fill(c.Request.Context())
 		c.String(http.StatusOK, "filled")
 	})
 	r.POST("/refuse", func(c *gin.Context) {
-		if err := suite.Refuse(c.Request); err != nil {
+		if err := suite.Refuse(c.Request.Context()); err != nil {
 			c.AbortWithStatusJSON(http.StatusUnprocessableEntity, gin.H{"error": "no such value"})
 		}
 	})
-	r.POST("/break", func(c *gin.Context) { suite.Break(c.Request) })
+	r.POST("/break", func(c *gin.Context) { suite.Break(c.Request.Context()) })
 	r.GET("/events", events)
 	return r
+}
+
+// limit bounds the body.
+func limit(c *gin.Context) { c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 1<<20) }
+
+var protection = http.NewCrossOriginProtection()
+
+// sameOrigin refuses what another site's page has sent.
+func sameOrigin(c *gin.Context) {
+	if protection.Check(c.Request) != nil {
+		c.AbortWithStatus(http.StatusForbidden)
+	}
 }
 
 func answer(c *gin.Context) func(map[string]any, error) {
