@@ -128,7 +128,7 @@ func classify(err error) wire.Class {
 		return wire.Rotated
 	case errors.Is(err, session.ErrGone):
 		return wire.Gone
-	case errors.Is(err, session.ErrTooLarge), errors.Is(err, session.ErrOwnerLimit), errors.Is(err, session.ErrAmbiguous):
+	case session.OutcomeOf(err) == session.Refused:
 		return wire.Refused
 	}
 	return wire.Failed
