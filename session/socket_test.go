@@ -326,7 +326,7 @@ func TestSocketEnds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			store := memstore.New()
-			watched := &watched{Store: store, begun: make(chan struct{})}
+			watched := &watched{Store: store, begun: make(chan struct{}), polled: make(chan struct{}, 1)}
 			config := session.Config{WebSocket: session.WebSocket{PollInterval: 20 * time.Millisecond}}
 			if test.want == session.ErrDestroyed || test.want == session.ErrRevoked {
 				config.WebSocket.PollInterval = time.Hour // only the event can tell how
@@ -346,6 +346,7 @@ func TestSocketEnds(t *testing.T) {
 			here.dial(t, ownOrigin, cookieLine(token))
 			await(t, "socket", open)
 			await(t, "watch", watched.begun)
+			await(t, "first poll", watched.polled)
 			test.end(t, here.manager, there.manager, store, token)
 			if got := await(t, "end of the context", cause); !errors.Is(got, test.want) || !errors.Is(got, session.ErrGone) {
 				t.Errorf("cause %v, want %v", got, test.want)
@@ -354,18 +355,32 @@ func TestSocketEnds(t *testing.T) {
 	}
 }
 
-// watched is a store that says when its events are heard.
+// watched is a store that says when its events are heard, and when rows have been polled. It reports no event as missed:
+// the hub would poll again, and a poll that finds the end before its event cannot tell how it came.
 type watched struct {
 	*memstore.Store
-	once  sync.Once
-	begun chan struct{}
+	once   sync.Once
+	begun  chan struct{}
+	polled chan struct{} // holds a mark once rows have been polled
 }
 
 func (w *watched) Watch(ctx context.Context, fn func(store.Event)) error {
 	return w.Store.Watch(ctx, func(e store.Event) {
+		if e.Kind == store.Missed {
+			w.once.Do(func() { close(w.begun) }) // it comes first, from who hears what follows
+			return
+		}
 		fn(e)
-		w.once.Do(func() { close(w.begun) }) // Missed comes first, from who hears what follows
 	})
+}
+
+func (w *watched) Inspect(ctx context.Context, keys []store.Handle) ([]store.Record, error) {
+	found, err := w.Store.Inspect(ctx, keys)
+	select {
+	case w.polled <- struct{}{}:
+	default:
+	}
+	return found, err
 }
 
 func check(t *testing.T, err error) {

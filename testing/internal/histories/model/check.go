@@ -72,7 +72,7 @@ func (v *Verdict) session(m *Meta, name string, ops []history.Op) {
 			v.violated(Expiry, op, why, ops...)
 		}
 		if op.Kind == history.Cookie && op.Outcome == history.OK && op.Token != op.Change.NewToken &&
-			(op.Token != "" || !t.mayHaveExpired(op)) {
+			(op.Token != "" || !m.stepped(t) && !t.mayHaveExpired(op)) {
 			v.violated(Cookies, op, fmt.Sprintf("the session has %s, the client %s", op.Change.NewToken, op.Token), ops...)
 		}
 		if op.Kind == history.Load && op.Outcome == history.OK && op.View["x"]+op.View["y"] != 0 {

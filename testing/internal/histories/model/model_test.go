@@ -115,6 +115,28 @@ func TestWhatMayNotBe(t *testing.T) {
 	}
 }
 
+// TestSteppedClock: a response may end the cookie of a session that a step of the clock took past its timeouts, and of no
+// other.
+func TestSteppedClock(t *testing.T) {
+	ended := history.Op{Kind: history.Cookie, Change: history.Change{NewToken: "t"}}
+	for name, test := range map[string]struct {
+		steps bool
+		idle  time.Duration
+		want  int
+	}{
+		"short, stepped": {true, 10 * time.Minute, 0},
+		"short":          {false, 10 * time.Minute, 1},
+		"long, stepped":  {true, time.Hour, 1},
+	} {
+		s := made("t")
+		s.ops[0].Change.Idle, s.ops[0].Change.Absolute = test.idle.Milliseconds(), test.idle.Milliseconds()
+		v := Check(Meta{Grace: 30 * time.Second, Steps: test.steps}, s.add(ended).ops)
+		if len(v.Violations) != test.want {
+			t.Errorf("%s: %+v, want %d violations", name, v.Violations, test.want)
+		}
+	}
+}
+
 func check(s *script) *Verdict {
 	return Check(Meta{Grace: 30 * time.Second, OwnerMax: 2, Tell: time.Second}, s.ops)
 }

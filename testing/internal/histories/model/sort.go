@@ -98,7 +98,7 @@ func (m *Meta) inputs(ops []history.Op) []input {
 	out := make([]input, len(ops))
 	for i := range ops {
 		op := &ops[i]
-		stepped := m.Steps && t.idle < int64(largestStep)
+		stepped := m.stepped(t)
 		if stepped && op.Began != 0 && op.Outcome == history.OK {
 			op = unsure(*op)
 		}
@@ -107,6 +107,9 @@ func (m *Meta) inputs(ops []history.Op) []input {
 	}
 	return out
 }
+
+// stepped reports whether a session may have expired by a step of the database's clock.
+func (m *Meta) stepped(t *times) bool { return m.Steps && t.idle < int64(largestStep) }
 
 // unsure is a commit that was answered well because its request had begun in time, and saved nothing if the session had
 // expired by a clock that was then stepped back.
