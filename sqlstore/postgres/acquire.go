@@ -90,15 +90,30 @@ func markIdle(_ context.Context, p pgxpool.ShouldPingParams) bool {
 	return false
 }
 
+// movesKey holds the store's count of moves when a connection was last taken, in what pgx keeps beside it.
+const movesKey = "github.com/simples-go/sessions: moves"
+
+// isDoubtful reports whether a connection was idle for long, or was made before a server turned out to have been demoted.
+// All of a pool's connections may be to that one, more than a call has attempts.
+func (s *Store) isDoubtful(conn *pgxpool.Conn) bool {
+	data, moves := conn.Conn().PgConn().CustomData(), s.moves.Load()
+	seen, known := data[movesKey].(uint64)
+	if !known || seen != moves {
+		data[movesKey] = moves
+	}
+	idle, _ := data[idleKey].(bool)
+	return idle || known && seen != moves
+}
+
 // answers reports whether a connection may be used. If one that was idle does not answer, the others that are idle are
 // left along with it: each of them would take as long to find out.
 func (s *Store) answers(ctx context.Context, conn *pgxpool.Conn) bool {
-	if idle, _ := conn.Conn().PgConn().CustomData()[idleKey].(bool); !idle {
+	if !s.isDoubtful(conn) {
 		return true
 	}
 	bound, cancel := context.WithTimeout(ctx, s.pingTime)
 	defer cancel()
-	if conn.Conn().Ping(bound) == nil {
+	if conn.Conn().Ping(bound) == nil && !s.isDemoted(conn.Conn()) {
 		return true
 	}
 	silent := bound.Err() != nil

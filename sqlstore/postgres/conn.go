@@ -23,11 +23,13 @@ func (s *Store) once(ctx context.Context, again repetition, fn func(context.Cont
 	}
 	switch codeOf(err) {
 	case readOnly:
+		s.moves.Add(1)
 		leave(conn.Conn())
 	case notSupported:
 		s.site.Store(nil) // the table may have been distributed meanwhile: the next call looks
 	}
 	if s.isDemoted(conn.Conn()) {
+		s.moves.Add(1)
 		leave(conn.Conn())
 		if err == nil && again == idempotent {
 			return errDemoted // what was read there may be of the past

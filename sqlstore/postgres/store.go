@@ -31,6 +31,7 @@ type Store struct {
 	events   hub
 
 	held      atomic.Int64  // connections of the pool that calls have
+	moves     atomic.Uint64 // how often a server has turned out to be none to write to any more
 	pingTime  time.Duration // for a connection that was idle
 	validates bool          // the pool refuses servers that accept no writes, or some others
 	hooked    bool          // the pool does something with the context of each call

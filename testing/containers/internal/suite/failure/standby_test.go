@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
@@ -41,12 +40,9 @@ func namesStandby(t *testing.T, standby *node.Node, ref store.Ref) {
 
 func leavesOldPrimary(t *testing.T, primary, standby *node.Node, ref store.Ref) {
 	hosts := primary.Addr() + "," + standby.Addr()
-	url := fmt.Sprintf("postgres://postgres:postgres@%s/postgres?sslmode=disable&pool_max_conns=4", hosts)
-	s, err := postgres.Open(t.Context(), url, postgres.WithTimeout(5*time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	url := fmt.Sprintf("postgres://postgres:postgres@%s/postgres?sslmode=disable&pool_max_conns=%d", hosts, readerConns)
+	s := pgstore.New(t, pool(t, url+"&target_session_attrs=read-write", readerConns), postgres.WithoutBatching())
+	allAtOnce(t, 10*readerConns, func() error { _, err := s.Load(t.Context(), ref); return err })
 	if err := saveOne(t.Context(), s, ref); err != nil {
 		t.Fatalf("saving on the primary: %v", err)
 	}
@@ -59,8 +55,9 @@ func leavesOldPrimary(t *testing.T, primary, standby *node.Node, ref store.Ref) 
 	primary.Sh(`psql -U postgres -c "alter system set default_transaction_read_only = on" -c "select pg_reload_conf()"`)
 	waitFor(t, func() bool { return setting(t, primary, "default_transaction_read_only") == "on" })
 	reads.left(replayed)
-	var last error
-	waitFor(t, func() bool { last = saveOne(context.Background(), s, ref); return last == nil })
+	if err := saveOne(t.Context(), s, ref); err != nil {
+		t.Errorf("the first save after the failover: %v", err)
+	}
 	if _, version := stored(t, replayed, ref); version < 3 {
 		t.Errorf("the new primary holds version %d", version)
 	}
