@@ -24,7 +24,7 @@ func (s *Session) loadToken(ctx context.Context, t *token) error {
 		return err
 	case errors.Is(err, ErrGone):
 		if errors.Is(err, store.ErrReused) {
-			m.observe(ctx, OpReuse, ref.Key, time.Now(), err)
+			m.observe(ctx, OpReuse, ref.Key, "", time.Now(), err)
 		}
 		s.miss()
 		return nil

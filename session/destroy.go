@@ -27,12 +27,12 @@ func (s *Session) Destroy(ctx context.Context) error {
 		defer s.mu.Unlock()
 		return s.ended
 	}
-	m, refs := s.m, s.names()
+	m, refs, owner := s.m, s.names(), s.row.record.Owner
 	s.mu.Unlock()
 	if err := s.endElsewhere(ctx, refs); err != nil {
 		return err
 	}
-	if err := m.deleteOne(ctx, refs); err != nil {
+	if err := m.deleteOne(ctx, refs, owner); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -54,20 +54,20 @@ func (s *Session) names() []store.Ref {
 }
 
 // deleteOne deletes the row under whichever of its names it has.
-func (m *Manager) deleteOne(ctx context.Context, refs []store.Ref) error {
+func (m *Manager) deleteOne(ctx context.Context, refs []store.Ref, owner string) error {
 	for i, ref := range refs {
 		last := i == len(refs)-1
-		if err := m.delete(ctx, ref); err != nil && (last || !errors.Is(err, ErrRotated)) {
+		if err := m.delete(ctx, ref, owner); err != nil && (last || !errors.Is(err, ErrRotated)) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *Manager) delete(ctx context.Context, ref store.Ref) error {
+func (m *Manager) delete(ctx context.Context, ref store.Ref, owner string) error {
 	start := time.Now()
 	err := m.store.Delete(ctx, ref)
-	m.observe(ctx, OpDestroy, ref.Key, start, err)
+	m.observe(ctx, OpDestroy, ref.Key, owner, start, err)
 	if err != nil {
 		return fmt.Errorf("session: destroy %s: %w", ref.Key, err)
 	}

@@ -174,7 +174,7 @@ func (x *Exchange) checkDevice(proof string) {
 	if s.proven {
 		return
 	}
-	x.m.observe(x.ctx, OpUnproven, s.row.token.handle(), time.Now(), ErrUnproven)
+	x.m.observe(x.ctx, OpUnproven, s.row.token.handle(), s.row.record.Owner, time.Now(), ErrUnproven)
 	if !x.m.config.DeviceBound.AllowUnproven {
 		s.withhold(errUnproven)
 	}

@@ -179,7 +179,7 @@ func (h *handling) answerDevice(w http.ResponseWriter, body map[string]any) {
 // refuseDevice answers 403. What was sent is not logged.
 func (h *handling) refuseDevice(w http.ResponseWriter, r *http.Request, what string, err error) {
 	if err != errNoResponse {
-		h.m.observe(r.Context(), OpUnproven, h.session.Handle(), h.began, fmt.Errorf("%w: %w", ErrUnproven, err))
+		h.m.observe(r.Context(), OpUnproven, h.session.Handle(), h.session.knownOwner(), h.began, fmt.Errorf("%w: %w", ErrUnproven, err))
 		h.m.config.Logger.InfoContext(r.Context(), "session: a device's "+what+" was refused", "session", &h.session, "error", err)
 	}
 	http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)

@@ -127,6 +127,16 @@ func (h *hub) watch(ctx context.Context, m *Manager, watcher store.Watcher) {
 	}
 }
 
+// OpenSockets returns how many sockets and other handlers that watch their session are open now in this process, of the
+// manager and all those derived with it: for a gauge.
+func (m *Manager) OpenSockets() int { return m.hub.open() }
+
+func (h *hub) open() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return int(h.count.Load()) + len(h.waiting)
+}
+
 // leave removes a member, and stops the goroutines some time after the last.
 func (h *hub) leave(mb *member) {
 	mb.cancel(context.Canceled)
@@ -287,10 +297,10 @@ func (h *hub) pollSooner(mb *member, own store.Timeouts) {
 
 // end ends a member's session for its connection, and its context.
 func (mb *member) end(cause error) {
-	m, first := mb.session.endFromElsewhere(cause)
+	m, owner, first := mb.session.endFromElsewhere(cause)
 	mb.cancel(cause)
 	if first {
-		m.observe(context.Background(), OpEnd, mb.key, time.Now(), cause)
+		m.observe(context.Background(), OpEnd, mb.key, owner, time.Now(), cause)
 	}
 }
 

@@ -29,6 +29,7 @@ type takeover struct {
 	foreign string // the other system's token
 	token   *token // of the session
 	claimed *token // of the claim
+	owner   string // in the other system, once that is known
 }
 
 // importGrace is how long after a move the other system's token still finds the session, for requests that were on their
@@ -74,7 +75,7 @@ func (t *takeover) run(ctx context.Context) (opens *token, err error) {
 	}
 	start := time.Now()
 	ok, err := t.take(ctx)
-	t.m.observe(ctx, OpImport, t.token.handle(), start, err)
+	t.m.observe(ctx, OpImport, t.token.handle(), t.owner, start, err)
 	switch {
 	case errors.Is(err, errNotImported):
 		t.m.config.Logger.WarnContext(ctx, "session: not imported", "session", t.token.handle(), "error", err)
@@ -221,7 +222,7 @@ func (t *takeover) read(ctx context.Context) (*readout, error) {
 		if err := checkName("owner", in.Owner); err != nil {
 			return nil, fmt.Errorf("%w: %w", errNotImported, err)
 		}
-		out.owner = &in.Owner
+		out.owner, t.owner = &in.Owner, in.Owner
 	}
 	if in.NonPersistent {
 		out.persistence = new(store.NonPersistent)

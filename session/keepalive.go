@@ -45,12 +45,12 @@ func (m *Manager) touchSoon(ctx context.Context, s *Session) {
 		return
 	}
 	s.touching = true
-	ref := s.ref()
+	ref, owner := s.ref(), s.row.record.Owner
 	go func() {
 		defer m.work.Done()
 		ctx, cancel := m.detach(ctx)
 		defer cancel()
-		saved, err := m.touchInTurn(ctx, ref)
+		saved, err := m.touchInTurn(ctx, ref, owner)
 		s.endTouch(saved, err)
 		if err != nil && !errors.Is(err, ErrGone) {
 			m.config.Logger.WarnContext(ctx, "session: touch failed", "session", s, "error", err)
@@ -59,11 +59,11 @@ func (m *Manager) touchSoon(ctx context.Context, s *Session) {
 }
 
 // touchInTurn touches when there is room for that.
-func (m *Manager) touchInTurn(ctx context.Context, ref store.Ref) (store.Saved, error) {
+func (m *Manager) touchInTurn(ctx context.Context, ref store.Ref, owner string) (store.Saved, error) {
 	select {
 	case m.touches <- struct{}{}:
 		defer func() { <-m.touches }()
-		return m.touch(ctx, ref)
+		return m.touch(ctx, ref, owner)
 	case <-ctx.Done():
 		return store.Saved{}, context.Cause(ctx)
 	}

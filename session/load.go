@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (s *Session) reload(ctx context.Context, m *Manager, ref store.Ref) (store.
 	start := time.Now()
 	rec, err := m.store.Load(ctx, ref)
 	rec, err = retryWithPossibleTokens(s, ref, rec, err, func(ref store.Ref) (store.Record, error) { return m.store.Load(ctx, ref) })
-	m.observe(ctx, OpLoad, ref.Key, start, err)
+	m.observe(ctx, OpLoad, ref.Key, cmp.Or(rec.Owner, s.knownOwner()), start, err)
 	var obj jsonobj.Object
 	if err == nil {
 		obj, err = scan(rec.Data)
@@ -103,8 +104,10 @@ func (s *Session) Touch(ctx context.Context) error {
 // touchNow writes an access, due or not. s.exchange is held.
 func (s *Session) touchNow(ctx context.Context, m *Manager, ref store.Ref) error {
 	ref.Policy.Step, ref.Policy.RecordAccess = 0, true
-	saved, err := m.touch(ctx, ref)
-	saved, err = retryWithPossibleTokens(s, ref, saved, err, func(ref store.Ref) (store.Saved, error) { return m.touch(ctx, ref) })
+	owner := s.knownOwner()
+	touch := func(ref store.Ref) (store.Saved, error) { return m.touch(ctx, ref, owner) }
+	saved, err := touch(ref)
+	saved, err = retryWithPossibleTokens(s, ref, saved, err, touch)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -115,16 +118,23 @@ func (s *Session) touchNow(ctx context.Context, m *Manager, ref store.Ref) error
 	return nil
 }
 
+// knownOwner returns the owner that the row had when it was last heard of.
+func (s *Session) knownOwner() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.row.record.Owner
+}
+
 func (s *Session) isClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.phase == closed
 }
 
-func (m *Manager) touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
+func (m *Manager) touch(ctx context.Context, ref store.Ref, owner string) (store.Saved, error) {
 	start := time.Now()
 	saved, err := m.store.Touch(ctx, ref)
-	m.observe(ctx, OpTouch, ref.Key, start, err)
+	m.observe(ctx, OpTouch, ref.Key, owner, start, err)
 	if err != nil {
 		return saved, fmt.Errorf("session: touch %s: %w", ref.Key, err)
 	}

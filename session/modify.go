@@ -145,16 +145,16 @@ func (mod *modification) attempt(ctx context.Context, attempt int) (store.Saved,
 
 // locked does it with the row locked. A call that ends in fn is no operation of the store's.
 func (mod *modification) locked(ctx context.Context, locker store.Locker, ref store.Ref) (store.Saved, error) {
-	start, ended, rotates := time.Now(), false, false
+	start, ended, rotates, owner := time.Now(), false, false, ""
 	saved, err := locker.SaveLocked(ctx, ref, func(rec store.Record) (store.Change, error) {
 		c, err := mod.draft(rec)
-		ended, rotates = err != nil, c.Rotate != nil
+		ended, rotates, owner = err != nil, c.Rotate != nil, valueOr(c.Owner, rec.Owner)
 		return c, err
 	})
 	if ended {
 		return saved, err
 	}
-	mod.m.observeSave(ctx, OpSave, ref.Key, start, rotates, err)
+	mod.m.observeSave(ctx, OpSave, ref.Key, owner, start, rotates, err)
 	if err != nil {
 		err = fmt.Errorf("session: save %s: %w", ref.Key, err)
 	}

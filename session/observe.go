@@ -29,6 +29,7 @@ const (
 type Observation struct {
 	Op       Op
 	Handle   Handle
+	Owner    string // of the session, as it is stored; "" if it has none, or it is not known
 	Start    time.Time
 	Duration time.Duration
 	Err      error // nil, or one that matches this package's sentinels, or the database's
@@ -36,15 +37,15 @@ type Observation struct {
 }
 
 // observeSave observes a save, and the rotation that came with it.
-func (m *Manager) observeSave(ctx context.Context, op Op, key Handle, start time.Time, rotated bool, err error) {
-	m.observe(ctx, op, key, start, err)
+func (m *Manager) observeSave(ctx context.Context, op Op, key Handle, owner string, start time.Time, rotated bool, err error) {
+	m.observe(ctx, op, key, owner, start, err)
 	if rotated && err == nil {
-		m.observe(ctx, OpRotate, key, start, nil)
+		m.observe(ctx, OpRotate, key, owner, start, nil)
 	}
 }
 
-func (m *Manager) observe(ctx context.Context, op Op, key Handle, start time.Time, err error) {
-	m.report(ctx, Observation{Op: op, Handle: key, Start: start, Err: err})
+func (m *Manager) observe(ctx context.Context, op Op, key Handle, owner string, start time.Time, err error) {
+	m.report(ctx, Observation{Op: op, Handle: key, Owner: owner, Start: start, Err: err})
 }
 
 // report observes an operation that is done now.

@@ -137,7 +137,7 @@ func (m *Manager) revoke(ctx context.Context, selector store.Selector) (int, err
 	}
 	start := time.Now()
 	ended, err := finder.Revoke(ctx, selector)
-	m.observe(ctx, OpRevoke, selector.Key, start, err)
+	m.observe(ctx, OpRevoke, selector.Key, selector.Owner, start, err)
 	for _, handle := range ended {
 		m.hub.end(handle, ErrRevoked)
 	}

@@ -184,7 +184,7 @@ func (p *poller) inspect(ctx context.Context, m *Manager, keys []Handle, members
 	start := time.Now()
 	records, err := p.rows(bounded, keys, members)
 	if err == nil || ctx.Err() == nil { // unless nobody watches any more
-		m.observe(ctx, OpCheck, Handle{}, start, err)
+		m.observe(ctx, OpCheck, Handle{}, "", start, err)
 		p.logFailure(ctx, m, err)
 	}
 	if err != nil {
@@ -250,7 +250,7 @@ func (p *poller) touch(ctx context.Context, m *Manager, refs []store.Ref) {
 			err = cmp.Or(err, one)
 		}
 	}
-	m.observe(ctx, OpTouch, Handle{}, start, err)
+	m.observe(ctx, OpTouch, Handle{}, "", start, err)
 	if err != nil && ctx.Err() == nil {
 		m.config.Logger.WarnContext(ctx, "session: touching the sessions of open sockets failed", "sessions", len(refs), "error", err)
 	}

@@ -87,7 +87,7 @@ func (s *Session) inflightChange() store.Change {
 // write creates or saves the row. s.exchange is held.
 func (s *Session) write(ctx context.Context, m *Manager, c store.Change) (store.Saved, error) {
 	s.mu.Lock()
-	ref, presence := s.ref(), s.row.presence
+	ref, presence, owner := s.ref(), s.row.presence, valueOr(c.Owner, s.row.record.Owner)
 	s.mu.Unlock()
 	start := time.Now()
 	op, saved, err := OpSave, store.Saved{}, error(nil)
@@ -97,7 +97,7 @@ func (s *Session) write(ctx context.Context, m *Manager, c store.Change) (store.
 		op = OpCreate
 		saved, err = s.create(ctx, m, ref, c, presence)
 	}
-	m.observeSave(ctx, op, ref.Key, start, c.Rotate != nil, err)
+	m.observeSave(ctx, op, ref.Key, owner, start, c.Rotate != nil, err)
 	if err != nil {
 		return saved, fmt.Errorf("session: save %s: %w", ref.Key, err)
 	}

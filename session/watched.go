@@ -45,11 +45,11 @@ func (s *Session) remoteChanges() (seen int64, remote chan struct{}) {
 	return s.row.record.Version, s.remote
 }
 
-// endFromElsewhere ends the session for this connection, and reports whether it was this that ended it.
-func (s *Session) endFromElsewhere(cause error) (m *Manager, first bool) {
+// endFromElsewhere ends the session for this connection, and reports whose it is and whether it was this that ended it.
+func (s *Session) endFromElsewhere(cause error) (m *Manager, owner string, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.m, s.end(cause)
+	return s.m, s.row.record.Owner, s.end(cause)
 }
 
 // applyPoll takes in what a poll has read: the row, nil if it is gone, for which gone says why if that is known; or that it

@@ -33,6 +33,8 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 			continue
 		case waiting.Err() != nil && s.exhausted():
 			return nil, fmt.Errorf("%w: %w", ErrPoolExhausted, err)
+		case ctx.Err() == nil:
+			s.hosts.noneWillDo()
 		}
 		return nil, err
 	}
@@ -93,10 +95,10 @@ func markIdle(_ context.Context, p pgxpool.ShouldPingParams) bool {
 // movesKey holds the store's count of moves when a connection was last taken, in what pgx keeps beside it.
 const movesKey = "github.com/simples-go/sessions: moves"
 
-// isDoubtful reports whether a connection was idle for long, or was made before a server turned out to have been demoted.
-// All of a pool's connections may be to that one, more than a call has attempts.
+// isDoubtful reports whether a connection was idle for long, or is from before a server turned out to have been demoted, or
+// to be silent. All of a pool's connections may be to that one, more than a call has attempts.
 func (s *Store) isDoubtful(conn *pgxpool.Conn) bool {
-	data, moves := conn.Conn().PgConn().CustomData(), s.moves.Load()
+	data, moves := conn.Conn().PgConn().CustomData(), s.moves.Load()+s.hosts.leaves()
 	seen, known := data[movesKey].(uint64)
 	if !known || seen != moves {
 		data[movesKey] = moves

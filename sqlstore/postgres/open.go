@@ -23,18 +23,20 @@ const (
 // Unless the URL says otherwise, an attempt to connect is given up after 5 s, or after 2 s if the URL has several hosts,
 // and the check of an idle connection after 1 s, connections live for an hour and up to 5 min more at random, and only a
 // server that accepts writes is used (target_session_attrs=read-write). With several hosts in the URL, the store follows
-// a failover. Errors never contain the password.
+// a failover, also from a server that leaves calls without an answer. Errors never contain the password.
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	config, err := parseURL(url)
 	if err != nil {
 		return nil, err
 	}
+	hosts := watchHosts(config.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: opening the pool: %w", err)
 	}
 	s, err := New(pool, opts...)
 	if err == nil {
+		s.hosts = hosts
 		err = s.reach(ctx)
 	}
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 type Store struct {
 	pool     *pgxpool.Pool
 	ownPool  bool
+	hosts    *hosts // if Open was given several
 	opts     options
 	sql      texts
 	exec     pgx.QueryExecMode

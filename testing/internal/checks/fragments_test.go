@@ -63,9 +63,11 @@ var known = map[string]string{
 	"storetest":   modulePath + "/testing/storetest",
 	"containers":  modulePath + "/testing/containers",
 	"adopt":       modulePath + "/adopt",
+	"otelsession": modulePath + "/otel",
 
 	"pgx":       pgx,
 	"pgxpool":   pgx + "/pgxpool",
+	"stdlib":    pgx + "/stdlib",
 	"websocket": "github.com/coder/websocket",
 	"wsjson":    "github.com/coder/websocket/wsjson",
 }

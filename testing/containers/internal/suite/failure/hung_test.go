@@ -71,6 +71,36 @@ func TestAHungServerHoldsNoPlace(t *testing.T) {
 	}
 }
 
+// With the default times, a call that is at hand when the server falls silent is made again on another server, or if that
+// is not allowed the next one succeeds there, although it has the only place in the pool.
+func TestCallsAtHandOfAHungServer(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *postgres.Store, store.Ref) error{
+		"load": func(ctx context.Context, s *postgres.Store, ref store.Ref) error {
+			_, err := s.Load(ctx, ref)
+			return err
+		},
+		"save": func(ctx context.Context, s *postgres.Store, ref store.Ref) error {
+			if err := saveOne(ctx, s, ref); err == nil || ctx.Err() != nil {
+				return fmt.Errorf("the one at hand: %v", err)
+			}
+			return saveOne(ctx, s, ref)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := containers.Postgres(t)
+			hung, at := twoHosts(t, db, "&pool_max_conns=1")
+			s := openedAt(t, at)
+			ref := pgstore.Created(t, s, store.Change{})
+			ctx, cancel := context.WithTimeout(t.Context(), recovery)
+			defer cancel()
+			hung.Swallow()
+			if err := call(ctx, s, ref); err != nil {
+				t.Errorf("with another server to be reached: %v", err)
+			}
+		})
+	}
+}
+
 // Of connections that were idle while their server fell silent, one costs the time to find that out.
 func TestIdleConnectionsOfAHungServer(t *testing.T) {
 	const conns = 4

@@ -1,0 +1,232 @@
+package postgres
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/simples-go/sessions/internal/pgurl"
+)
+
+const (
+	// doubtAfter is how long a connection may owe an answer until the store looks for another server. Most waits for a
+	// lock are over by then.
+	doubtAfter = time.Second
+
+	// briefly is how long a host has to say anything that has said nothing the last time. All others have connect_timeout.
+	briefly = 250 * time.Millisecond
+)
+
+// hosts makes the connections of a store whose URL names several hosts, and knows which of these say nothing. All
+// methods are safe for concurrent use.
+type hosts struct {
+	inner func(ctx context.Context, network, addr string) (net.Conn, error)
+	look  func() (addr string, err error) // connects to a server that will do, and says which that was
+
+	looking atomic.Bool
+	left    atomic.Uint64 // how often all connections to a host were closed
+
+	mu     sync.Mutex
+	silent map[string]bool
+	conns  map[*hostConn]struct{}
+}
+
+// watchHosts has the connections of a configuration made by hosts if it names more than one; nil if not.
+func watchHosts(config *pgx.ConnConfig) *hosts {
+	several := false
+	for _, f := range config.Fallbacks {
+		several = several || f.Host != config.Host || f.Port != config.Port
+	}
+	if !several {
+		return nil
+	}
+	h := &hosts{inner: config.DialFunc, silent: map[string]bool{}, conns: map[*hostConn]struct{}{}}
+	config.DialFunc = h.dial
+	own := config.Copy()
+	if own.ConnectTimeout <= 0 {
+		own.ConnectTimeout = pgurl.ConnectTimeoutEach
+	}
+	h.look = func() (string, error) {
+		conn, err := pgx.ConnectConfig(context.Background(), own)
+		if err != nil {
+			return "", err
+		}
+		defer leave(conn)
+		return addressOf(conn.PgConn().Conn()), nil
+	}
+	return h
+}
+
+// leaves returns how often all connections to a host were closed.
+func (h *hosts) leaves() uint64 {
+	if h == nil {
+		return 0
+	}
+	return h.left.Load()
+}
+
+// noneWillDo is called if no host would do. The next time each has its whole time: the only one that would may be slow.
+func (h *hosts) noneWillDo() {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.silent)
+}
+
+// addressOf is where a connection that hosts has made was dialled; "" if another has.
+func addressOf(conn net.Conn) string {
+	if secure, is := conn.(interface{ NetConn() net.Conn }); is {
+		conn = secure.NetConn()
+	}
+	if c, is := conn.(*hostConn); is {
+		return c.addr
+	}
+	return ""
+}
+
+// dial connects to one host. One that was silent has briefly, to say its first byte, and not all of ctx.
+func (h *hosts) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	bound, cancel := h.bound(ctx, addr)
+	raw, err := h.inner(bound, network, addr)
+	if err != nil {
+		h.gaveUp(bound, addr)
+		cancel()
+		return nil, err
+	}
+	c := &hostConn{Conn: raw, hosts: h, addr: addr}
+	c.doubt = time.AfterFunc(doubtAfter, func() { h.doubt(c) })
+	c.doubt.Stop()
+	stop := context.AfterFunc(bound, func() {
+		h.gaveUp(bound, addr)
+		_ = raw.Close()
+	})
+	c.spoken = func() {
+		stop()
+		cancel()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conns[c] = struct{}{}
+	return c, nil
+}
+
+func (h *hosts) bound(ctx context.Context, addr string) (context.Context, context.CancelFunc) {
+	if h.isSilent(addr) {
+		return context.WithTimeout(ctx, briefly)
+	}
+	return context.WithCancel(ctx)
+}
+
+// gaveUp notes that a host has let its time pass, if it has.
+func (h *hosts) gaveUp(bound context.Context, addr string) {
+	if bound.Err() == context.DeadlineExceeded {
+		h.note(addr, true)
+	}
+}
+
+func (h *hosts) isSilent(addr string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.silent[addr]
+}
+
+// note takes in whether a host says nothing.
+func (h *hosts) note(addr string, silent bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if silent {
+		h.silent[addr] = true
+	} else {
+		delete(h.silent, addr)
+	}
+}
+
+// doubt is called when a connection owes an answer for long. It may wait for a lock, or the host is gone. If a new
+// connection is answered by another host, and this one has let the attempt pass in silence, its connections are closed:
+// calls would wait there until their deadline, and have the places of the pool.
+func (h *hosts) doubt(c *hostConn) {
+	if !h.has(c) {
+		return
+	}
+	if !h.looking.CompareAndSwap(false, true) {
+		c.doubt.Reset(doubtAfter)
+		return
+	}
+	defer h.looking.Store(false)
+	addr, err := h.look()
+	if err != nil {
+		h.noneWillDo()
+	}
+	if err != nil || addr == c.addr || !h.isSilent(c.addr) {
+		return
+	}
+	h.left.Add(1)
+	for _, lost := range h.connsTo(c.addr) {
+		_ = lost.Close()
+	}
+}
+
+func (h *hosts) has(c *hostConn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, has := h.conns[c]
+	return has
+}
+
+func (h *hosts) connsTo(addr string) (found []*hostConn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.conns {
+		if c.addr == addr {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// hostConn is a connection that knows whether it owes an answer.
+type hostConn struct {
+	net.Conn
+	hosts  *hosts
+	addr   string
+	heard  atomic.Bool
+	spoken func()      // ends the time for the first byte
+	doubt  *time.Timer // runs while an answer is owed
+}
+
+// Write implements net.Conn.
+func (c *hostConn) Write(p []byte) (int, error) {
+	if c.heard.Load() {
+		c.doubt.Reset(doubtAfter)
+	}
+	return c.Conn.Write(p)
+}
+
+// Read implements net.Conn.
+func (c *hostConn) Read(p []byte) (n int, err error) {
+	n, err = c.Conn.Read(p)
+	if n > 0 {
+		c.doubt.Stop()
+		if c.heard.CompareAndSwap(false, true) {
+			c.spoken()
+			c.hosts.note(c.addr, false)
+		}
+	}
+	return n, err
+}
+
+// Close implements net.Conn.
+func (c *hostConn) Close() error {
+	c.spoken()
+	c.doubt.Stop()
+	c.hosts.mu.Lock()
+	delete(c.hosts.conns, c)
+	c.hosts.mu.Unlock()
+	return c.Conn.Close()
+}
