@@ -74,6 +74,17 @@ func (c *Clock) instant() *instant {
 	return at
 }
 
+// Fixed returns the values of a context of Bound, and when it ends, if that is all that ends it: the context that it was
+// made of never does.
+func Fixed(ctx context.Context) (values context.Context, end time.Time, fixed bool) {
+	b, fixed := ctx.(*bounded)
+	if !fixed {
+		return ctx, end, false
+	}
+	end, _ = b.end.Deadline()
+	return b.Context, end, true
+}
+
 // bounded has the values of a context that never ends, and ends at an instant.
 type bounded struct {
 	context.Context

@@ -114,6 +114,24 @@ func TestTheCallersOwnDeadlineHoldsWhereItIsEarlier(t *testing.T) {
 	})
 }
 
+func TestOnlyTheTimeEndsACallWhoseCallerNeverDoes(t *testing.T) {
+	parent := context.WithValue(context.Background(), key{}, "v")
+	ctx, cancel := New(time.Minute).Bound(parent)
+	defer cancel()
+	want, _ := ctx.Deadline()
+	values, end, fixed := Fixed(ctx)
+	if !fixed || !end.Equal(want) || values.Done() != nil || values.Value(key{}) != "v" {
+		t.Errorf("fixed %v until %v, want %v; values %v", fixed, end, want, values)
+	}
+	for name, parent := range map[string]context.Context{"bound": ctx, "cancelable": t.Context()} {
+		child, cancel := New(time.Minute).Bound(parent)
+		defer cancel()
+		if _, _, fixed := Fixed(child); fixed {
+			t.Errorf("a context of one that is %s is fixed", name)
+		}
+	}
+}
+
 func BenchmarkBound(b *testing.B) {
 	for name, parent := range map[string]context.Context{"background": context.Background(), "cancelable": b.Context()} {
 		b.Run(name+"/shared", func(b *testing.B) {

@@ -70,9 +70,9 @@ func (s *Store) guard(ctx context.Context) (guarded context.Context, done func()
 	}
 }
 
-// exhausted reports whether others have all of the pool's connections.
+// exhausted reports whether others have all of the pool's connections. A pool of the store's own has no others.
 func (s *Store) exhausted() bool {
-	if s.held.Load() > 0 {
+	if s.ownPool || s.held.Load() > 0 {
 		return false
 	}
 	stat := s.pool.Stat()

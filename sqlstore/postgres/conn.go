@@ -42,8 +42,11 @@ func (s *Store) once(ctx context.Context, again repetition, fn func(context.Cont
 // the connection has forgotten all of these. On another connection of the pool the same may happen, for example if its
 // AfterRelease discards them.
 func forgetStale(ctx context.Context, conn *pgx.Conn, err error) bool {
+	if err == nil {
+		return false // without the allocation that follows
+	}
 	var server *pgconn.PgError
-	if err == nil || !errors.As(err, &server) || !isStale(server) || conn.IsClosed() || conn.PgConn().TxStatus() != 'I' {
+	if !errors.As(err, &server) || !isStale(server) || conn.IsClosed() || conn.PgConn().TxStatus() != 'I' {
 		return false
 	}
 	return conn.DeallocateAll(ctx) == nil

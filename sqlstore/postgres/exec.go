@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -39,10 +41,14 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
+// onConn is a querier that says which connection it runs on.
+type onConn interface{ Conn() *pgx.Conn }
+
 // statement is a text with its arguments, preceded by how pgx is to run it.
 type statement struct {
-	sql  string
-	args []any
+	sql     string
+	args    []any
+	ownConn bool // it runs on a connection of which nobody else may have decided how it ends with a context
 }
 
 var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
@@ -50,12 +56,37 @@ var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
 func (s *Store) statement(sql string, args ...any) statement {
 	all := make([]any, 0, len(args)+2)
 	all = append(all, s.exec, binaryResults)
-	return statement{sql, append(all, args...)}
+	return statement{sql: sql, args: append(all, args...), ownConn: s.ownPool}
 }
 
 // query runs a statement and calls read for each row with its values in binary form, which are valid during the call
 // only.
 func query(ctx context.Context, q querier, st statement, read func([][]byte) error) (n int, err error) {
+	on, known := q.(onConn)
+	values, end, fixed := deadline.Fixed(ctx)
+	if !st.ownConn || !known || !fixed {
+		return queryRows(ctx, q, st, read)
+	}
+	return queryUntil(end, on.Conn().PgConn(), func() (int, error) { return queryRows(values, q, st, read) })
+}
+
+// queryUntil runs a query of which nothing but its time ends the context, as the connection's deadline. What pgx does to
+// have a context end a statement costs five allocations, and a lock at which callers meet.
+func queryUntil(end time.Time, conn *pgconn.PgConn, run func() (int, error)) (n int, err error) {
+	if err := conn.Conn().SetDeadline(end); err != nil {
+		return 0, &unsent{err}
+	}
+	n, err = run()
+	if !conn.IsClosed() { // pgx closes one that has failed, and gives itself time for that
+		_ = conn.Conn().SetDeadline(time.Time{})
+	}
+	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
+	return n, err
+}
+
+func queryRows(ctx context.Context, q querier, st statement, read func([][]byte) error) (n int, err error) {
 	rows, err := q.Query(ctx, st.sql, st.args...)
 	if err != nil {
 		return 0, err

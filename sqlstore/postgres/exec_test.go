@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/session"
@@ -79,6 +83,71 @@ func TestACallWithoutADeadlineGetsOne(t *testing.T) {
 	if got, _ := s.bound(own); got != own {
 		t.Error("the caller's deadline was replaced")
 	}
+}
+
+// pipe is a connection to a server that answers each statement, if it does.
+func pipe(t *testing.T, answers bool) *pgconn.PgConn {
+	here, there := net.Pipe()
+	t.Cleanup(func() { _ = there.Close() })
+	go func() {
+		backend := pgproto3.NewBackend(there, there)
+		for {
+			if _, err := backend.Receive(); err != nil {
+				return
+			}
+			if answers {
+				backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 0")})
+				backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+				_ = backend.Flush()
+			}
+		}
+	}()
+	config, err := pgconn.ParseConfig("host=127.0.0.1 port=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgconn.Construct(&pgconn.HijackedConn{
+		Conn: here, Frontend: pgproto3.NewFrontend(here, here), TxStatus: 'I', Config: config,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = here.Close() })
+	return conn
+}
+
+func TestAStatementEndsWithItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, start := pipe(t, false), time.Now()
+		_, err := queryUntil(start.Add(time.Minute), conn, func() (int, error) {
+			_, err := conn.Exec(context.Background(), "select").ReadAll()
+			return 0, err
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || !conn.IsClosed() || time.Since(start) != time.Minute {
+			t.Errorf("after %v, closed %v: %v", time.Since(start), conn.IsClosed(), err)
+		}
+		if untouched.allows(err) || !outcomeUnknown(err) {
+			t.Error("it is made again, although it may have taken effect")
+		}
+		<-conn.CleanupDone()
+	})
+}
+
+func TestAConnectionOutlivesTheTimeOfItsStatements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := pipe(t, true)
+		run := func() (int, error) {
+			_, err := conn.Exec(context.Background(), "select").ReadAll()
+			return 0, err
+		}
+		if _, err := queryUntil(time.Now().Add(time.Second), conn, run); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if _, err := run(); err != nil {
+			t.Errorf("a minute later: %v", err)
+		}
+	})
 }
 
 func TestErrorsSayWhatWasTried(t *testing.T) {

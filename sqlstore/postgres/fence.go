@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
 )
@@ -141,9 +142,10 @@ func (p *pendingWrites) wait(ctx context.Context, key store.Handle) error {
 }
 
 // linger returns a context that ends a moment after ctx: a statement that is under way is mostly answered by then, so that
-// its outcome is known and its connection stays. The CancelFunc is to be called when the statement is over.
+// its outcome is known and its connection stays. The CancelFunc is to be called when the statement is over. A context that
+// only its time ends is returned as it is: the fence has long passed then.
 func (f *fences) linger(ctx context.Context) (context.Context, context.CancelFunc) {
-	if ctx.Done() == nil {
+	if _, _, fixed := deadline.Fixed(ctx); fixed || ctx.Done() == nil {
 		return ctx, func() {}
 	}
 	lingering, end := context.WithCancel(context.WithoutCancel(ctx))

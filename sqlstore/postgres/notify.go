@@ -53,6 +53,7 @@ func (s *Store) queryAndNotify(ctx context.Context, q querier, at *site, st stat
 func withNotify(st statement, channel, payload string) statement {
 	n := len(st.args) - 2
 	return statement{
+		ownConn: st.ownConn,
 		sql: `with w as (` + st.sql + `) select w.*, pg_notify($` + strconv.Itoa(n+1) + `, $` + strconv.Itoa(n+2) +
 			`) from w`,
 		args: append(st.args[:len(st.args):len(st.args)], channel, payload),

@@ -47,7 +47,9 @@ func readHashes(v []byte) (hashes []store.Hash) {
 }
 
 // savedColumns are what a write returns, as readSaved reads it.
-const savedColumns = `s.version, s.created_at, s.accessed_at, s.expires_at, now()`
+const savedColumns = `s.version, ` + savedTimes
+
+const savedTimes = `s.created_at, s.accessed_at, s.expires_at, now()`
 
 const savedCount = 5
 

@@ -11,7 +11,8 @@ func merged(data, clear, del, patch string) string {
 // replaceOneText saves one row that has the version $6 by writing the whole text $7, which is based on that. $5 is the fence.
 //
 // The row may be locked for a moment, and its time be over when the lock is released: the condition that a lock does not
-// have PostgreSQL evaluate again is therefore evaluated in RETURNING too, where the division fails and takes all back.
+// have PostgreSQL evaluate again is therefore evaluated in RETURNING too, where the division fails and takes all back. It
+// is that of the version, which costs less than a column of its own.
 func replaceOneText(table string) string {
 	return updateOne(table, `$7::json`, `s.version = $6`)
 }
@@ -31,7 +32,7 @@ func updateOne(table, data, where string) string {
 	return `update ` + table + ` s set version = s.version + 1, data = ` + data + `
 where s.id = $1 and s.secret_hash = $2 and ` + alive(`$3::bigint`, `$4::bigint`) + ` and clock_timestamp() < $5
 and ` + where + lockWait(`'`+briefLockWait+`'`) + `
-returning ` + savedColumns + `, 1 / case when clock_timestamp() < s.expires_at then 1 else 0 end`
+returning s.version / (clock_timestamp() < s.expires_at)::int, ` + savedTimes
 }
 
 // saveManyText does what these two do for many rows under one policy, and extends some of them: arrays of ids, secret hashes, base versions, whole texts,

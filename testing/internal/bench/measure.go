@@ -158,6 +158,7 @@ func (r *runner) round(ctx context.Context, each time.Duration) (tally, error) {
 	taken, errs := make([][]time.Duration, len(r.do)), make([]error, len(r.do))
 	made, busy, served := allocations(), processorTime(), r.server()
 	start := time.Now()
+	ctx = context.WithoutCancel(ctx) // as a Manager's calls, and those of scs, of which nobody's leaving ends one
 	for i, do := range r.do {
 		wg.Go(func() {
 			last := start
