@@ -18,15 +18,17 @@ import (
 //	}
 //	defer x.Close()
 //	answer, err := handle(x.Context())
-//	if err != nil {
-//		return err // nothing is saved
+//	if err == nil {
+//		err = x.Commit()
 //	}
-//	if err := x.Commit(); err != nil {
-//		return err
+//	if err != nil {
+//		x.Discard() // what handle has saved by itself stays, and its token is due
 //	}
 //	if token, due := x.Token(); due {
 //		send(token) // "" ends the client's token
 //	}
+//
+// For one over HTTP there are [Manager.BeginRequest], CommitStatus and Announce.
 //
 // An Exchange is for one goroutine at a time; its Session is not so limited.
 type Exchange struct {
@@ -39,6 +41,9 @@ type Exchange struct {
 	strays  bool        // the request carried other cookies of the name, which are to be ended
 	host    string      // of the request, for them
 	used    atomic.Bool // a handler has asked for the session
+	watch   *member     // of a socket, or made by Watch
+	ended   context.Context
+	working bool // it is counted in Manager.work
 }
 
 // Begin loads the session of a token, and gives a context that carries it: FromContext works there. A token that opens
@@ -270,8 +275,24 @@ func (x *Exchange) announced() (*token, cookieDue) {
 // manager returns the innermost manager that has the session.
 func (x *Exchange) manager() *Manager { return x.session.manager() }
 
-// Close ends the exchange: what is changed later is refused with ErrClosed. Changes that were not committed are lost.
+// Discard drops what is pending, for a handler that has failed. What it has saved by itself stays, and Token and Cookies say
+// what is due for that.
+func (x *Exchange) Discard() {
+	x.session.drop()
+	x.settle()
+	x.unconfirmed()
+	x.session.sealNow()
+}
+
+// Close ends the exchange: what is changed later is refused with ErrClosed. Changes that were not committed are lost. An
+// answer that is a stream, or a socket, closes it at its end.
 func (x *Exchange) Close() {
+	if x.watch != nil {
+		x.m.hub.leave(x.watch)
+	}
+	if x.working {
+		x.m.work.Done()
+	}
 	s := &x.session
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -301,26 +301,26 @@ func (s *Session) endElsewhere(ctx context.Context, refs []store.Ref) error {
 }
 
 // takeOver takes the request's session over from another system, if the request's own token opens none.
-func (h *handling) takeOver(r *http.Request) error {
-	t := h.m.takeover(r)
+func (x *Exchange) takeOver(r *http.Request) error {
+	t := x.m.takeover(r)
 	if t == nil {
 		return nil
 	}
-	h.session.elsewhere = t
-	if !h.session.IsNew() || h.session.Err() != nil {
+	x.session.elsewhere = t
+	if !x.session.IsNew() || x.session.Err() != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.m.config.StoreTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), x.m.config.StoreTimeout)
 	defer cancel()
 	opens, err := t.run(ctx)
 	if err != nil || opens == nil {
 		return err
 	}
-	arrived := h.arrived
-	err = h.open(ctx, opens)
-	h.arrived = arrived
-	if err == nil && !h.session.IsNew() {
-		h.session.resend()
+	arrived := x.arrived
+	err = x.open(ctx, opens)
+	x.arrived = arrived
+	if err == nil && !x.session.IsNew() {
+		x.session.resend()
 	}
 	return err
 }

@@ -70,13 +70,10 @@ func (h *handling) saveInside() {
 // handling is one request under a manager.
 type handling struct {
 	Exchange
-	w       response
-	r       *http.Request // with the exchange's context
-	socket  bool          // it is a WebSocket handshake, or has been hijacked
-	watch   *member       // of a socket, or made by Watch
-	ended   context.Context
-	began   time.Time
-	working bool // it is counted in Manager.work
+	w      response
+	r      *http.Request // with the exchange's context
+	socket bool          // it is a WebSocket handshake, or has been hijacked
+	began  time.Time
 }
 
 func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -85,7 +82,7 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	h.scope.h = h
 	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
 	h.r = r.WithContext(h.ctx)
-	defer h.end()
+	defer h.Close()
 	if err := h.onOwnStack(func() error { return h.begin(r) }); err != nil {
 		h.session.refuseUse(err)
 		h.w.fail(err)
@@ -101,40 +98,6 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		next = http.HandlerFunc(loadAgain)
 	}
 	h.run(next)
-}
-
-// begin loads the request's session, or takes it over from another system.
-func (h *handling) begin(r *http.Request) error {
-	if err := h.start(r); err != nil {
-		return err
-	}
-	return h.takeOver(r)
-}
-
-// start finds the request's token and loads its session.
-func (h *handling) start(r *http.Request) error {
-	if h.socket {
-		if err := h.m.checkOrigin(r); err != nil {
-			h.m.logRefused(r, err)
-			return err
-		}
-	}
-	h.host = r.Host
-	tokens, err := h.m.find(r)
-	switch {
-	case err != nil:
-		return err
-	case len(tokens) == 0:
-		return nil
-	case len(tokens) == 1:
-		err = h.open(r.Context(), tokens[0])
-	default:
-		err = h.openOneOf(r.Context(), tokens)
-	}
-	if err == nil && !h.m.servesDevice(r) {
-		h.checkDevice(h.m.proofOf(r))
-	}
-	return err
 }
 
 // run lets the handler work, and commits at its return.
@@ -156,10 +119,8 @@ func (h *handling) panicked() {
 		return
 	}
 	h.w.committed = true
-	h.session.drop()
-	h.settle()
-	h.unconfirmed()
-	h.announce(h.w.Header())
+	h.Discard()
+	h.Announce(h.w.Header())
 }
 
 // finish commits at the handler's return, or saves what was changed after the commit.
@@ -203,19 +164,8 @@ func (h *handling) leftToTheFramework() bool {
 	h.w.committed = true
 	h.session.drop()
 	h.unconfirmed()
-	h.announce(h.w.Header())
+	h.Announce(h.w.Header())
 	return true
-}
-
-// end is called when the handler has returned, or panicked.
-func (h *handling) end() {
-	if h.watch != nil {
-		h.m.hub.leave(h.watch)
-	}
-	if h.working {
-		h.m.work.Done()
-	}
-	h.Close()
 }
 
 // report logs an error that is not the client's doing.
@@ -223,70 +173,4 @@ func (h *handling) report(err error) {
 	if StatusCode(err) >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
 		h.m.config.Logger.ErrorContext(h.ctx, "session: request failed", "session", &h.session, "error", err)
 	}
-}
-
-// announce puts what the client has to be sent into the response's header, and seals the session.
-func (h *handling) announce(header http.Header) {
-	h.session.sealNow()
-	if offer := h.registration(); offer != "" {
-		header.Set("Secure-Session-Registration", offer)
-	}
-	name, values := h.fields()
-	if len(values) > 0 || h.used.Load() {
-		addVary(header, h.m.vary)
-	}
-	if len(values) == 0 {
-		return
-	}
-	forbidCaching(header)
-	if name != "Set-Cookie" {
-		header.Del(name)
-	}
-	for _, value := range values {
-		header.Add(name, value)
-		h.tellOuter(name, value)
-	}
-}
-
-// fields are those of the header that bring the client its token, or take it away.
-func (h *handling) fields() (name string, values []string) {
-	if name = h.m.config.Header; name == "" {
-		return "Set-Cookie", h.Cookies()
-	}
-	if token, due := h.Token(); due {
-		values = []string{token}
-	}
-	return name, values
-}
-
-// tellOuter has managers around this one keep a field if their own commit fails.
-func (h *handling) tellOuter(name, value string) {
-	for sc := h.scope.outer; sc != nil; sc = sc.outer {
-		if sc.h != nil {
-			sc.h.w.keep(name, value)
-		}
-	}
-}
-
-// forbidCaching keeps a response with a token out of every cache (RFC 9111, 5.2.2.5), also out of those that obey fields of
-// their own (RFC 9213).
-func forbidCaching(header http.Header) {
-	header.Set("Cache-Control", "no-store")
-	for _, name := range []string{"Expires", "Cdn-Cache-Control", "Surrogate-Control"} {
-		header.Del(name)
-	}
-	for name := range header {
-		if len(name) > len("-Cdn-Cache-Control") && name[len(name)-len("-Cdn-Cache-Control"):] == "-Cdn-Cache-Control" {
-			header.Del(name)
-		}
-	}
-}
-
-func addVary(header http.Header, name string) {
-	for _, line := range header["Vary"] {
-		if line == name {
-			return
-		}
-	}
-	header["Vary"] = append(header["Vary"], name)
 }

@@ -37,22 +37,11 @@ func (w *response) commit(status int) bool {
 	}
 	w.committed = true
 	h := w.h
-	switch {
-	case status >= http.StatusInternalServerError:
-		h.session.drop()
-		h.settle()
-	case status >= http.StatusBadRequest:
-		// The handler reports an error by itself; that of a Set which failed is what it reports.
-		_ = h.session.forgive()
-	}
-	if status != http.StatusSwitchingProtocols {
-		h.session.unwantRow()
-	}
-	if err := h.onOwnStack(h.commit); err != nil && !h.session.answered(status, err) {
+	if err := h.onOwnStack(func() error { return h.commitStatus(status) }); err != nil {
 		w.fail(err)
 		return false
 	}
-	h.announce(w.Header())
+	h.Announce(w.Header())
 	if h.watch != nil {
 		h.m.hub.join(h.watch, h.m) // the commit may have made the row
 	}
@@ -91,7 +80,7 @@ type errorResponse struct {
 func (w *errorResponse) begin() {
 	if !w.begun {
 		w.begun = true
-		w.h.announce(w.Header())
+		w.h.Announce(w.Header())
 	}
 }
 

@@ -27,11 +27,11 @@ func (h *handling) beginSocket() bool {
 }
 
 // work counts the handler among those that Shutdown waits for, unless the manager is shut down.
-func (h *handling) work() bool {
-	if !h.working {
-		h.working = h.m.hub.enter()
+func (x *Exchange) work() bool {
+	if !x.working {
+		x.working = x.m.hub.enter()
 	}
-	return h.working
+	return x.working
 }
 
 // onOwnStack runs fn, for a socket on a goroutine of its own: what a store calls is deep, and a goroutine that has grown a
@@ -61,10 +61,10 @@ func (h *handling) onOwnStack(fn func() error) error {
 }
 
 // watched returns a context that ends with the session, and joins those whom the hub watches over.
-func (h *handling) watched(parent context.Context) context.Context {
+func (x *Exchange) watched(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
-	h.watch = &member{session: &h.session, cancel: cancel}
-	h.m.hub.join(h.watch, h.m)
+	x.watch = &member{session: &x.session, cancel: cancel}
+	x.m.hub.join(x.watch, x.m)
 	return ctx
 }
 

@@ -12,38 +12,41 @@ import (
 // It commits the session as the response's first byte does, so call it when all that needs a cookie is done. If there is no
 // session then, the context is that of the request. For one goroutine at a time, like the response. Errors are those of the
 // commit, or say how the session ended; ErrClosed after the handler's return.
+//
+// The same holds for an Exchange, until its Close.
 func Watch(ctx context.Context) (context.Context, error) {
 	sc, _ := ctx.Value(scopeKey{}).(*scope)
 	if sc == nil || sc.x == nil {
 		FromContext(ctx) // panics, and says why
 	}
-	if h := sc.handling(); h != nil {
-		return h.watching(ctx)
-	}
-	return ctx, nil // an Exchange of the application's own, without a response
-}
-
-func (h *handling) watching(ctx context.Context) (context.Context, error) {
-	if h.session.isClosed() {
+	if sc.x.session.isClosed() {
 		return ctx, ErrClosed // nobody would stop watching
 	}
-	if !h.w.commit(http.StatusOK) {
+	switch h := sc.handling(); {
+	case h == nil:
+		if err := sc.x.Commit(); err != nil {
+			return ctx, err
+		}
+	case !h.w.commit(http.StatusOK):
 		return ctx, ErrClosed
-	}
-	if err := h.session.Err(); err != nil {
-		return ctx, err
-	}
-	if h.socket {
+	case h.socket && h.session.Err() == nil:
 		return ctx, nil // it is what the handler has got
 	}
-	if h.ended == nil {
-		if !h.work() {
+	return sc.x.watching(ctx)
+}
+
+func (x *Exchange) watching(ctx context.Context) (context.Context, error) {
+	if err := x.session.Err(); err != nil {
+		return ctx, err
+	}
+	if x.ended == nil {
+		if !x.work() {
 			return ctx, ErrShutdown
 		}
-		h.ended = h.watched(h.ctx)
+		x.ended = x.watched(x.ctx)
 	}
 	watching, cancel := context.WithCancelCause(ctx)
-	context.AfterFunc(h.ended, func() { cancel(context.Cause(h.ended)) })
+	context.AfterFunc(x.ended, func() { cancel(context.Cause(x.ended)) })
 	return watching, nil
 }
 

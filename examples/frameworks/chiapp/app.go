@@ -24,33 +24,44 @@ func New(sessions *session.Manager) http.Handler {
 			http.Error(w, "bad request", http.StatusBadRequest)
 			return
 		}
-		answer(w)(suite.Login(r, body.User))
+		answer(w)(suite.Login(r.Context(), body.User))
 	})
 	r.Post("/login-and-redirect", func(w http.ResponseWriter, r *http.Request) {
-		if _, err := suite.Login(r, "ada"); err != nil {
+		if _, err := suite.Login(r.Context(), "ada"); err != nil {
 			http.Error(w, "try again", session.StatusCode(err))
 			return
 		}
 		http.Redirect(w, r, "/account", http.StatusSeeOther)
 	})
 	r.Post("/logout", func(w http.ResponseWriter, r *http.Request) {
-		if err := suite.Logout(r); err != nil {
+		if err := suite.Logout(r.Context()); err != nil {
 			http.Error(w, "try again", session.StatusCode(err))
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	r.Get("/account", func(w http.ResponseWriter, r *http.Request) { answer(w)(suite.Account(sessions, r)) })
+	r.Get("/account", func(w http.ResponseWriter, r *http.Request) { answer(w)(suite.Account(r.Context(), sessions)) })
+	r.Delete("/sessions/{id}", func(w http.ResponseWriter, r *http.Request) {
+		ended, err := suite.End(r.Context(), sessions, r.PathValue("id"))
+		switch {
+		case err != nil:
+			http.Error(w, "try again", session.StatusCode(err))
+		case !ended:
+			http.NotFound(w, r)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
 	r.Post("/fill", func(w http.ResponseWriter, r *http.Request) {
-		suite.Fill(r)
+		suite.Fill(r.Context())
 		fmt.Fprint(w, "filled")
 	})
 	r.Post("/refuse", func(w http.ResponseWriter, r *http.Request) {
-		if err := suite.Refuse(r); err != nil {
+		if err := suite.Refuse(r.Context()); err != nil {
 			http.Error(w, "no such value", http.StatusUnprocessableEntity)
 		}
 	})
-	r.Post("/break", func(_ http.ResponseWriter, r *http.Request) { suite.Break(r) })
+	r.Post("/break", func(_ http.ResponseWriter, r *http.Request) { suite.Break(r.Context()) })
 	r.Get("/events", events)
 	return r
 }

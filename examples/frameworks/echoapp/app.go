@@ -42,36 +42,46 @@ func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) htt
 		if err := c.Bind(&body); err != nil {
 			return err
 		}
-		return answer(c)(suite.Login(c.Request(), body.User))
+		return answer(c)(suite.Login(c.Request().Context(), body.User))
 	})
 	e.POST("/login-and-redirect", func(c echo.Context) error {
-		if _, err := suite.Login(c.Request(), "ada"); err != nil {
+		if _, err := suite.Login(c.Request().Context(), "ada"); err != nil {
 			return echo.NewHTTPError(session.StatusCode(err))
 		}
 		return c.Redirect(http.StatusSeeOther, "/account")
 	})
 	e.POST("/logout", func(c echo.Context) error {
-		if err := suite.Logout(c.Request()); err != nil {
+		if err := suite.Logout(c.Request().Context()); err != nil {
 			return echo.NewHTTPError(session.StatusCode(err))
 		}
 		return c.NoContent(http.StatusNoContent)
 	})
-	e.GET("/account", func(c echo.Context) error { return answer(c)(suite.Account(sessions, c.Request())) })
+	e.GET("/account", func(c echo.Context) error { return answer(c)(suite.Account(c.Request().Context(), sessions)) })
+	e.DELETE("/sessions/:id", func(c echo.Context) error {
+		ended, err := suite.End(c.Request().Context(), sessions, c.Param("id"))
+		switch {
+		case err != nil:
+			return echo.NewHTTPError(session.StatusCode(err))
+		case !ended:
+			return echo.ErrNotFound
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
 	e.POST("/fill", func(c echo.Context) error {
-		suite.Fill(c.Request())
+		suite.Fill(c.Request().Context())
 		return c.String(http.StatusOK, "filled")
 	})
 	e.POST("/fill-in-time", func(c echo.Context) error {
-		suite.Fill(c.Request())
+		suite.Fill(c.Request().Context())
 		return c.String(http.StatusOK, "filled")
 	}, timeout())
 	e.POST("/refuse", func(c echo.Context) error {
-		if err := suite.Refuse(c.Request()); err != nil {
+		if err := suite.Refuse(c.Request().Context()); err != nil {
 			return echo.NewHTTPError(http.StatusUnprocessableEntity, "no such value")
 		}
 		return nil
 	})
-	e.POST("/break", func(c echo.Context) error { suite.Break(c.Request()); return nil })
+	e.POST("/break", func(c echo.Context) error { suite.Break(c.Request().Context()); return nil })
 	e.GET("/events", events)
 	return e
 }

@@ -21,33 +21,44 @@ func New(sessions *session.Manager) http.Handler {
 			c.AbortWithStatus(http.StatusBadRequest)
 			return
 		}
-		answer(c)(suite.Login(c.Request, body.User))
+		answer(c)(suite.Login(c.Request.Context(), body.User))
 	})
 	r.POST("/login-and-redirect", func(c *gin.Context) {
-		if _, err := suite.Login(c.Request, "ada"); err != nil {
+		if _, err := suite.Login(c.Request.Context(), "ada"); err != nil {
 			c.AbortWithStatus(session.StatusCode(err))
 			return
 		}
 		c.Redirect(http.StatusSeeOther, "/account")
 	})
 	r.POST("/logout", func(c *gin.Context) {
-		if err := suite.Logout(c.Request); err != nil {
+		if err := suite.Logout(c.Request.Context()); err != nil {
 			c.AbortWithStatus(session.StatusCode(err))
 			return
 		}
 		c.Status(http.StatusNoContent)
 	})
-	r.GET("/account", func(c *gin.Context) { answer(c)(suite.Account(sessions, c.Request)) })
+	r.GET("/account", func(c *gin.Context) { answer(c)(suite.Account(c.Request.Context(), sessions)) })
+	r.DELETE("/sessions/:id", func(c *gin.Context) {
+		ended, err := suite.End(c.Request.Context(), sessions, c.Param("id"))
+		switch {
+		case err != nil:
+			c.AbortWithStatus(session.StatusCode(err))
+		case !ended:
+			c.AbortWithStatus(http.StatusNotFound)
+		default:
+			c.Status(http.StatusNoContent)
+		}
+	})
 	r.POST("/fill", func(c *gin.Context) {
-		suite.Fill(c.Request)
+		suite.Fill(c.Request.Context())
 		c.String(http.StatusOK, "filled")
 	})
 	r.POST("/refuse", func(c *gin.Context) {
-		if err := suite.Refuse(c.Request); err != nil {
+		if err := suite.Refuse(c.Request.Context()); err != nil {
 			c.AbortWithStatusJSON(http.StatusUnprocessableEntity, gin.H{"error": "no such value"})
 		}
 	})
-	r.POST("/break", func(c *gin.Context) { suite.Break(c.Request) })
+	r.POST("/break", func(c *gin.Context) { suite.Break(c.Request.Context()) })
 	r.GET("/events", events)
 	return r
 }

@@ -22,7 +22,7 @@ func TestTheObviousMiddlewareIsNoticed(t *testing.T) {
 				c.Next()
 			})).ServeHTTP(c.Writer, c.Request)
 		})
-		r.POST("/login", func(c *gin.Context) { answer(c)(suite.Login(c.Request, "ada")) })
+		r.POST("/login", func(c *gin.Context) { answer(c)(suite.Login(c.Request.Context(), "ada")) })
 		return r
 	})
 	c.Want("POST", "/login", 200)

@@ -3,15 +3,15 @@
 package suite
 
 import (
-	"net/http"
+	"context"
 	"strings"
 
 	"github.com/simples-go/sessions/session"
 )
 
 // Login begins a user's session and returns what a JSON login answers.
-func Login(r *http.Request, user string) (map[string]any, error) {
-	s := session.FromContext(r.Context())
+func Login(ctx context.Context, user string) (map[string]any, error) {
+	s := session.FromContext(ctx)
 	if err := s.Login(user); err != nil {
 		return nil, err
 	}
@@ -22,37 +22,50 @@ func Login(r *http.Request, user string) (map[string]any, error) {
 }
 
 // Logout ends the session.
-func Logout(r *http.Request) error { return session.FromContext(r.Context()).Destroy(r.Context()) }
+func Logout(ctx context.Context) error { return session.FromContext(ctx).Destroy(ctx) }
 
-// Account shows who is logged in, the flash message once, and how many sessions the user has.
-func Account(m *session.Manager, r *http.Request) (map[string]any, error) {
-	s := session.FromContext(r.Context())
+// Account shows who is logged in, the flash message once, and the user's sessions.
+func Account(ctx context.Context, m *session.Manager) (map[string]any, error) {
+	s := session.FromContext(ctx)
 	flash, err := session.Pop[string](s, "flash")
 	if err != nil {
 		return nil, err
 	}
-	list, err := m.Sessions(r.Context(), s.Owner())
+	list, err := m.Sessions(ctx, s.Owner())
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"user": s.Owner(), "flash": flash, "sessions": len(list)}, nil
+	handles := []session.Handle{}
+	for _, one := range list {
+		handles = append(handles, one.Handle)
+	}
+	return map[string]any{"user": s.Owner(), "flash": flash, "here": s.Handle(), "sessions": handles}, nil
+}
+
+// End ends one of the user's sessions, and reports whether there was one.
+func End(ctx context.Context, m *session.Manager, id string) (bool, error) {
+	handle, err := session.ParseHandle(id)
+	if err != nil {
+		return false, nil
+	}
+	return m.RevokeOwned(ctx, session.FromContext(ctx).Owner(), handle)
 }
 
 // Fill sets more than a session holds, and does not look at it: the commit fails.
-func Fill(r *http.Request) {
-	s := session.FromContext(r.Context())
+func Fill(ctx context.Context) {
+	s := session.FromContext(ctx)
 	for _, key := range []string{"a", "b"} {
 		_ = s.Set(key, strings.Repeat("x", 600_000))
 	}
 }
 
 // Refuse sets what no session holds, for a handler that answers by itself.
-func Refuse(r *http.Request) error {
-	return session.FromContext(r.Context()).Set("callback", func() {})
+func Refuse(ctx context.Context) error {
+	return session.FromContext(ctx).Set("callback", func() {})
 }
 
 // Break changes the session and panics.
-func Break(r *http.Request) {
-	_ = session.FromContext(r.Context()).Set("broken", true)
+func Break(ctx context.Context) {
+	_ = session.FromContext(ctx).Set("broken", true)
 	panic("broken")
 }

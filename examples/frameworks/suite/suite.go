@@ -3,6 +3,7 @@ package suite
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -47,37 +48,91 @@ type Client struct {
 	Manager *session.Manager
 }
 
-// New serves a program and returns a client of it.
+// Serve serves a program until the test's end, and returns its URL.
+type Serve func(*testing.T, *session.Manager) string
+
+// HTTP serves a program of net/http.
+func HTTP(app func(*session.Manager) http.Handler) Serve {
+	return func(t *testing.T, m *session.Manager) string {
+		server := httptest.NewServer(app(m))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+}
+
+// New serves a program and returns a client of it, which has been there once: it has the cookie against cross-site
+// requests, if the program has one.
 func New(t *testing.T, app func(*session.Manager) http.Handler) *Client {
 	t.Helper()
+	return NewServed(t, HTTP(app))
+}
+
+// NewServed is New for a program that is served in its own way.
+func NewServed(t *testing.T, serve Serve) *Client {
+	t.Helper()
+	m, log := NewManager(t, session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
+	c := &Client{Client: &http.Client{Timeout: 30 * time.Second}, t: t, URL: serve(t, m), Log: log, Manager: m}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c.Another()
+}
+
+// NewManager returns a manager in memory, and what it logs. At the test's end it has to be shut down: no stream is left.
+func NewManager(t *testing.T, config session.Config) (*session.Manager, *Log) {
+	t.Helper()
 	log := &Log{}
-	m, err := session.New(memstore.New(), session.Config{
-		Cookie: session.Cookie{InsecureHTTP: true}, Logger: slog.New(slog.NewTextHandler(log, nil)),
-	})
+	config.Logger = slog.New(slog.NewTextHandler(log, nil))
+	m, err := session.New(memstore.New(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(app(m))
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { _ = m.Shutdown(t.Context()) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		if err := m.Shutdown(ctx); err != nil {
+			t.Errorf("a stream is left: %v", err)
+		}
+	})
+	return m, log
+}
+
+// Another returns another browser at the same program.
+func (c *Client) Another() *Client {
+	c.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	client := &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
-	return &Client{client, t, server.URL, log, m}
+	browser, other := *c.Client, *c
+	browser.Jar, other.Client = jar, &browser
+	other.Do("GET", "/account")
+	return &other
+}
+
+// Request returns a request with what a page of the program sends along.
+func (c *Client) Request(method, path, body string) *http.Request {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.URL+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for _, cookie := range c.Jar.Cookies(r.URL) {
+		if cookie.Name == "csrf_" || cookie.Name == "_csrf" { // of fiber, and of Echo
+			r.Header.Set("X-Csrf-Token", cookie.Value)
+		}
+	}
+	return r
 }
 
 // Do sends a request and returns the response's status and body.
 func (c *Client) Do(method, path string) (int, string) {
 	c.t.Helper()
-	r, err := http.NewRequestWithContext(c.t.Context(), method, c.URL+path, strings.NewReader(`{"user":"ada"}`))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
+	return c.Send(c.Request(method, path, `{"user":"ada"}`))
+}
+
+// Send is Do with a request.
+func (c *Client) Send(r *http.Request) (int, string) {
+	c.t.Helper()
 	response, err := c.Client.Do(r)
 	if err != nil {
 		c.t.Fatal(err)
@@ -102,8 +157,8 @@ func (c *Client) Want(method, path string, status int) string {
 
 // account returns what the account page shows.
 func (c *Client) account() (shown struct {
-	User, Flash string
-	Sessions    int
+	User, Flash, Here string
+	Sessions          []string
 }) {
 	c.t.Helper()
 	if err := json.Unmarshal([]byte(c.Want("GET", "/account", 200)), &shown); err != nil {
@@ -112,12 +167,15 @@ func (c *Client) account() (shown struct {
 	return shown
 }
 
-// Run drives a program.
-func Run(t *testing.T, app func(*session.Manager) http.Handler) {
+// Run drives a program of net/http.
+func Run(t *testing.T, app func(*session.Manager) http.Handler) { RunServed(t, HTTP(app)) }
+
+// RunServed drives a program that is served in its own way.
+func RunServed(t *testing.T, app Serve) {
 	t.Run("login, flash, account, logout", func(t *testing.T) {
-		c := New(t, app)
+		c := NewServed(t, app)
 		c.Want("POST", "/login", 200)
-		if shown := c.account(); shown.User != "ada" || shown.Flash != "Welcome, ada" || shown.Sessions != 1 {
+		if shown := c.account(); shown.User != "ada" || shown.Flash != "Welcome, ada" || len(shown.Sessions) != 1 {
 			t.Errorf("the account shows %+v", shown)
 		}
 		if shown := c.account(); shown.Flash != "" {
@@ -128,15 +186,33 @@ func Run(t *testing.T, app func(*session.Manager) http.Handler) {
 			t.Errorf("%s is still logged in", shown.User)
 		}
 	})
+	t.Run("a session ends on the other's account page", func(t *testing.T) {
+		here := NewServed(t, app)
+		there := here.Another()
+		here.Want("POST", "/login", 200)
+		there.Want("POST", "/login", 200)
+		shown := here.account()
+		if len(shown.Sessions) != 2 || shown.Sessions[1] != shown.Here {
+			t.Fatalf("the account shows %+v", shown)
+		}
+		here.Want("DELETE", "/sessions/"+shown.Sessions[0], 204)
+		here.Want("DELETE", "/sessions/"+shown.Sessions[0], 404)
+		if user := there.account().User; user != "" {
+			t.Errorf("%s is still logged in there", user)
+		}
+		if user := here.account().User; user != "ada" {
+			t.Errorf("%q is logged in here", user)
+		}
+	})
 	t.Run("a redirect takes the cookie along", func(t *testing.T) {
-		c := New(t, app)
+		c := NewServed(t, app)
 		c.Want("POST", "/login-and-redirect", 303)
 		if shown := c.account(); shown.User != "ada" {
 			t.Errorf("%q is logged in", shown.User)
 		}
 	})
 	t.Run("a failed commit is no 200", func(t *testing.T) {
-		c := New(t, app)
+		c := NewServed(t, app)
 		if body := c.Want("POST", "/fill", 413); strings.Contains(body, "filled") {
 			t.Errorf("the handler's body: %q", body)
 		}
@@ -144,9 +220,9 @@ func Run(t *testing.T, app func(*session.Manager) http.Handler) {
 			t.Errorf("the framework panics: %s", log)
 		}
 	})
-	t.Run("the application's own 422 stands", func(t *testing.T) { New(t, app).Want("POST", "/refuse", 422) })
+	t.Run("the application's own 422 stands", func(t *testing.T) { NewServed(t, app).Want("POST", "/refuse", 422) })
 	t.Run("a panic saves nothing", func(t *testing.T) {
-		c := New(t, app)
+		c := NewServed(t, app)
 		c.Want("POST", "/login", 200)
 		c.Want("POST", "/break", 500)
 		list, err := c.Manager.Sessions(t.Context(), "ada", "broken")
@@ -155,9 +231,11 @@ func Run(t *testing.T, app func(*session.Manager) http.Handler) {
 		}
 	})
 	t.Run("an event stream ends with the session", func(t *testing.T) {
-		c := New(t, app)
+		c := NewServed(t, app)
 		c.Want("POST", "/login", 200)
-		response, err := c.Get(c.URL + "/events")
+		r := c.Request("GET", "/events", "")
+		r.Header.Set("Accept", "text/event-stream")
+		response, err := c.Client.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,165 @@
+package session
+
+import "net/http"
+
+// BeginRequest is Begin for a request over HTTP that does not come by way of [Manager.Handler], because its framework is
+// not one of net/http. The token is found as Handler does, in its cookie or header; the Origin of a WebSocket handshake and
+// the proof of a device are checked; a session of another system is taken over. Of r, which may be made for this call, it
+// needs method, URL, host, header, and the context. Config.Enabled is not asked. Errors are for StatusCode.
+//
+// When the answer's status is known, CommitStatus and Announce are due:
+//
+//	x, err := manager.BeginRequest(r)
+//	if err != nil {
+//		return fail(session.StatusCode(err))
+//	}
+//	defer x.Close()
+//	status := handle(x.Context())
+//	if err := x.CommitStatus(status); err != nil {
+//		status = fail(session.StatusCode(err)) // in place of the handler's answer
+//	}
+//	x.Announce(header)
+//
+// If DeviceBound is used, Handler has to serve its Path.
+func (m *Manager) BeginRequest(r *http.Request) (*Exchange, error) {
+	x := &Exchange{}
+	x.init(m, r.Context())
+	if err := x.begin(r); err != nil {
+		return nil, err
+	}
+	if m.servesDevice(r) {
+		x.checkDevice(m.proofOf(r))
+	}
+	if isUpgrade(r) && m.config.WebSocket.Create {
+		x.session.wantRow()
+	}
+	return x, nil
+}
+
+// begin loads the request's session, or takes it over from another system.
+func (x *Exchange) begin(r *http.Request) error {
+	if err := x.start(r); err != nil {
+		return err
+	}
+	return x.takeOver(r)
+}
+
+// start finds the request's token and loads its session.
+func (x *Exchange) start(r *http.Request) error {
+	if isUpgrade(r) {
+		if err := x.m.checkOrigin(r); err != nil {
+			x.m.logRefused(r, err)
+			return err
+		}
+	}
+	x.host = r.Host
+	tokens, err := x.m.find(r)
+	switch {
+	case err != nil:
+		return err
+	case len(tokens) == 0:
+		return nil
+	case len(tokens) == 1:
+		err = x.open(r.Context(), tokens[0])
+	default:
+		err = x.openOneOf(r.Context(), tokens)
+	}
+	if err == nil && !x.m.servesDevice(r) {
+		x.checkDevice(x.m.proofOf(r))
+	}
+	return err
+}
+
+// CommitStatus is Commit before an HTTP response of that status. As Handler does, it saves nothing before one of 500 or
+// above, and returns no error of a change that has failed before one of 400 or above, which reports it. Its own error is to
+// be answered in place of that response.
+func (x *Exchange) CommitStatus(status int) error {
+	err := x.commitStatus(status)
+	x.session.sealNow()
+	return err
+}
+
+func (x *Exchange) commitStatus(status int) error {
+	switch {
+	case status >= http.StatusInternalServerError:
+		x.session.drop()
+		x.settle()
+	case status >= http.StatusBadRequest:
+		// The handler reports an error by itself; that of a Set which failed is what it reports.
+		_ = x.session.forgive()
+	}
+	if status != http.StatusSwitchingProtocols {
+		x.session.unwantRow()
+	}
+	if err := x.commit(); err != nil && !x.session.answered(status, err) {
+		return err
+	}
+	return nil
+}
+
+// Announce puts what the client has to be sent into the header of an HTTP response, after the commit, whether that has
+// succeeded or failed; and what keeps caches from it.
+func (x *Exchange) Announce(header http.Header) {
+	x.session.sealNow()
+	if offer := x.registration(); offer != "" {
+		header.Set("Secure-Session-Registration", offer)
+	}
+	name, values := x.fields()
+	if len(values) > 0 || x.used.Load() {
+		addVary(header, x.m.vary)
+	}
+	if len(values) == 0 {
+		return
+	}
+	forbidCaching(header)
+	if name != "Set-Cookie" {
+		header.Del(name)
+	}
+	for _, value := range values {
+		header.Add(name, value)
+		x.tellOuter(name, value)
+	}
+}
+
+// fields are those of the header that bring the client its token, or take it away.
+func (x *Exchange) fields() (name string, values []string) {
+	if name = x.m.config.Header; name == "" {
+		return "Set-Cookie", x.Cookies()
+	}
+	if token, due := x.Token(); due {
+		values = []string{token}
+	}
+	return name, values
+}
+
+// tellOuter has managers around this one keep a field if their own commit fails.
+func (x *Exchange) tellOuter(name, value string) {
+	for sc := x.scope.outer; sc != nil; sc = sc.outer {
+		if sc.h != nil {
+			sc.h.w.keep(name, value)
+		}
+	}
+}
+
+// forbidCaching keeps a response with a token out of every cache (RFC 9111, 5.2.2.5), also out of those that obey fields of
+// their own (RFC 9213).
+func forbidCaching(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	for _, name := range []string{"Expires", "Cdn-Cache-Control", "Surrogate-Control"} {
+		header.Del(name)
+	}
+	for name := range header {
+		if len(name) > len("-Cdn-Cache-Control") && name[len(name)-len("-Cdn-Cache-Control"):] == "-Cdn-Cache-Control" {
+			header.Del(name)
+		}
+	}
+}
+
+func addVary(header http.Header, name string) {
+	for _, line := range header["Vary"] {
+		if line == name {
+			return
+		}
+	}
+	header["Vary"] = append(header["Vary"], name)
+}
