@@ -6,6 +6,7 @@ replace github.com/simples-go/sessions => ../..
 
 require (
 	connectrpc.com/connect v1.21.1
+	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/coder/websocket v1.8.15
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/fasthttp/websocket v1.5.12

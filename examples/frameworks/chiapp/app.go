@@ -4,7 +4,10 @@ package chiapp
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -15,9 +18,17 @@ import (
 // New returns the program.
 func New(sessions *session.Manager) http.Handler {
 	r := chi.NewRouter()
-	r.Use(middleware.RequestID, middleware.Recoverer, middleware.Compress(5))
+	logger := middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", 0)})
+	r.Use(middleware.RequestID, logger, middleware.Recoverer, middleware.Compress(5), middleware.RequestSize(1<<20))
+	r.Use(http.NewCrossOriginProtection().Handler)
 	r.Use(sessions.Handler)
 	r.Use(middleware.Recoverer) // inside as well, or outside alone: a panic saves nothing
+	r.Get("/events", events)
+	routes(r.With(middleware.Timeout(10*time.Second)), sessions) // for all but streams
+	return r
+}
+
+func routes(r chi.Router, sessions *session.Manager) {
 	r.Post("/login", func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ User string }
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
@@ -62,8 +73,6 @@ func New(sessions *session.Manager) http.Handler {
 		}
 	})
 	r.Post("/break", func(_ http.ResponseWriter, r *http.Request) { suite.Break(r.Context()) })
-	r.Get("/events", events)
-	return r
 }
 
 // answer writes what a handler has made, or its error.

@@ -36,7 +36,8 @@ func New(sessions *session.Manager) http.Handler { return with(sessions, Session
 
 func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) http.Handler {
 	e := echo.New()
-	e.Use(middleware.BodyLimit("1M"), sessionsMiddleware, middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: silent}))
+	e.Use(middleware.RequestID(), middleware.RequestLoggerWithConfig(quiet), middleware.Gzip(), middleware.BodyLimit("1M"))
+	e.Use(middleware.CSRF(), sessionsMiddleware, middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: silent}))
 	e.POST("/login", func(c echo.Context) error {
 		var body struct{ User string }
 		if err := c.Bind(&body); err != nil {
@@ -84,6 +85,11 @@ func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) htt
 	e.POST("/break", func(c echo.Context) error { suite.Break(c.Request().Context()); return nil })
 	e.GET("/events", events)
 	return e
+}
+
+// quiet logs nowhere.
+var quiet = middleware.RequestLoggerConfig{
+	LogStatus: true, LogValuesFunc: func(echo.Context, middleware.RequestLoggerValues) error { return nil },
 }
 
 // timeout is Echo's former timeout, which writes a response of its own.

@@ -14,7 +14,8 @@ import (
 func New(sessions *session.Manager) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(gin.RecoveryWithWriter(io.Discard), Sessions(sessions), gin.RecoveryWithWriter(io.Discard))
+	r.Use(gin.LoggerWithWriter(io.Discard), gin.RecoveryWithWriter(io.Discard), limit, sameOrigin)
+	r.Use(Sessions(sessions), gin.RecoveryWithWriter(io.Discard))
 	r.POST("/login", func(c *gin.Context) {
 		var body struct{ User string }
 		if err := c.ShouldBindJSON(&body); err != nil {
@@ -61,6 +62,18 @@ func New(sessions *session.Manager) http.Handler {
 	r.POST("/break", func(c *gin.Context) { suite.Break(c.Request.Context()) })
 	r.GET("/events", events)
 	return r
+}
+
+// limit bounds the body.
+func limit(c *gin.Context) { c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 1<<20) }
+
+var protection = http.NewCrossOriginProtection()
+
+// sameOrigin refuses what another site's page has sent.
+func sameOrigin(c *gin.Context) {
+	if protection.Check(c.Request) != nil {
+		c.AbortWithStatus(http.StatusForbidden)
+	}
 }
 
 func answer(c *gin.Context) func(map[string]any, error) {
