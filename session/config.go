@@ -102,7 +102,8 @@ type WebSocket struct {
 	// extended.
 	PollInterval time.Duration
 
-	// SaveRetry is how long the save after the handler's return is tried again if the database fails. Default 10 s.
+	// SaveRetry is how long the save after the handler's return is tried again if the database fails, unless others have
+	// saved the session since an attempt that may have taken effect. Default 10 s.
 	SaveRetry time.Duration
 
 	// OnSaveError is called when that save has failed for good. Default: it is logged.

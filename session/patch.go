@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"time"
@@ -142,6 +143,31 @@ func (p *patch) apply(obj jsonobj.Object) jsonobj.Object {
 	}
 	set, del := p.split()
 	return obj.Merge(p.clear, set, del)
+}
+
+// isIn reports whether a row is as the patch makes it, as far as that can be seen.
+func (p *patch) isIn(data jsonobj.Object, r store.Record) bool {
+	for key, value := range p.edits {
+		if held, has := data.Get(key); has != (value != nil) || has && !isText(held, value) {
+			return false
+		}
+	}
+	if set, _ := p.split(); p.clear && data.Len() != len(set) {
+		return false
+	}
+	of := r
+	p.applyTo(&of)
+	return !p.renew && !p.authenticate && p.rotate == nil && of.Owner == r.Owner && of.Tag == r.Tag &&
+		of.Timeouts == r.Timeouts && of.Persistence == r.Persistence && bytes.Equal(of.Device, r.Device)
+}
+
+// isText reports whether a value that a database holds is that of a canonical text. It may space it in its own way.
+func isText(held, text []byte) bool {
+	if bytes.Equal(held, text) {
+		return true
+	}
+	same, err := jsonobj.Canonical(nil, held, len(text))
+	return err == nil && bytes.Equal(same, text)
 }
 
 // applyTo writes the patch's attributes into what is known of a row.

@@ -77,7 +77,7 @@ func (s *Session) inflightChange() store.Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.pending.inflight.change(s.m.realm)
-	c.Extend = s.touchDue(s.m.policy())
+	c.Extend, c.IfVersion = s.touchDue(s.m.policy()), s.pending.version
 	if s.row.presence == stored && !s.row.behind {
 		c.Base = store.NewBase(s.row.record.Version, s.row.data)
 	}

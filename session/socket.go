@@ -146,14 +146,8 @@ func (h *handling) finishSocket() {
 		return
 	}
 	m := h.manager()
-	limit := time.Now().Add(m.config.WebSocket.SaveRetry)
-	_, err := h.save(false)
-	for attempt := 4; err != nil && !nothingWritten(err) && time.Now().Before(limit); attempt++ {
-		if pause(context.WithoutCancel(h.ctx), attempt) != nil {
-			break
-		}
-		_, err = h.save(false)
-	}
+	last := lastSave{h: h}
+	err := last.run(time.Now().Add(m.config.WebSocket.SaveRetry))
 	if err != nil {
 		h.session.drop()
 		h.lost(m, err)

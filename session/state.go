@@ -57,6 +57,7 @@ type pending struct {
 	newer    patch // since the last snapshot
 	inflight patch // taken by a save under way, beneath newer
 	owed     bool  // inflight holds more than what a function of Modify has made
+	version  int64 // that the row must have for a save; 0: any
 	setErr   error // of a change that failed, for the next Save to return
 	lastErr  error // of the last Save or Modify, which the handler knows
 }
@@ -204,7 +205,7 @@ func (s *state) take() {
 // saved takes over what a successful write has made of inflight. It reports whether the row has a new secret.
 func (s *state) saved(saved store.Saved) (rotated bool) {
 	p, version := s.pending.inflight, s.row.record.Version
-	s.pending.inflight, s.pending.owed = patch{}, false
+	s.pending.inflight, s.pending.owed, s.pending.version = patch{}, false, 0
 	s.row.data = p.apply(s.row.data)
 	s.written(saved)
 	p.applyTo(&s.row.record)
@@ -240,6 +241,21 @@ func (s *state) saveFailed(err error) {
 	s.pending.newer = s.pending.newer.over(s.pending.inflight)
 	s.pending.inflight, s.pending.owed = patch{}, false
 	s.end(err)
+}
+
+// resume prepares what is pending for another save, after one whose outcome is unknown and which was made when the row had
+// the version base. If it has taken effect, nothing is pending any more. Otherwise the next save is for the row as it has
+// just been read. If others have saved more than once since, they may have overwritten it: errOvertaken.
+func (s *state) resume(base int64) error {
+	s.pending.version = s.row.record.Version
+	switch {
+	case s.pending.version == base:
+	case s.pending.newer.isIn(s.row.data, s.row.record):
+		s.pending.newer, s.pending.version = patch{}, 0
+	case s.pending.version > base+1:
+		return errOvertaken
+	}
+	return nil
 }
 
 // moved takes note that a rotation has taken effect of which that was not known.
@@ -287,7 +303,9 @@ func (s *state) owes() bool {
 }
 
 // discard drops what is pending.
-func (s *state) discard() { s.pending.newer, s.pending.setErr = patch{}, nil }
+func (s *state) discard() {
+	s.pending.newer, s.pending.version, s.pending.setErr = patch{}, 0, nil
+}
 
 // Ending
 

@@ -56,14 +56,15 @@ func forgetStale(ctx context.Context, conn *pgx.Conn, err error) bool {
 // the server is silent; another one takes its place meanwhile.
 const cleanupTime = 250 * time.Millisecond
 
-// release gives a connection back to the pool.
+// release gives a connection back to the pool. It is the store's until it is there: nobody else has it.
 func (s *Store) release(conn *pgxpool.Conn) {
-	s.held.Add(-1)
 	if !conn.Conn().IsClosed() {
 		conn.Release()
+		s.held.Add(-1)
 		return
 	}
 	go func() {
+		defer s.held.Add(-1)
 		timer := time.NewTimer(cleanupTime)
 		defer timer.Stop()
 		select {

@@ -67,7 +67,6 @@ var known = map[string]string{
 
 	"pgx":       pgx,
 	"pgxpool":   pgx + "/pgxpool",
-	"stdlib":    pgx + "/stdlib",
 	"websocket": "github.com/coder/websocket",
 	"wsjson":    "github.com/coder/websocket/wsjson",
 }

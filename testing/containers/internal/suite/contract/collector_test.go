@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
@@ -27,13 +28,15 @@ func TestCollectorsLeaveLiveSessions(t *testing.T) {
 		live := map[string]int{"plain": 100_000, "partitioned": 20_000}[table]
 		t.Run(table, func(t *testing.T) {
 			db := containers.Postgres(t, append(opts, pgstore.Guarded())...)
-			began := time.Now()
 			pgstore.Fill(t, db.Pool, expiring, expiring+live, time.Hour, 2*time.Hour)
-			// Time enough to insert these before the first of them expires.
-			start := time.Now().Add(time.Since(began) + time.Second)
-			pgstore.FillInTurn(t, db.Pool, expiring, start, span)
-			stop := collectors(t, db.Store, 4)
-			refreshed := refresh(t, db.Store, start, expiring, span)
+			st := pgstore.New(t, db.Pool, postgres.WithTimeout(time.Minute))
+			together(t, refreshers, func(int) error { // so that all connections are there in time
+				_, err := st.Load(t.Context(), pgstore.Numbered(expiring))
+				return err
+			})
+			start := fillInTurn(t, db, expiring, span)
+			stop := collectors(t, st, 4)
+			refreshed := refresh(t, st, start, expiring, span)
 			stop()
 			if early := pgstore.Count(t, db.Pool, "select count(*) from early"); early != 0 {
 				t.Errorf("%d sessions were deleted before their expiry", early)
@@ -47,6 +50,23 @@ func TestCollectorsLeaveLiveSessions(t *testing.T) {
 			}
 			t.Logf("%d sessions were refreshed as they expired", len(refreshed))
 		})
+	}
+}
+
+// fillInTurn inserts sessions that expire one after the other, and returns when the first of them does, which is to come.
+func fillInTurn(t *testing.T, db *containers.Database, sessions int, span time.Duration) (start time.Time) {
+	t.Helper()
+	for long := 2 * time.Second; ; long *= 2 {
+		start = time.Now().Add(long)
+		pgstore.FillInTurn(t, db.Pool, sessions, start, span)
+		if time.Now().Before(start) {
+			return start
+		}
+		for _, again := range []string{"delete from sessions where expires_at < now() + interval '30 minutes'", "truncate early"} {
+			if _, err := db.Pool.Exec(t.Context(), again); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -70,14 +90,16 @@ func collectors(t *testing.T, s store.Collector, n int) (stop func()) {
 	}
 }
 
+// refreshers is how many refresh at a time.
+const refreshers = 16
+
 // refresh touches sessions at about their expiry, which they reach in the order of their numbers, and returns those for
 // which that was acknowledged.
 func refresh(t *testing.T, s store.Store, start time.Time, sessions int, span time.Duration) (refreshed []store.Handle) {
 	t.Helper()
-	const callers = 16
 	var mu sync.Mutex
 	done := map[store.Handle]bool{}
-	together(t, callers, func(int) error {
+	together(t, refreshers, func(int) error {
 		for {
 			n := int(time.Since(start) * time.Duration(sessions) / span)
 			if n += mathrand.IntN(sessions / 100); n >= sessions {

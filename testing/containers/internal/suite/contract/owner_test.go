@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -18,7 +19,8 @@ const (
 	limit  = 3
 )
 
-// nodes returns stores that share nothing but the database, as processes do.
+// nodes returns stores that share nothing but the database, as processes do. Their calls have time to wait for each other:
+// those for one owner are made one after the other, on however busy a machine.
 func nodes(t *testing.T, db *containers.Database, n int) []*postgres.Store {
 	t.Helper()
 	var all []*postgres.Store
@@ -27,7 +29,7 @@ func nodes(t *testing.T, db *containers.Database, n int) []*postgres.Store {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, pgstore.New(t, pgstore.Pool(t, config)))
+		all = append(all, pgstore.New(t, pgstore.Pool(t, config), postgres.WithTimeout(time.Minute)))
 	}
 	return all
 }

@@ -55,41 +55,48 @@ func sizedPool(t *testing.T, db *containers.Database, size int) *pgxpool.Pool {
 	return pgstore.Pool(t, config)
 }
 
-// While somebody has rows locked, those who write them wait, however many they are, and nobody else does.
+// While somebody has rows locked, those who write them wait, however many they are, and nobody else does, however the
+// table lies.
 func TestALockedRowHoldsUpItsSessionAlone(t *testing.T) {
-	const rows, callers, writers, saves = 12, 3, 8, 40
-	for batching, opts := range batchings() {
-		t.Run(batching, func(t *testing.T) {
-			db := containers.Postgres(t)
-			st := pgstore.New(t, sizedPool(t, db, 8), append(opts, postgres.WithTimeout(time.Minute))...)
-			var waiting sync.WaitGroup
-			var release []func()
-			for range rows {
-				ref := pgstore.Created(t, st, store.Change{})
-				release = append(release, lockRow(t, db, ref))
-				for n := range callers {
-					waiting.Go(func() { writeSomehow(t, st, ref, n) })
-				}
-			}
-			waitForLocks(t, db, 2, "%") // a quarter of the pool's connections
-			together(t, writers, func(int) error {
-				ref := pgstore.Created(t, st, store.Change{})
-				for n := range saves {
-					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-					_, err := st.Save(ctx, ref, store.Change{Set: pgstore.Set("n", fmt.Sprint(n)).Set, Extend: n%5 == 0})
-					cancel()
-					if err != nil {
-						return err
-					}
-				}
-				return nil
+	for table, tableOpts := range tables() {
+		for batching, opts := range batchings() {
+			t.Run(table+", "+batching, func(t *testing.T) {
+				t.Parallel()
+				othersGoOn(t, containers.Postgres(t, tableOpts...), opts)
 			})
-			for _, r := range release {
-				r()
-			}
-			waiting.Wait()
-		})
+		}
 	}
+}
+
+func othersGoOn(t *testing.T, db *containers.Database, opts []postgres.Option) {
+	const rows, callers, writers, saves = 12, 3, 8, 40
+	st := pgstore.New(t, sizedPool(t, db, 8), append(opts, postgres.WithTimeout(time.Minute))...)
+	var waiting sync.WaitGroup
+	var release []func()
+	for range rows {
+		ref := pgstore.Created(t, st, store.Change{})
+		release = append(release, lockRow(t, db, ref))
+		for n := range callers {
+			waiting.Go(func() { writeSomehow(t, st, ref, n) })
+		}
+	}
+	waitForLocks(t, db, 2, "%") // a quarter of the pool's connections
+	together(t, writers, func(int) error {
+		ref := pgstore.Created(t, st, store.Change{})
+		for n := range saves {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			_, err := st.Save(ctx, ref, store.Change{Set: pgstore.Set("n", fmt.Sprint(n)).Set, Extend: n%5 == 0})
+			cancel()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, r := range release {
+		r()
+	}
+	waiting.Wait()
 }
 
 // writeSomehow writes a row in one of the ways that there are.

@@ -2,6 +2,7 @@ package failure_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"testing"
@@ -66,6 +67,11 @@ func TestAHungServerHoldsNoPlace(t *testing.T) {
 			ref := pgstore.Created(t, s, store.Change{})
 			hung.Swallow()
 			broken(t, "load", bounded(t, "load", func() error { _, err := s.Load(context.Background(), ref); return err }))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			if _, err := s.Load(ctx, ref); errors.Is(err, postgres.ErrPoolExhausted) {
+				t.Errorf("the store has the connection that is not cleaned up yet: %v", err)
+			}
+			cancel()
 			loadsWithin(t, s, ref, recovery)
 		})
 	}
