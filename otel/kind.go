@@ -10,23 +10,15 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// The outcomes of an operation.
-const (
-	outcomeOK        = "ok"
-	outcomeRefused   = "refused"   // the store works, and the answer is no
-	outcomeCancelled = "cancelled" // by whoever asked
-	outcomeFailed    = "failed"    // for an alert
-)
-
 // kind is what the metrics tell operations apart by: few values each.
 type kind struct {
 	op      session.Op
-	outcome string
+	outcome session.Outcome
 	err     string // error.type; "" for none
 }
 
 func (k kind) keyValues() []attribute.KeyValue {
-	all := []attribute.KeyValue{attributeOperation.String(string(k.op)), attributeOutcome.String(k.outcome)}
+	all := []attribute.KeyValue{attributeOperation.String(string(k.op)), attributeOutcome.String(k.outcome.String())}
 	if k.err != "" {
 		all = append(all, attributeError.String(k.err))
 	}
@@ -52,21 +44,27 @@ var refusals = []struct {
 }
 
 func kindOf(o session.Observation) kind {
-	if o.Err == nil {
-		return kind{o.Op, outcomeOK, ""}
+	outcome := session.OutcomeOf(o.Err)
+	return kind{o.Op, outcome, errorType(o.Err, outcome)}
+}
+
+func errorType(err error, outcome session.Outcome) string {
+	switch outcome {
+	case session.OK:
+		return ""
+	case session.Cancelled:
+		return "cancelled"
 	}
 	for _, r := range refusals {
-		if errors.Is(o.Err, r.err) {
-			return kind{o.Op, outcomeRefused, r.name}
+		if errors.Is(err, r.err) {
+			return r.name
 		}
 	}
 	switch {
-	case errors.Is(o.Err, context.Canceled):
-		return kind{o.Op, outcomeCancelled, "cancelled"}
-	case errors.Is(o.Err, context.DeadlineExceeded):
-		return kind{o.Op, outcomeFailed, "timeout"}
-	case errors.Is(o.Err, session.ErrCorrupt):
-		return kind{o.Op, outcomeFailed, "corrupt"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, session.ErrCorrupt):
+		return "corrupt"
 	}
-	return kind{o.Op, outcomeFailed, "_OTHER"}
+	return "_OTHER"
 }

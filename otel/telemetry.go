@@ -138,7 +138,7 @@ func (t *Telemetry) span(ctx context.Context, o session.Observation, k kind) {
 		if t.owner && o.Owner != "" {
 			span.SetAttributes(attributeUser.String(o.Owner))
 		}
-		if k.outcome == outcomeFailed {
+		if k.outcome == session.Failed {
 			span.SetStatus(codes.Error, o.Err.Error())
 		}
 	}

@@ -59,6 +59,11 @@ type Config struct {
 	// Sealing encrypts entries before they are stored.
 	Sealing Sealing
 
+	// CollectInterval is how often the manager deletes expired rows by itself, if the store can: in the background, when a
+	// session is created, and never in a process that creates none. Default 10 minutes, jittered; negative: never, for
+	// whoever has sessions-gc run from cron.
+	CollectInterval time.Duration
+
 	// Owner limits the live sessions of one owner.
 	Owner OwnerLimit
 
@@ -121,6 +126,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.RotationGrace = max(0, cmp.Or(c.RotationGrace, 30*time.Second))
 	c.MaxBytes = cmp.Or(c.MaxBytes, 1<<20)
 	c.StoreTimeout = cmp.Or(c.StoreTimeout, 5*time.Second)
+	c.CollectInterval = max(0, cmp.Or(c.CollectInterval, 10*time.Minute))
 	c.WebSocket.PollInterval = cmp.Or(c.WebSocket.PollInterval, 2*time.Second)
 	c.WebSocket.SaveRetry = cmp.Or(c.WebSocket.SaveRetry, 10*time.Second)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
@@ -145,6 +151,7 @@ func (c *Config) validate() error {
 		checkTimeout("SaveRetry", c.WebSocket.SaveRetry),
 		checkTimeout("TouchStep", c.TouchStep),
 		checkTimeout("RotationGrace", c.RotationGrace),
+		checkTimeout("CollectInterval", c.CollectInterval),
 		c.Cookie.validate(),
 		c.DeviceBound.validate(c),
 		c.Sealing.validate(),

@@ -110,6 +110,7 @@ func (t *takeover) take(ctx context.Context) (bool, error) {
 // is no claim any more.
 func (t *takeover) claim(ctx context.Context, first *readout) (born time.Time, err error) {
 	saved, err := t.m.store.Create(ctx, t.ref(t.claimed), store.Change{Idle: first.idle, Absolute: first.absolute})
+	t.m.collectSoon()
 	if !errors.Is(err, store.ErrExists) {
 		return saved.CreatedAt, failed("claim", err)
 	}

@@ -34,9 +34,10 @@ type shared struct {
 	hub   *hub
 	rows  rowTurns
 
-	touches chan struct{}  // holds one for each touch in the background
-	work    sync.WaitGroup // touches and long-lived handlers
-	started time.Time
+	touches   chan struct{}  // holds one for each touch in the background
+	work      sync.WaitGroup // touches, long-lived handlers and a collector
+	started   time.Time
+	collector collector
 
 	mu       sync.Mutex
 	families map[string]*family // by realm
@@ -54,6 +55,7 @@ func New(store Store, config Config) (*Manager, error) {
 		families: map[string]*family{}, carriers: map[string]string{},
 	}
 	s.hub = newHub(s)
+	s.collector.begin()
 	m, err := s.manager(config)
 	if err == nil && m.config.Cookie.InsecureHTTP && m.config.Header == "" {
 		m.config.Logger.Warn("session: cookies travel over plain HTTP; for production, leave Cookie.InsecureHTTP unset")
@@ -148,11 +150,12 @@ func (m *Manager) forLoad(ctx context.Context) (context.Context, context.CancelF
 }
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to
-// return and their sessions to be saved, and for touches in the background. Call it beside http.Server.Shutdown, which does
-// not know of sockets. ctx's error if it ends first. It holds for the manager and all those derived with it; sockets
-// that come later are refused.
+// return and their sessions to be saved, and for touches in the background; a collector stops. Call it beside
+// http.Server.Shutdown, which does not know of sockets. ctx's error if it ends first. It holds for the manager and all
+// those derived with it; sockets that come later are refused.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.hub.shutdown()
+	m.collector.stop()
 	done := make(chan struct{})
 	go func() {
 		m.work.Wait()

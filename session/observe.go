@@ -21,6 +21,7 @@ const (
 	OpReuse    Op = "reuse"    // a token from before a rotation has come back after the grace: a sign of theft
 	OpCheck    Op = "check"    // of the sessions with open sockets; Handle is zero
 	OpImport   Op = "import"   // of a session of another system, or of none that lives there
+	OpCollect  Op = "collect"  // deleted Observation.Deleted expired rows; Handle is zero
 	OpEnd      Op = "end"      // an open socket's session has ended; Err says how
 )
 
@@ -32,6 +33,7 @@ type Observation struct {
 	Start    time.Time
 	Duration time.Duration
 	Err      error // nil, or one that matches this package's sentinels, or the database's
+	Deleted  int64 // expired rows, by OpCollect
 }
 
 // observeSave observes a save, and the rotation that came with it.
@@ -43,7 +45,13 @@ func (m *Manager) observeSave(ctx context.Context, op Op, key Handle, owner stri
 }
 
 func (m *Manager) observe(ctx context.Context, op Op, key Handle, owner string, start time.Time, err error) {
+	m.report(ctx, Observation{Op: op, Handle: key, Owner: owner, Start: start, Err: err})
+}
+
+// report observes an operation that is done now.
+func (m *Manager) report(ctx context.Context, o Observation) {
 	if m.config.Observe != nil {
-		m.config.Observe(ctx, Observation{op, key, owner, start, time.Since(start), err})
+		o.Duration = time.Since(o.Start)
+		m.config.Observe(ctx, o)
 	}
 }

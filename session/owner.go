@@ -102,6 +102,15 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, except Handle) 
 	return m.revoke(ctx, store.Selector{Realm: m.realm, Owner: owner, Except: except})
 }
 
+// RevokeOwnerPrefix ends all sessions of the owners that begin with prefix, and returns how many: of a tenant whose users'
+// names begin with its own. End it with what ends the tenant's name, as in "acme/".
+func (m *Manager) RevokeOwnerPrefix(ctx context.Context, prefix string) (int, error) {
+	if prefix == "" {
+		return 0, errNothingSelected
+	}
+	return m.revoke(ctx, store.Selector{Realm: m.realm, OwnerPrefix: prefix})
+}
+
 // RevokeTagged ends all sessions with a tag, and returns how many.
 func (m *Manager) RevokeTagged(ctx context.Context, tag string) (int, error) {
 	if tag == "" {

@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,50 @@ func TestRevoke(t *testing.T) {
 	wantStatus(t, ann.set("k"), http.StatusOK) // a fresh session
 }
 
+// Sessions are found and ended by a tag, and by what their owners' names begin with, in the manager's realm alone.
+func TestTagsAndPrefixes(t *testing.T) {
+	s := newSite(t)
+	admin := newManager(t, s.store, session.Config{Realm: "admin", CollectInterval: -1})
+	made := map[string]session.Handle{}
+	for _, c := range []struct {
+		m                *session.Manager
+		name, owner, tag string
+	}{
+		{s.m, "ann", "acme/ann", "sid:1"}, {s.m, "bob", "acme/bob", "sid:1"}, {s.m, "eve", "acme-labs/eve", "sid:2"},
+		{s.m, "nobody", "", "sid:1"}, {admin, "admin", "acme/ann", "sid:1"},
+	} {
+		of := c.m.NewSession()
+		s.ok(errors.Join(of.SetOwner(c.owner), of.SetTag(c.tag), of.Set("name", c.name), of.Save(t.Context())))
+		made[c.name] = of.Handle()
+	}
+	tagged := func() (names []string) {
+		found, err := s.m.SessionsTagged(t.Context(), "sid:1", "name")
+		s.ok(err)
+		for _, one := range found {
+			name, err := session.Get[string](one, "name")
+			s.ok(err)
+			if one.Tag != "sid:1" || one.Handle != made[name] {
+				t.Errorf("listed %+v", one)
+			}
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	if got := tagged(); !slices.Equal(got, []string{"ann", "bob", "nobody"}) {
+		t.Errorf("tagged: %q", got)
+	}
+	if n, err := s.m.RevokeOwnerPrefix(t.Context(), "acme/"); n != 2 || err != nil {
+		t.Errorf("by prefix: %d, %v", n, err)
+	}
+	if got := tagged(); !slices.Equal(got, []string{"nobody"}) {
+		t.Errorf("tagged after that: %q", got)
+	}
+	if n, err := s.m.RevokeTagged(t.Context(), "sid:1"); n != 1 || err != nil || s.store.Len() != 2 {
+		t.Errorf("by tag: %d, %v, %d rows", n, err, s.store.Len())
+	}
+}
+
 // Nobody's sessions are not everybody's.
 func TestRevokeOfNobody(t *testing.T) {
 	s := newSite(t)
@@ -112,7 +157,13 @@ func TestRevokeOfNobody(t *testing.T) {
 	_, errOwner := s.m.RevokeOwner(t.Context(), "", session.Handle{})
 	_, errOwned := s.m.RevokeOwned(t.Context(), "", session.Handle{})
 	_, errHandle := s.m.Revoke(t.Context(), session.Handle{})
-	for name, err := range map[string]error{"RevokeOwner": errOwner, "RevokeOwned": errOwned, "Revoke": errHandle} {
+	_, errTag := s.m.RevokeTagged(t.Context(), "")
+	_, errPrefix := s.m.RevokeOwnerPrefix(t.Context(), "")
+	_, errNoText := s.m.RevokeOwnerPrefix(t.Context(), "\xff")
+	for name, err := range map[string]error{
+		"RevokeOwner": errOwner, "RevokeOwned": errOwned, "Revoke": errHandle, "RevokeTagged": errTag,
+		"RevokeOwnerPrefix": errPrefix, "RevokeOwnerPrefix of no text": errNoText,
+	} {
 		if err == nil {
 			t.Errorf("%s of nobody is no error", name)
 		}

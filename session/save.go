@@ -111,6 +111,7 @@ func (s *Session) create(ctx context.Context, m *Manager, ref store.Ref, c store
 		first.Hash, fresh.Rotate = *c.Rotate, nil
 	}
 	saved, err := m.store.Create(ctx, first, fresh)
+	m.collectSoon()
 	if presence == uncertain && errors.Is(err, store.ErrExists) {
 		return s.update(ctx, m, ref, c)
 	}

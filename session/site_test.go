@@ -33,7 +33,7 @@ type site struct {
 func newSite(t testing.TB, change ...func(*session.Config)) *site {
 	t.Helper()
 	s := &site{t: t, store: &spy{Store: memstore.New()}, log: &logBuffer{}}
-	config := session.Config{Logger: slog.New(slog.NewTextHandler(s.log, nil))}
+	config := session.Config{Logger: slog.New(slog.NewTextHandler(s.log, nil)), CollectInterval: -1}
 	for _, change := range change {
 		change(&config)
 	}

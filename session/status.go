@@ -1,9 +1,6 @@
 package session
 
-import (
-	"errors"
-	"net/http"
-)
+import "net/http"
 
 // StatusCode is the HTTP status that says what err means to a client: 400 two tokens, 403 origin, 409 gone or rotated, 413
 // too large, 429 too many sessions, 500 a mistake of this server's code or data, 503 the store.
@@ -14,15 +11,13 @@ func StatusCode(err error) int {
 	}{
 		{http.StatusBadRequest, []error{ErrAmbiguous}},
 		{http.StatusForbidden, []error{ErrOrigin}},
-		{http.StatusInternalServerError, []error{ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie, ErrSealed}},
+		{http.StatusInternalServerError, mistakes},
 		{http.StatusConflict, []error{ErrGone}},
 		{http.StatusRequestEntityTooLarge, []error{ErrTooLarge}},
 		{http.StatusTooManyRequests, []error{ErrOwnerLimit}},
 	} {
-		for _, cause := range is.causes {
-			if errors.Is(err, cause) {
-				return is.status
-			}
+		if isOneOf(err, is.causes) {
+			return is.status
 		}
 	}
 	return http.StatusServiceUnavailable

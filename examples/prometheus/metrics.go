@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/simples-go/sessions/session"
-	"github.com/simples-go/sessions/session/store"
 )
 
 // metrics counts and times what a manager does.
@@ -44,26 +43,28 @@ func sockets(r prometheus.Registerer, m *session.Manager) {
 
 // observe is for session.Config.Observe.
 func (m *metrics) observe(_ context.Context, o session.Observation) {
-	outcome, kind := outcomeOf(o.Err)
-	m.operations.WithLabelValues(string(o.Op), outcome, kind).Inc()
+	outcome := session.OutcomeOf(o.Err).String()
+	m.operations.WithLabelValues(string(o.Op), outcome, errorType(o.Err)).Inc()
 	if o.Duration > 0 {
 		m.duration.WithLabelValues(string(o.Op), outcome).Observe(o.Duration.Seconds())
 	}
 }
 
-// outcomeOf tells answers from failures, which are what an alert is for.
-func outcomeOf(err error) (outcome, kind string) {
+// errorType tells apart the errors that are worth it.
+func errorType(err error) string {
 	switch {
 	case err == nil:
-		return "ok", ""
+		return ""
 	case errors.Is(err, session.ErrRotated):
-		return "refused", "rotated"
+		return "rotated"
 	case errors.Is(err, session.ErrGone):
-		return "refused", "gone"
-	case errors.Is(err, store.ErrConflict), errors.Is(err, session.ErrTooLarge), errors.Is(err, session.ErrOwnerLimit):
-		return "refused", "limit"
-	case errors.Is(err, context.Canceled):
-		return "cancelled", "cancelled"
+		return "gone"
 	}
-	return "failed", "_OTHER"
+	switch session.OutcomeOf(err) {
+	case session.Refused:
+		return "limit"
+	case session.Cancelled:
+		return "cancelled"
+	}
+	return "_OTHER"
 }

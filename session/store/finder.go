@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+)
 
 // Finder is implemented by stores that find sessions by something other than their key.
 type Finder interface {
@@ -20,17 +24,23 @@ type Selector struct {
 	Tag    string
 	Key    Handle
 	Except Handle // is never selected
-	All    bool   // needed if neither Owner, Tag nor Key is set: every session, or every one of Realm
+	All    bool   // needed if none of the others but Realm is set: every session, or every one of Realm
+
+	// OwnerPrefix is what the owner begins with, byte by byte. What is not valid UTF-8 makes the selector select none.
+	OwnerPrefix string
 }
 
 // Valid reports whether the selector says what to select.
-func (s Selector) Valid() bool { return s.All || s.Owner != "" || s.Tag != "" || !s.Key.IsZero() }
+func (s Selector) Valid() bool {
+	some := s.All || s.Owner != "" || s.OwnerPrefix != "" || s.Tag != "" || !s.Key.IsZero()
+	return some && utf8.ValidString(s.OwnerPrefix)
+}
 
 // Matches reports whether the selector selects a session.
 func (s Selector) Matches(r *Record) bool {
 	switch {
 	case !s.Valid(), s.Realm != "" && s.Realm != r.Realm, s.Owner != "" && s.Owner != r.Owner, s.Tag != "" && s.Tag != r.Tag,
-		!s.Key.IsZero() && s.Key != r.Key:
+		!s.Key.IsZero() && s.Key != r.Key, !strings.HasPrefix(r.Owner, s.OwnerPrefix):
 		return false
 	}
 	return s.Except.IsZero() || s.Except != r.Key

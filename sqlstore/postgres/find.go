@@ -36,7 +36,7 @@ func (s *Store) Find(ctx context.Context, selector store.Selector, keys []string
 func storable(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }
 
 func selectable(s store.Selector) bool {
-	return storable(s.Realm) && storable(s.Owner) && storable(s.Tag)
+	return storable(s.Realm) && storable(s.Owner) && storable(s.Tag) && storable(s.OwnerPrefix)
 }
 
 // mostColumns is up to how many entries have a column each in what Find reads, so that the rest of the data stays where
@@ -88,6 +88,9 @@ func (c *conditions) selector(which store.Selector) {
 		if value != "" {
 			c.add(`s.` + column + ` = ` + c.arg(value))
 		}
+	}
+	if which.OwnerPrefix != "" {
+		c.add(`starts_with(s.owner, ` + c.arg(which.OwnerPrefix) + `)`)
 	}
 	if !which.Except.IsZero() {
 		c.add(`s.id <> ` + c.arg(uuid(which.Except)))

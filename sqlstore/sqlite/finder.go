@@ -84,26 +84,28 @@ func by(s store.Selector) statement {
 		return 1
 	case s.Tag != "":
 		return 2
+	case s.OwnerPrefix != "":
+		return 3
 	}
-	return 3
+	return 4
 }
 
 // selecting returns the parameters of selections.
 func selecting(s store.Selector) []driver.Value {
-	return []driver.Value{nullKey(s.Key), nullText(s.Owner), nullText(s.Tag), nullText(s.Realm), s.Except[:]}
+	return []driver.Value{nullKey(s.Key), nullText(s.Owner), nullText(s.Tag), nullText(s.Realm), s.Except[:], nullText(s.OwnerPrefix)}
 }
 
-// revokeChunk is how many rows Revoke deletes in a transaction if all are selected.
+// revokeChunk is how many rows Revoke deletes in a transaction if all are selected, or those of many owners.
 const revokeChunk = 500
 
-// Revoke implements store.Finder. It ends the sessions of an owner or tag in one transaction. If all are selected, others
-// may write in between.
+// Revoke implements store.Finder. It ends the sessions of an owner or tag in one transaction. If all are selected, or
+// those of many owners, others may write in between.
 func (s *Store) Revoke(ctx context.Context, selector store.Selector) (ended []store.Handle, err error) {
 	if !selector.Valid() {
 		return nil, ctx.Err()
 	}
 	limit := -1 // none
-	if by(selector) == by(store.Selector{All: true}) {
+	if by(selector) >= by(store.Selector{OwnerPrefix: "any"}) {
 		limit = revokeChunk
 	}
 	for {

@@ -11,9 +11,10 @@ const (
 	selectFew                    // by ids, without data
 	selectMany                   // by ids, without data
 	selectRealm                  // by id, nothing else
-	findByKey                    // each of what a Selector selects, without data; the other three follow in this order
+	findByKey                    // each of what a Selector selects, without data; the other four follow in this order
 	findByOwner
 	findByTag
+	findByPrefix
 	findAll
 	insertRow
 	updateData
@@ -23,6 +24,7 @@ const (
 	deleteByKey // as findByKey
 	deleteByOwner
 	deleteByTag
+	deleteByPrefix
 	deleteAll
 	deleteExpired
 	countExpired
@@ -84,7 +86,7 @@ func newStatements(table string) *statements {
 		s[findByKey+statement(i)] = `select ` + packedMeta + `, id, realm from {t} where ` + condition +
 			` order by created_at desc, id desc`
 		s[deleteByKey+statement(i)] = `delete from {t} where rowid in (select rowid from {t} where ` + condition +
-			` limit ?6) returning id, expires_at`
+			` limit ?7) returning id, expires_at`
 	}
 	for i, text := range s {
 		s[i] = strings.ReplaceAll(text, "{t}", `"`+table+`"`)
@@ -95,10 +97,17 @@ func newStatements(table string) *statements {
 // selections are the conditions of a Selector, for each column by which its rows are found. The parameters are those of
 // selecting.
 var selections = [...]string{
-	`id = ?1 and (?2 is null or owner = ?2) and (?3 is null or tag = ?3) and (?4 is null or realm = ?4) and id <> ?5`,
-	`owner = ?2 and (?3 is null or tag = ?3) and (?4 is null or realm = ?4) and id <> ?5`,
-	`tag = ?3 and (?4 is null or realm = ?4) and id <> ?5`,
+	`id = ?1 and (?2 is null or owner = ?2) and (?3 is null or tag = ?3) and (?4 is null or realm = ?4) and id <> ?5 and ` + mayBegin,
+	`owner = ?2 and (?3 is null or tag = ?3) and (?4 is null or realm = ?4) and id <> ?5 and ` + mayBegin,
+	`tag = ?3 and (?4 is null or realm = ?4) and id <> ?5 and ` + mayBegin,
+	begins + ` and (?4 is null or realm = ?4) and id <> ?5`,
 	`(?4 is null or realm = ?4) and id <> ?5`,
 }
+
+// begins says of an owner that it begins with a text. No text has a byte above 0xF4.
+const (
+	begins   = `owner >= ?6 and owner < ?6 || x'ff'`
+	mayBegin = `(?6 is null or ` + begins + `)`
+)
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -11,7 +11,7 @@ import (
 )
 
 func selecting(s store.Selector) []any {
-	return []any{nullKey(s.Key), nullText(s.Owner), nullText(s.Tag), nullText(s.Realm), s.Except[:]}
+	return []any{nullKey(s.Key), nullText(s.Owner), nullText(s.Tag), nullText(s.Realm), s.Except[:], nullText(s.OwnerPrefix)}
 }
 
 // living returns the selected live rows without their data, newest first.

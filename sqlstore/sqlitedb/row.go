@@ -153,6 +153,7 @@ type statements struct {
 
 // selection is the condition of a Selector; see selecting.
 const selection = `(?1 is null or id = ?1) and (?2 is null or owner = ?2) and (?3 is null or tag = ?3) and
+	(?6 is null or owner >= ?6 and owner < ?6 || x'ff') and
 	(?4 is null or realm = ?4) and id <> ?5`
 
 // newStatements returns the statements for a table, whose name is validated.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -165,6 +166,9 @@ func brokenSelectors() map[string]breakage {
 				return b.Store.Find(bg, s, keys, p)
 			}),
 		"selector: a revocation ends what its selector selects": revoking(func(s *store.Selector) { s.Realm = "" }),
+		"selector: a prefix selects owners": revoking(func(s *store.Selector) {
+			s.OwnerPrefix = strings.TrimSuffix(s.OwnerPrefix, "/")
+		}),
 		"selector: a list follows the tag": saving(func(_ *store.Ref, c *store.Change) {
 			if c.Tag != nil && *c.Tag == "" {
 				c.Tag = nil

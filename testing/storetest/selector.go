@@ -22,6 +22,12 @@ func selectorRules() []rule {
 			test: revokesSelected,
 		},
 		{
+			name: "a prefix selects owners", needs: Finder,
+			text: "Selector.OwnerPrefix selects the sessions whose owner begins with it byte by byte, together with all other fields: " +
+				"it is no pattern, and A is not a. What is not valid UTF-8 selects none.",
+			test: prefixSelects,
+		},
+		{
 			name: "a list follows the tag", needs: Finder,
 			text: "A session whose tag was changed or taken away is listed where it belongs. Any text is a tag.",
 			test: listFollowsTag,
@@ -136,6 +142,50 @@ func revokesSelected(e *env) {
 			if gone := slices.Contains(want, r.Key); gone != (err != nil) {
 				e.Errorf("%+v: %+v: Load says %v", s, r, err)
 			}
+		}
+	}
+}
+
+func prefixSelects(e *env) {
+	var all []store.Record
+	for _, owner := range []string{
+		"", "t", "t/", "t/anna", "t/ännä", "t0/anna", "T/anna", "t%", "t_/anna", "\u00e4", "a\u0308", "t/\U0010ffff\U0010ffff",
+	} {
+		for _, tag := range []string{"", "t1"} {
+			ref := e.inRealm("site")
+			e.create(ref, store.Change{Owner: &owner, Tag: &tag})
+			all = append(all, store.Record{Key: ref.Key, Hash: ref.Hash, Realm: "site", Owner: owner, Tag: tag})
+		}
+	}
+	for _, prefix := range []string{
+		"t", "t/", "t/anna", "t/anna/", "t/a", "t/\u00e4", "T", "t%", "%", "_", "t_", "a", "\u00e4", "\xc3", "t\x00",
+	} {
+		for _, s := range []store.Selector{
+			{}, {Realm: "site"}, {Realm: "admin"}, {Tag: "t1"}, {Owner: "t/anna"}, {Key: all[6].Key}, {Except: all[6].Key}, {All: true},
+		} {
+			s.OwnerPrefix = prefix
+			want := selected(s, all)
+			found, err := e.finder().Find(e.ctx, s, nil, e.policy)
+			e.must(err, "Find")
+			if got := sorted(keysOf(found)); !slices.Equal(got, want) {
+				e.Errorf("%+v selects %d sessions, want %d", s, len(got), len(want))
+			}
+		}
+	}
+	e.revokesPrefix(all, "t/")
+}
+
+func (e *env) revokesPrefix(all []store.Record, prefix string) {
+	s := store.Selector{Realm: "site", OwnerPrefix: prefix}
+	ended, err := e.finder().Revoke(e.ctx, s)
+	e.must(err, "Revoke")
+	if got, want := sorted(ended), selected(s, all); !slices.Equal(got, want) {
+		e.Errorf("%+v has ended %d sessions, want %d", s, len(got), len(want))
+	}
+	for _, r := range all {
+		_, err := e.Store.Load(e.ctx, store.Ref{Key: r.Key, Hash: r.Hash, Policy: e.policy})
+		if gone := s.Matches(&r); gone != (err != nil) {
+			e.Errorf("%+v: the session of %q: Load says %v", s, r.Owner, err)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func fresh() store.Ref {
 }
 
 func oursManager(store store.Store) *session.Manager {
-	return must(session.New(store, session.Config{}))
+	return must(session.New(store, session.Config{CollectInterval: -1}))
 }
 
 func oursHandler(store store.Store, size int) http.Handler {

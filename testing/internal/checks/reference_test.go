@@ -16,18 +16,22 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// TestErrorsAreListed: docs/reference/errors.md has a row for every error of package session, with its true status.
+// TestErrorsAreListed: docs/reference/errors.md has a row for every error of package session, with its true status
+// and outcome.
 func TestErrorsAreListed(t *testing.T) {
 	page := readFile(t, filepath.Join(top(t), "docs/reference/errors.md"))
 	for name, err := range sentinels {
-		row := regexp.MustCompile("(?m)^\\| `" + name + "` \\|.*\\| " + fmt.Sprint(session.StatusCode(err)) + " \\|$")
+		status, outcome := session.StatusCode(err), session.OutcomeOf(err)
+		row := regexp.MustCompile(fmt.Sprintf("(?m)^\\| `%s` \\|.*\\| %d \\| %v \\|$", name, status, outcome))
 		if !row.MatchString(page) {
-			t.Errorf("docs/reference/errors.md has no row for %s with status %d", name, session.StatusCode(err))
+			t.Errorf("docs/reference/errors.md has no row for %s with status %d and outcome %v", name, status, outcome)
 		}
 	}
-	for _, name := range exported(t, "session/errors.go") {
-		if sentinels[name] == nil {
-			t.Errorf("%s is not in this test", name)
+	for _, file := range []string{"session/errors.go", "session/device.go", "session/store/errors.go"} {
+		for _, name := range exported(t, file) {
+			if sentinels[name] == nil {
+				t.Errorf("%s is not in this test", name)
+			}
 		}
 	}
 	if code := session.StatusCode(errors.New("another")); code != 503 {
@@ -41,7 +45,7 @@ var sentinels = map[string]error{
 	"ErrOwnerLimit": session.ErrOwnerLimit, "ErrAmbiguous": session.ErrAmbiguous, "ErrOrigin": session.ErrOrigin,
 	"ErrValue": session.ErrValue, "ErrNoCookie": session.ErrNoCookie, "ErrClosed": session.ErrClosed,
 	"ErrCorrupt": session.ErrCorrupt, "ErrShutdown": session.ErrShutdown, "ErrConflict": store.ErrConflict,
-	"ErrExists": store.ErrExists, "ErrSealed": session.ErrSealed,
+	"ErrExists": store.ErrExists, "ErrSealed": session.ErrSealed, "ErrUnproven": session.ErrUnproven, "ErrReused": store.ErrReused,
 }
 
 // exported returns the names that a file's var declarations export.

@@ -96,7 +96,7 @@ func create(ctx context.Context, st store.Store, n int) ([]store.Ref, error) {
 	data := store.Change{Set: map[string]json.RawMessage{
 		"name": json.RawMessage(`"` + strings.Repeat("x", 370) + `"`), "visits": json.RawMessage("1"),
 	}}
-	m, err := session.New(st, session.Config{})
+	m, err := session.New(st, session.Config{CollectInterval: -1})
 	if err != nil {
 		return nil, err
 	}

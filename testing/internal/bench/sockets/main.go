@@ -64,7 +64,7 @@ func node(ctx context.Context, url string) (*session.Manager, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := session.New(store, session.Config{WebSocket: session.WebSocket{AllowMissingOrigin: true}})
+	m, err := session.New(store, session.Config{CollectInterval: -1, WebSocket: session.WebSocket{AllowMissingOrigin: true}})
 	return m, done, err
 }
 

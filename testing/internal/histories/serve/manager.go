@@ -63,12 +63,14 @@ func (c *Config) postgresOptions() []postgres.Option {
 
 func (c *Config) manager(s store.Store) (*session.Manager, error) {
 	return session.New(s, session.Config{
-		Cookie:        session.Cookie{InsecureHTTP: true, Name: "session"},
-		StoreTimeout:  c.StoreTimeout,
-		RotationGrace: c.Grace,
-		Owner:         session.OwnerLimit{Max: c.OwnerMax, EndOldest: c.EndOldest},
-		Logger:        slog.New(slog.DiscardHandler),
-		ErrorHandler:  answerError,
+		Cookie:       session.Cookie{InsecureHTTP: true, Name: "session"},
+		StoreTimeout: c.StoreTimeout,
+		// Nothing is to happen at times that the seed does not know.
+		CollectInterval: -1,
+		RotationGrace:   c.Grace,
+		Owner:           session.OwnerLimit{Max: c.OwnerMax, EndOldest: c.EndOldest},
+		Logger:          slog.New(slog.DiscardHandler),
+		ErrorHandler:    answerError,
 		WebSocket: session.WebSocket{
 			AllowMissingOrigin: true, PollInterval: 300 * time.Millisecond, OnSaveError: noteSaveError,
 		},
@@ -128,7 +130,7 @@ func classify(err error) wire.Class {
 		return wire.Rotated
 	case errors.Is(err, session.ErrGone):
 		return wire.Gone
-	case errors.Is(err, session.ErrTooLarge), errors.Is(err, session.ErrOwnerLimit), errors.Is(err, session.ErrAmbiguous):
+	case session.OutcomeOf(err) == session.Refused:
 		return wire.Refused
 	}
 	return wire.Failed
