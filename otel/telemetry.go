@@ -25,6 +25,7 @@ const scope = "github.com/simples-go/sessions/otel"
 const (
 	MetricDuration   = "sessions.operation.duration" // histogram of seconds, of what waits for the store
 	MetricOperations = "sessions.operations"         // counter
+	MetricCollected  = "sessions.collected"          // counter of the expired sessions that managers have deleted
 	MetricSockets    = "sessions.sockets.open"       // up-down counter
 )
 
@@ -57,6 +58,7 @@ type Telemetry struct {
 	owner      bool
 	duration   metric.Float64Histogram
 	operations metric.Int64Counter
+	collected  metric.Int64Counter
 	sets       sync.Map // the attributes of each kind
 }
 
@@ -82,6 +84,11 @@ func New(config Config) (*Telemetry, error) {
 		metric.WithDescription("The operations of session managers, by their outcome."))
 	if err != nil {
 		return nil, fmt.Errorf("otelsession: %s: %w", MetricOperations, err)
+	}
+	t.collected, err = t.meter.Int64Counter(MetricCollected, metric.WithUnit("{session}"),
+		metric.WithDescription("The expired sessions that session managers have deleted."))
+	if err != nil {
+		return nil, fmt.Errorf("otelsession: %s: %w", MetricCollected, err)
 	}
 	return t, nil
 }
@@ -109,6 +116,9 @@ func (t *Telemetry) Observe(ctx context.Context, o session.Observation) {
 	k := kindOf(o)
 	attributes := t.attributes(k)
 	t.operations.Add(ctx, 1, attributes)
+	if o.Op == session.OpCollect {
+		t.collected.Add(ctx, o.Deleted)
+	}
 	if !takesTime(o.Op) {
 		return
 	}

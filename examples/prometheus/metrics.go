@@ -15,6 +15,7 @@ import (
 type metrics struct {
 	duration   *prometheus.HistogramVec
 	operations *prometheus.CounterVec
+	collected  prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -28,8 +29,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "sessions_operations_total",
 			Help: "The operations of session managers, by their outcome.",
 		}, []string{"sessions_operation_name", "sessions_outcome", "error_type"}),
+		collected: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sessions_collected_total",
+			Help: "The expired sessions that session managers have deleted.",
+		}),
 	}
-	r.MustRegister(m.duration, m.operations)
+	r.MustRegister(m.duration, m.operations, m.collected)
 	return m
 }
 
@@ -45,6 +50,7 @@ func sockets(r prometheus.Registerer, m *session.Manager) {
 func (m *metrics) observe(_ context.Context, o session.Observation) {
 	outcome := session.OutcomeOf(o.Err).String()
 	m.operations.WithLabelValues(string(o.Op), outcome, errorType(o.Err)).Inc()
+	m.collected.Add(float64(o.Deleted))
 	if o.Duration > 0 {
 		m.duration.WithLabelValues(string(o.Op), outcome).Observe(o.Duration.Seconds())
 	}

@@ -36,6 +36,9 @@ func (i *interceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			x.Discard()
 			own := copied(err)
 			x.Announce(own.Meta())
+			if in.Peer().Protocol != connect.ProtocolConnect {
+				own.Meta().Del("Cache-Control") // they go into trailers, where it may not stand
+			}
 			return nil, own
 		}
 		x.Announce(out.Header())

@@ -119,6 +119,9 @@ func TestSubscription(t *testing.T) {
 	if second := hear("next"); !strings.Contains(string(second.Payload), `"flash":"done"`) {
 		t.Errorf("then %s", second.Payload)
 	}
+	if flash := send(t, c, all, 200).Account.Flash; flash != "" {
+		t.Errorf("the message is shown again: %q", flash)
+	}
 	send(t, c, `mutation { login(user: "ada") { user } }`, 200)
 	var m message
 	err = wsjson.Read(t.Context(), conn, &m)

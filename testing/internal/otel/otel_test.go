@@ -246,10 +246,22 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestCollected: the sessions that runs of the collector have deleted are counted together.
+func TestCollected(t *testing.T) {
+	of := newTelemetry(t, otelsession.Config{})
+	for _, deleted := range []int64{3, 0, 4} {
+		of.observe(t.Context(), session.Observation{Op: session.OpCollect, Deleted: deleted})
+	}
+	if text := of.scrape(); !regexp.MustCompile(`(?m)^sessions_collected_total\{.*\} 7$`).MatchString(text) {
+		t.Errorf("no 7 sessions in\n%s", text)
+	}
+}
+
 // TestFilesFit: each metric and label that the dashboard and the rules ask for is one that is emitted.
 func TestFilesFit(t *testing.T) {
 	of := newTelemetry(t, otelsession.Config{})
 	of.observe(t.Context(), session.Observation{Op: session.OpLoad, Err: errDown})
+	of.observe(t.Context(), session.Observation{Op: session.OpCollect, Deleted: 1})
 	text := of.scrape()
 	for _, file := range []string{"dashboard.json", "alerts-service.yaml"} {
 		asked := readFile(t, "../../../docs/operations/files/"+file)
