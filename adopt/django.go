@@ -125,7 +125,7 @@ func (s *Django) inflate(data []byte) ([]byte, error) {
 	return text, nil
 }
 
-// equal compares signatures in a time that tells nothing of them.
+// equal compares signatures in constant time.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // End implements session.Importer.

@@ -10,7 +10,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// kind is what the metrics tell operations apart by: few values each.
+// kind holds the attributes by which the metrics group operations. Each has few values.
 type kind struct {
 	op      session.Op
 	outcome session.Outcome

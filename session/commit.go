@@ -8,7 +8,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// What an Exchange asks of its Session, each under its lock.
+// The methods that an Exchange calls on its Session. Each takes the session's lock.
 
 // loadToken loads the session of a token that has arrived. One that opens nothing leaves the session empty.
 func (s *Session) loadToken(ctx context.Context, t *token) error {
@@ -122,9 +122,9 @@ func (s *Session) confirmed(ok bool) {
 	}
 }
 
-// answered reports whether the handler's response stands although the session could not be saved: if its own Save has told
-// it so, and it answers with an error, or sends the client elsewhere because nothing can be saved. What is pending is
-// dropped then.
+// answered reports whether the handler's response stands although the session could not be saved: if its own Save has
+// returned the error, and it answers with an error, or redirects the client because nothing can be saved. Pending
+// changes are dropped then.
 func (s *Session) answered(status int, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +143,7 @@ func (s *Session) forgive() error {
 	return s.takeSetErr()
 }
 
-// unwantRow takes back what wantRow has asked for.
+// unwantRow undoes wantRow.
 func (s *Session) unwantRow() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,15 +25,15 @@ func (h *handling) now() time.Time {
 	return h.session.storeNow()
 }
 
-// followsLink reports whether a page is asked for by a link on another site, with a session that lacks its proof. Browsers
-// do not refresh the proof for those, and could not: the session's cookie would not travel with it, unless SameSite=None.
+// followsLink reports whether r follows a link on another site, with a session that lacks its proof. Browsers do not
+// refresh the proof for those, and could not: they would not send the session's cookie, unless it has SameSite=None.
 func (h *handling) followsLink(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
 		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" &&
 		h.session.Err() == errUnproven
 }
 
-// loadAgain has the browser ask again for the page that it asked for, now from this site: with a proof.
+// loadAgain has the browser request the same page again, now from this site: with a proof.
 func loadAgain(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Refresh", "0")
 	w.Header().Set("Cache-Control", "no-store")

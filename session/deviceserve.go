@@ -161,7 +161,7 @@ func (h *handling) bind(w http.ResponseWriter, device *deviceKey) {
 	h.answerDevice(w, answer)
 }
 
-// endBinding tells a browser whose session has ended to forget its key.
+// endBinding sends a browser whose session has ended the instruction to forget its key.
 func (h *handling) endBinding(w http.ResponseWriter, id string) {
 	handle, err := ParseHandle(id)
 	if err != nil {

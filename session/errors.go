@@ -6,7 +6,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Errors that callers tell apart with errors.Is. They never contain a token.
+// Errors that callers distinguish with errors.Is. They never contain a token.
 //
 // ErrExpired, ErrRotated, ErrDestroyed and ErrRevoked each say more exactly how a session ended and match ErrGone too.
 var (

@@ -27,9 +27,9 @@ type Entries interface {
 	Setter
 }
 
-// Get decodes the entry key into a T as encoding/json does. If there is no such entry, it returns the zero T and no error;
-// [Find] tells the difference. An error says that the entry is not a T, or that the session cannot be read: ErrGone,
-// ErrRotated.
+// Get decodes the entry key into a T as encoding/json does. If there is no such entry, it returns the zero T and no
+// error; [Find] reports whether there is one. An error says that the entry is not a T, or that the session cannot be
+// read: ErrGone, ErrRotated.
 //
 // Decode integers beyond 2^53 into int64, uint64, *big.Int or json.Number, which keep every digit.
 func Get[T any](r Getter, key string) (T, error) {

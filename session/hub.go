@@ -113,7 +113,7 @@ func (h *hub) start(m *Manager) {
 	}
 }
 
-// watch receives the store's events until ctx ends. A watcher that gives up is started again.
+// watch receives the store's events until ctx ends. If the store's Watch returns before, it is called again.
 func (h *hub) watch(ctx context.Context, m *Manager, watcher store.Watcher) {
 	for {
 		err := watcher.Watch(ctx, h.event)

@@ -11,8 +11,9 @@ import (
 // Importer finds the sessions of another system, for [Import]. Package adopt has those of scs, gorilla, express-session,
 // Django and Rails; one of an application's own is these three methods. They are safe for concurrent use.
 type Importer interface {
-	// Find returns the other system's token that the request carries, as it stood before it was signed or encrypted, or ""
-	// if there is none. It asks no database: what is forged or tampered with costs no more than the check of a signature.
+	// Find returns the other system's token that the request carries, as it stood before it was signed or encrypted, or
+	// "" if there is none. It uses no database: what is forged or tampered with costs no more than the check of a
+	// signature.
 	Find(r *http.Request) string
 
 	// Load returns the live session of a token. ErrGone is returned if there is none, and ErrCorrupt if it cannot be read:
@@ -54,15 +55,15 @@ func (i *Imported) lookup(key string) (json.RawMessage, error) {
 // Import takes sessions over from another system, for [Config]: at the first visit that brings the other system's cookie,
 // and no token of this one that opens a session.
 //
-// All parallel first requests of a browser come to the same session and the same cookie: row key and secret derive from the
-// other system's token. Owner, entries and lifetime come along, and neither timeout becomes longer than it was.
+// All parallel first requests of a browser come to the same session and the same cookie: row key and secret derive from
+// the other system's token. Owner, entries and lifetime are taken over, and neither timeout becomes longer than it was.
 // docs/guide/moving has a page for each system.
 type Import struct {
 	// From is the other system. Nil: nothing is imported.
 	From Importer
 
-	// Copy leaves the session in the other system, for the time in which servers of both run side by side. Otherwise it is
-	// moved: ended there before it is opened here.
+	// Copy leaves the session in the other system, for the time in which servers of both run side by side. Otherwise
+	// the session is moved: it is ended there before it is opened here.
 	//
 	// Copied sessions live apart: what one side writes or ends, the other does not see, except that Destroy ends both if its
 	// request carries both cookies. A copy that was revoked or has expired is made anew by a visit with the other cookie.
@@ -72,7 +73,7 @@ type Import struct {
 	// is left out. The log names it in both cases.
 	Strict bool
 
-	// Prepare, if set, changes what comes along: it renames, converts or deletes entries, and finds the owner. Its error
-	// refuses the session. It may be called more than once for one session.
+	// Prepare, if set, changes what is taken over: it renames, converts or deletes entries, and finds the owner. If it
+	// returns an error, the session is refused. It may be called more than once for one session.
 	Prepare func(ctx context.Context, from *Imported) error
 }

@@ -83,7 +83,7 @@ func (r *keyring) known(id string) (sealing.Key, bool) {
 
 var errUnknownKey = errors.New("it is not among the keys")
 
-// find returns a key by its id, and asks the source for keys if it does not know it.
+// find returns a key by its id, and fetches the source's keys if it does not know it.
 func (r *keyring) find(id string) (sealing.Key, error) {
 	key, ok := r.known(id)
 	if ok || r.source == nil {

@@ -36,7 +36,7 @@ func (s *Session) withRow(ctx context.Context, what string, fn func(*Manager, st
 	return fn(m, ref)
 }
 
-// reload asks the store and takes in what it returns. s.exchange is held.
+// reload loads the row and applies it to the session. s.exchange is held.
 func (s *Session) reload(ctx context.Context, m *Manager, ref store.Ref) (store.Record, error) {
 	start := time.Now()
 	rec, err := m.store.Load(ctx, ref)

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Op is what a manager asked of its store, or learned.
+// Op is the kind of an Observation: a call of the store, or something that a manager has noticed.
 type Op string
 
-// The operations that an Observe function is told of.
+// The operations that Config.Observe is called for.
 const (
 	OpLoad     Op = "load"
 	OpCreate   Op = "create"

@@ -30,13 +30,13 @@ func (i Summary) lookup(key string) (json.RawMessage, error) {
 	return i.sealer.open(i.Handle, key, value)
 }
 
-// Has reports whether the entry was asked for and is there.
+// Has reports whether the entry was requested and exists.
 func (i Summary) Has(key string) bool {
 	_, ok := i.entries.Get(key)
 	return ok
 }
 
-// Keys returns the keys of the entries that were asked for and are there.
+// Keys returns the keys of the entries that were requested and exist.
 func (i Summary) Keys() []string { return keysOf(i.entries) }
 
 // Raw returns a copy of the JSON text of an entry, as it is stored.

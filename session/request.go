@@ -2,10 +2,11 @@ package session
 
 import "net/http"
 
-// BeginRequest is Begin for a request over HTTP that does not come by way of [Manager.Handler], because its framework is
-// not one of net/http. The token is found as Handler does, in its cookie or header; the Origin of a WebSocket handshake and
-// the proof of a device are checked; a session of another system is taken over. Of r, which may be made for this call, it
-// needs method, URL, host, header, and the context. Config.Enabled is not asked. Errors are for StatusCode.
+// BeginRequest is Begin for a request over HTTP that does not come by way of [Manager.Handler], because its framework
+// is not one of net/http. The token is found as Handler does, in its cookie or header; the Origin of a WebSocket
+// handshake and the proof of a device are checked; a session of another system is taken over. Of r, which may be made
+// for this call, it needs method, URL, host, header, and the context. Config.Enabled is not called. Errors are for
+// StatusCode.
 //
 // When the answer's status is known, CommitStatus and Announce are due:
 //

@@ -10,7 +10,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// resealChunk is of how many sessions Reseal asks for the secrets' hashes at once.
+// resealChunk is for how many sessions Reseal loads the secrets' hashes at once.
 const resealChunk = 500
 
 // resealAttempts is how often a session is tried that others write meanwhile.

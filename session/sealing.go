@@ -22,7 +22,7 @@ type Sealing struct {
 	// key, put a new one in front, and take the former one away when Manager.Reseal has found nothing more to do.
 	Keys []SealingKey
 
-	// KeySource, if set, is asked for the keys instead: of a key management service, for example. It is called by New, and
+	// KeySource, if set, returns the keys instead, from a key management service for example. It is called by New, and
 	// again, at most every ten seconds, when an entry is sealed with a key that is not known.
 	KeySource func(context.Context) ([]SealingKey, error)
 
@@ -167,7 +167,7 @@ func (x *sealer) stale(name string, text json.RawMessage) bool {
 	return !ok && x.config.AcceptPlain || ok && id != x.ring.current().ID
 }
 
-// move seals an entry that a row holds anew, for the same row or another. It asks no KeySource.
+// move seals an entry that a row holds anew, for the same row or another. It calls no KeySource.
 func (x *sealer) move(from, to Handle, name string, text json.RawMessage) (json.RawMessage, error) {
 	id, ok := sealing.KeyID(text)
 	switch {

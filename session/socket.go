@@ -103,8 +103,8 @@ func (h *handling) adopt(conn net.Conn) {
 	}
 }
 
-// withHeader has the fields that tell the client of its token stand in a 101 that an upgrade library writes to the
-// connection by itself, without a look at the response's header. Without such fields it returns its arguments.
+// withHeader adds the fields that carry the client's token to a 101 that an upgrade library writes to the connection by
+// itself, without a look at the response's header. Without such fields it returns its arguments.
 func withHeader(conn net.Conn, buffer *bufio.ReadWriter, header http.Header) (net.Conn, *bufio.ReadWriter) {
 	var fields bytes.Buffer
 	for _, name := range []string{"Set-Cookie", "Cache-Control"} {

@@ -294,8 +294,8 @@ func (s *state) refreshed(r *store.Record) {
 	s.row.readAt = time.Now()
 }
 
-// owes reports whether a response has to wait for a save: for changes of the handler's, or for a row or token of which it
-// has to tell the client.
+// owes reports whether a response has to wait for a save: of the handler's changes, or of a new row or token that the
+// response has to announce to the client.
 func (s *state) owes() bool {
 	p := &s.pending
 	return !p.newer.empty() || p.setErr != nil || p.owed ||

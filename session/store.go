@@ -3,7 +3,7 @@ package session
 import "github.com/simples-go/sessions/session/store"
 
 // Store keeps sessions: sqlstore/postgres, sqlstore/sqlite, session/memstore, or one written against package
-// session/store, which says what is asked of it.
+// session/store, which says what a store has to do.
 type Store = store.Store
 
 // Handle is a session's row key: 16 bytes that never change while the session lives. It opens nothing and may stand in

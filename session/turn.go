@@ -45,7 +45,7 @@ func (t *turn) give() {
 	t.line = t.line[1:]
 }
 
-// leave gives up a place in the line, or the turn if it came at the same moment.
+// leave removes a caller from the line, or passes its turn on if that came at the same moment.
 func (t *turn) leave(mine chan struct{}) {
 	t.mu.Lock()
 	i := slices.Index(t.line, mine)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What the hub asks of a Session, each under its lock.
+// The methods that the hub calls on a Session. Each takes the session's lock.
 
 // watchedRow is what the hub has to know of a session that is watched.
 type watchedRow struct {
@@ -76,8 +76,8 @@ func (s *Session) applyPoll(before *token, r *store.Record, gone, failure error)
 	return s.ref(), !s.m.config.WebSocket.NoKeepAlive && s.touchDue(s.m.policy()), nil
 }
 
-// verdict says how the session has ended, nil if it lives. If the database could not tell, a session whose time is up by
-// what was last known has ended all the same. s.mu is held.
+// verdict says how the session has ended, nil if it lives. If the database did not answer, a session whose time is up
+// by what was last known has ended all the same. s.mu is held.
 func (s *Session) verdict(r *store.Record, gone, failure error) error {
 	policy := s.m.policy()
 	over := s.overdue(policy)

@@ -4,11 +4,11 @@
 //	sessionManager := scs.New()
 //	sessionManager.Store, err = postgres.New(pool)
 //
-// It gains what does not show in an API: parallel requests keep each other's entries, a logout is final, the table holds
-// hashes, reading writes nothing, and the response waits for the commit. What package session itself does better: Set and
-// Save return errors where Put cannot; entries are typed and read without an assertion; Modify changes one atomically; Login
-// sets an owner, by whom sessions are found and ended; sockets end with their session. Both work on the same entries, so
-// that handlers can change one by one: session.FromContext works in all of them.
+// It gains what does not show in an API: parallel requests keep each other's entries, a logout is final, the table
+// holds hashes, reading writes nothing, and the response waits for the commit. What package session itself does better:
+// Set and Save return errors, which Put cannot; entries are typed and read without an assertion; Modify changes one
+// atomically; Login sets an owner, by whom sessions are found and ended; sockets end with their session. Both work on
+// the same entries, so that handlers can change one by one: session.FromContext works in all of them.
 //
 // Values are stored as JSON, their types beside them. What JSON does not bring back as it was is stored as a gob, as scs
 // does; types of the application's own are registered with encoding/gob, as for scs.

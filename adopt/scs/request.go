@@ -119,7 +119,7 @@ type foreign struct {
 	err    error
 }
 
-// raw asks the store for one entry.
+// raw returns one entry as it is stored.
 func (f *foreign) raw(key string) (json.RawMessage, bool) {
 	records, err := f.find.Find(f.ctx, store.Selector{Key: f.handle}, []string{key}, f.policy)
 	if err != nil {

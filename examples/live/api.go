@@ -79,8 +79,8 @@ func putTimeout(w http.ResponseWriter, r *http.Request, s *session.Session) erro
 	return done(w, s.SetTimeout(idle))
 }
 
-// done answers 204 where there was no error. The first byte of the answer commits the session, so that a failing save is
-// answered by Config.ErrorHandler instead.
+// done answers 204 if err is nil. The first byte of the answer commits the session, so that Config.ErrorHandler answers
+// instead if the save fails.
 func done(w http.ResponseWriter, err error) error {
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)

@@ -50,7 +50,7 @@ func (c *command) valid() bool {
 	return n == 1 && (c.Set == nil || (c.Set.Key != nil && c.Set.Value != nil))
 }
 
-// apply does to the session what the client asks for.
+// apply changes the session as the client's command says.
 func (c *command) apply(ctx context.Context, s *session.Session) error {
 	switch {
 	case c.Set != nil:

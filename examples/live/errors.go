@@ -45,7 +45,7 @@ func statusOf(err error) int {
 	return session.StatusCode(err)
 }
 
-// errorText is what a client is told: of this server's own troubles no more than that there are some.
+// errorText returns what a client may read of an error. It does not say what is wrong with the server.
 func errorText(err error) string {
 	switch status := statusOf(err); {
 	case status == http.StatusServiceUnavailable && !errors.Is(err, session.ErrShutdown):
@@ -60,7 +60,7 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, statusOf(err), map[string]string{"error": errorText(err)})
 }
 
-// writeJSON ignores a failing connection: nobody is there to be told.
+// writeJSON ignores a failing connection, since nobody reads the answer then.
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

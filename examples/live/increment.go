@@ -15,7 +15,7 @@ func increment(ctx context.Context, s *session.Session, key string) (json.RawMes
 	return session.ModifyKey(ctx, s, key, successor)
 }
 
-// successor works on the entry's text, since null and true decode into numbers or fail in ways that tell less.
+// successor works on the entry's text, since null and true decode into numbers or fail with errors that say less.
 func successor(value json.RawMessage) (json.RawMessage, error) {
 	if value == nil {
 		return json.RawMessage("1"), nil

@@ -18,7 +18,7 @@ const (
 	presenceTick = time.Second
 )
 
-// node is how the nodes tell each other of their tabs: each has a session of its own, whose token nobody else knows, with
+// node is how the nodes learn of each other's tabs: each has a session of its own, whose token nobody else knows, with
 // an entry for each session that its tabs have open. They find each other's by their common owner.
 type node struct {
 	manager *session.Manager
@@ -59,7 +59,7 @@ func (p *presence) close(ctx context.Context) {
 	}
 }
 
-// exchange publishes this node's tabs and tells them of all others.
+// exchange publishes this node's tabs and sends them the list of all others.
 func (p *presence) exchange(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -116,7 +116,7 @@ func (n *node) write(ctx context.Context, tabs map[session.Handle][]*tab) error 
 	return n.session.Update(ctx)
 }
 
-// set puts a session's tabs into the node's session, where they have changed.
+// set puts a session's tabs into the node's session if they have changed.
 func (n *node) set(key string, list []*tab) error {
 	seats := make([]seat, len(list))
 	for i, t := range list {

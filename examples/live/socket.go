@@ -32,7 +32,7 @@ type message struct {
 	err     error
 }
 
-// serveSocket serves GET /ws. With ?tab=name the client is told of the session's other tabs, too.
+// serveSocket serves GET /ws. With ?tab=name the client also receives the list of the session's other tabs.
 func (a *app) serveSocket(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get("tab")
 	if name != "" && !tabName.MatchString(name) {
@@ -66,7 +66,7 @@ func closeFor(conn *websocket.Conn, cause error) {
 	_ = conn.CloseNow()
 }
 
-// serve runs until the client has gone, or has been told that the session has ended.
+// serve runs until the client has gone, or has received the message that the session has ended.
 func (c *socket) serve(ctx context.Context) {
 	// Reading outlives the session by the close handshake.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -149,7 +149,7 @@ func (c *socket) read(ctx context.Context) (m message, err error) {
 	return m, nil
 }
 
-// answer does what a message asks for and sends what the session then is. The error is the connection's.
+// answer carries out a client's message and sends what the session then holds. The error is the connection's.
 func (c *socket) answer(ctx context.Context, m message) error {
 	err := m.err
 	if err == nil {

@@ -14,7 +14,7 @@ const userPrefix = "user:"
 
 const maxName = 64
 
-// browser is the entry by which a list of sessions tells them apart.
+// browser is the entry by which a user recognizes a session in the list.
 var browser = session.NewKey("browser", "unknown browser")
 
 // userSession is one line of the user's list of sessions.

@@ -56,7 +56,7 @@ func (m *metrics) observe(_ context.Context, o session.Observation) {
 	}
 }
 
-// errorType tells apart the errors that are worth it.
+// errorType returns the label of an error. Errors that are not worth one of their own share "_OTHER".
 func errorType(err error) string {
 	switch {
 	case err == nil:

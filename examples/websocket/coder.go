@@ -10,9 +10,9 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// Coder serves sockets with github.com/coder/websocket. Its handshake sends w.Header() by itself. It drops the connection
-// where the context of a read or of a write ends, so neither gets the request's: both must outlive the session by the
-// close handshake.
+// Coder serves sockets with github.com/coder/websocket. Its handshake sends w.Header() by itself. It drops the
+// connection when the context of a read or of a write ends, so neither gets the request's: both must outlive the
+// session by the close handshake.
 func Coder(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	// The middleware has checked the Origin already.

@@ -1,6 +1,6 @@
 // Package websocket shows sessions in WebSocket handlers with the three libraries that Go services use. Each recipe is
-// the same service: a client sends {"set": {"key": …, "value": …}} and gets the keys of its session, and is told by close
-// code 4001 when the session ends.
+// the same service: a client sends {"set": {"key": …, "value": …}} and gets the keys of its session. The socket is
+// closed with code 4001 when the session ends.
 //
 // What they have in common: the middleware has loaded the session before the handler runs; its cookie, if one is due,
 // stands in w.Header() when the connection is hijacked, and has to go out with the 101; and the request's context ends
@@ -28,7 +28,7 @@ type Reply struct {
 	Error string   `json:"error,omitempty"`
 }
 
-// answer does what a message asks for and saves it at once.
+// answer carries out a client's message and saves the change at once.
 func answer(ctx context.Context, s *session.Session, m Message) Reply {
 	err := s.Set(m.Set.Key, m.Set.Value)
 	if err == nil {

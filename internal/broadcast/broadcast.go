@@ -1,4 +1,4 @@
-// Package broadcast tells events to listeners within one process, without ever holding up the teller.
+// Package broadcast sends events to listeners within one process, without ever holding up the sender.
 package broadcast
 
 import (
@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// queue is how many events a listener may lag behind before it is told that it missed some.
+// queue is how many events a listener may lag behind. A listener that lags further misses events, and learns that it
+// does.
 const queue = 1024
 
 // Broadcast passes events of type T to its listeners. The zero value works.

@@ -98,8 +98,8 @@ func (c *bounded) Deadline() (time.Time, bool) { return c.end.Deadline() }
 func (c *bounded) Done() <-chan struct{}       { return c.end.done }
 func (c *bounded) Err() error                  { return c.end.Err() }
 
-// Value also answers what package context asks the one that ends, so that contexts derived from this one hang on that
-// and need no goroutine.
+// Value also answers what package context looks up in the one that ends, so that contexts derived from this one hang on
+// that and need no goroutine.
 func (c *bounded) Value(key any) any {
 	if v := c.end.Value(key); v != nil {
 		return v

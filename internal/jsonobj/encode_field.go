@@ -173,7 +173,8 @@ func isEmpty(v reflect.Value) bool {
 	return isScalar(v.Kind()) && v.IsZero()
 }
 
-// isZero asks a type's own method IsZero, on the value or on a pointer to it, before the zero value.
+// isZero calls the type's own method IsZero, on the value or on a pointer to it. Without one it compares with the zero
+// value.
 func isZero(v reflect.Value) bool {
 	if isNil(v) {
 		return true

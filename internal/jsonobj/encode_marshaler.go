@@ -38,7 +38,8 @@ func (e *encoder) marshaler(v reflect.Value, depth int) (done bool, err error) {
 	return false, nil
 }
 
-// isNil reports whether v is a nil pointer or interface. Maps and slices with methods are asked even if they are nil.
+// isNil reports whether v is a nil pointer or interface. The methods of maps and slices are called even if these are
+// nil.
 func isNil(v reflect.Value) bool {
 	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil()
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // CheckShape reports whether data looks like one JSON object with nothing after it, in a third of the time that Scan
-// takes. It does not look at what stands within, but for where strings and brackets end.
+// takes. Of what is in the object it checks only that strings and brackets end.
 func CheckShape(data []byte) error {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	if len(data) == 0 || data[0] != '{' {

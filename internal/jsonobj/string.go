@@ -149,7 +149,7 @@ func hex4(src []byte) (rune, bool) {
 	return r, true
 }
 
-// Unquote returns the text of a valid JSON string, without a copy where it has no escapes.
+// Unquote returns the text of a valid JSON string, without a copy if it has no escapes.
 func Unquote(quoted []byte) []byte {
 	inner := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(inner, '\\') < 0 {

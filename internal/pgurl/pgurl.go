@@ -1,5 +1,5 @@
-// Package pgurl takes the URL of a Postgres database apart without a driver, where pgx and libpq do: net/url knows
-// nothing of several hosts, and finds a query in a password that has a question mark.
+// Package pgurl splits the URL of a Postgres database without a driver, at the same places as pgx and libpq: net/url
+// knows nothing of several hosts, and finds a query in a password that has a question mark.
 package pgurl
 
 import (
@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// Ambiguous reports whether a part of the password may stand where errors show it, as the name of a user, a host, a
-// database or a setting. That is where a URL has an @ after its host began, for a password with an @, / or ? in it ends
-// there; and where the characters that divide a URL are escaped as those of a password should be.
+// Ambiguous reports whether a part of the password may be taken for the name of a user, a host, a database or a
+// setting, which errors show. That may be so if there is an @ behind the beginning of the host, since a password with
+// an @, / or ? in it ends there; and if the characters that divide a URL are escaped, as only those of a password
+// should be.
 func Ambiguous(url string) bool {
 	begin := host(url)
 	path, query, _ := strings.Cut(url[begin:], "?")

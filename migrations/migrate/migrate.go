@@ -117,25 +117,25 @@ func (m *Migrator) target(version int64) (int64, error) {
 	return version, nil
 }
 
-// Errors that callers tell apart with errors.Is. The text around them says what to do.
+// Errors that callers distinguish with errors.Is. The text around them says what to do.
 var (
-	// ErrBehind: migrations are pending. Returned by Check.
+	// ErrBehind is returned by Check if migrations are pending.
 	ErrBehind = errors.New("the database is behind")
 
-	// ErrDirty: what the version table says and what the database holds do not agree.
+	// ErrDirty is returned if the version table and the database's schema do not agree.
 	ErrDirty = errors.New("the database is not as the migrations leave it")
 
-	// ErrNewer: the database has migrations that this build does not know. Returned by Up and Down and their kin; a
-	// newer database serves an older program, so Check and Status accept it.
+	// ErrNewer is returned by Up and Down and their kin if the database has migrations that this build does not know.
+	// An older program can use a newer database, so Check and Status accept it.
 	ErrNewer = errors.New("the database is newer than this program")
 
-	// ErrForeignTable: a table of that name exists, and no migration made it.
+	// ErrForeignTable is returned if a table of that name exists that no migration made.
 	ErrForeignTable = errors.New("the table exists already and was not made by these migrations")
 
 	// ErrWorker is returned by Up and Down and their kin on a worker of Citus, if there is something to do. Tables are made
 	// and changed on the coordinator. Check and Status work on workers.
 	ErrWorker = errors.New("this server is a worker of Citus: migrate on the coordinator, which changes the workers too")
 
-	// ErrDropsData: Down was called without Options.DropData.
+	// ErrDropsData is returned by Down if Options.DropData is not set.
 	ErrDropsData = errors.New("this would drop the sessions, and was not told to")
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// makeRoom ends as many of the owner's live sessions as the limit asks for before r joins them.
+// makeRoom ends as many of the owner's live sessions as the limit requires before r joins them.
 func (m *Store) makeRoom(r store.Record, p store.Policy) ([]store.Handle, error) {
 	p.IdleLimit = 0 // a session that only this manager refuses counts
 	limit := p.Owner

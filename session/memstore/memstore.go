@@ -167,7 +167,7 @@ func (m *Store) put(old, r store.Record, p store.Policy) (store.Saved, error) {
 	return saved, nil
 }
 
-// remove deletes a row and tells who listens, unless it was expired already. m.mu is held.
+// remove deletes a row and sends the event, unless the row was expired already. m.mu is held.
 func (m *Store) remove(key store.Handle, kind store.EventKind) {
 	r := m.rows[key]
 	m.disown(r)

@@ -10,7 +10,8 @@ var (
 	// ErrGone is returned for a session that is unknown, expired or destroyed.
 	ErrGone = errors.New("session: gone")
 
-	// ErrExpired is returned, if the store can tell, when the idle or absolute timeout has passed. It matches ErrGone.
+	// ErrExpired is returned when the idle or absolute timeout has passed, if the store still knows of the session. It
+	// matches ErrGone.
 	ErrExpired error = &ending{"session: expired"}
 
 	// ErrRotated is returned within Policy.Grace after a rotation for the secret from before it. The session lives on under

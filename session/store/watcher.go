@@ -22,14 +22,14 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	// Missed: events may have been lost, of any session.
+	// Missed means that events may have been lost, of any session.
 	Missed EventKind = iota
-	// Destroyed: a connection destroyed the session.
+	// Destroyed means that a connection destroyed the session.
 	Destroyed
-	// Revoked: the session was ended from outside, by Revoke, an OwnerLimit or an operator.
+	// Revoked means that the session was ended from outside, by Revoke, an OwnerLimit or an operator.
 	Revoked
-	// Rotated: the session has a new secret.
+	// Rotated means that the session has a new secret.
 	Rotated
-	// Changed: the session's data changed. Sent only if the application opts in.
+	// Changed means that the session's data changed. It is sent only if the application opts in.
 	Changed
 )

@@ -108,7 +108,7 @@ func (s *Store) isDoubtful(conn *pgxpool.Conn) bool {
 }
 
 // answers reports whether a connection may be used. If one that was idle does not answer, the others that are idle are
-// left along with it: each of them would take as long to find out.
+// dropped with it: each of them would take as long to find out.
 func (s *Store) answers(ctx context.Context, conn *pgxpool.Conn) bool {
 	if !s.isDoubtful(conn) {
 		return true

@@ -11,8 +11,8 @@ import (
 	"github.com/simples-go/sessions/sqlstore/postgres/internal/collector"
 )
 
-// Collect implements store.Collector. It deletes range by range, along the index on expires_at or, if much of the table
-// has expired, along its pages. The expiry is part of the condition of every delete: a row that is extended meanwhile
+// Collect implements store.Collector. It deletes range by range, by the index on expires_at or, if much of the table
+// has expired, by its pages. The expiry is part of the condition of every delete: a row that is extended meanwhile
 // stays. The run is refused, and not done, if the database keeps rows that it was to delete.
 func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	opts, err := opts.WithDefaults()

@@ -10,7 +10,7 @@ var ownContext = context.WithValue(context.Background(), ownKey{}, true)
 
 // IsShared reports whether ctx, as a hook of the pool gets it, is that of a batch, which the store makes for several
 // callers at once. It has no values of theirs. With a hook BeforeAcquire or PrepareConn there are no batches unless
-// WithBatching asks for them.
+// WithBatching enables them.
 func IsShared(ctx context.Context) bool {
 	shared, _ := ctx.Value(ownKey{}).(bool)
 	return shared

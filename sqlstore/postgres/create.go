@@ -70,7 +70,7 @@ func (s *Store) insert(ctx context.Context, r *store.Record,
 	return saved, err
 }
 
-// existing returns the row of that key without its data, whoever asks; ErrGone if there is none.
+// existing returns the row of that key without its data, whatever its secret is; ErrGone if there is none.
 func (s *Store) existing(ctx context.Context, key store.Handle) (found store.Record, err error) {
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
 		found, err = readOne(ctx, conn, s.statement(s.sql.look, uuid(key)))

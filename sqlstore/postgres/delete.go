@@ -87,7 +87,7 @@ func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, re
 			return err
 		}
 		if err != nil && !(errors.Is(err, store.ErrExpired) && r.Hash == ref.Hash) {
-			return nil // kept tells why
+			return nil // kept says why
 		}
 		e := store.Event{Kind: store.Destroyed, Key: ref.Key}
 		n, err = s.queryAndNotify(ctx, tx, at, s.statement(s.sql.remove, uuid(ref.Key)), e,

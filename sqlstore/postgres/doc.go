@@ -14,6 +14,6 @@
 // # Time
 //
 // A call whose context has no deadline gets one (see WithTimeout), so that a network that swallows packets costs a
-// failed request and not a hanging one. A call is repeated only if the database has surely done nothing, or where
-// doing it twice is the same as doing it once.
+// failed request and not a hanging one. A call is repeated only if the database has surely done nothing, or if doing it
+// twice is the same as doing it once.
 package postgres

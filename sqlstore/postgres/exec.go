@@ -16,8 +16,8 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// How often a call is made at most. A serialization failure is what statements get that meet at a row, where the
-// database's default is more than read committed: of those one gets through each time.
+// A call is made at most so many times. Serialization failures have a limit of their own: statements that meet at a row
+// get them if the database's default isolation is higher than read committed, and each time one of them gets through.
 const (
 	attempts              = 4
 	serializationAttempts = 100
@@ -118,9 +118,9 @@ func (s *Store) boundSince(ctx context.Context, begun time.Time) (context.Contex
 type repetition uint8
 
 const (
-	// untouched: if the database has surely done nothing.
+	// untouched allows it if the database has surely done nothing.
 	untouched repetition = iota
-	// idempotent: also where it may have done what was asked, since doing it twice is the same as doing it once.
+	// idempotent allows it even if the call may have taken effect, since making it twice is the same as making it once.
 	idempotent
 )
 
@@ -149,7 +149,7 @@ const (
 	serializationFailure = "40001"
 )
 
-// codeOf is the SQLSTATE of the server's error; "" where err is none.
+// codeOf returns the SQLSTATE of the server's error; "" if err is none.
 func codeOf(err error) string {
 	if err == nil {
 		return "" // without the allocation that follows

@@ -39,8 +39,8 @@ func selectable(s store.Selector) bool {
 	return storable(s.Realm) && storable(s.Owner) && storable(s.Tag) && storable(s.OwnerPrefix)
 }
 
-// mostColumns is up to how many entries have a column each in what Find reads, so that the rest of the data stays where
-// it is. A row of a result has at most 1,664.
+// mostColumns is up to how many entries Find reads as a column each, so that the rest of the data is not sent. A row of
+// a result has at most 1,664 columns.
 const mostColumns = 100
 
 // findStatement selects live sessions, newest first, with the entries that keys name.
@@ -79,7 +79,7 @@ func (c *conditions) add(condition string) { c.all = append(c.all, condition) }
 
 func (c *conditions) text() string { return strings.Join(c.all, ` and `) }
 
-// selector adds what the selector asks for.
+// selector adds the selector's conditions.
 func (c *conditions) selector(which store.Selector) {
 	if !which.Key.IsZero() {
 		c.add(`s.id = ` + c.arg(uuid(which.Key)))

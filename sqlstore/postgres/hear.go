@@ -43,7 +43,7 @@ func (s *Store) passUntil(ctx context.Context, conn *pgx.Conn, end time.Time) er
 	}
 }
 
-// pass tells of an event in another process. This one's own have been told already.
+// pass sends the watchers an event from another process. This process's own events have been sent already.
 func (s *Store) pass(payload string) {
 	if e, node, ok := readPayload(payload); ok && node != s.node {
 		s.events.Send(e)

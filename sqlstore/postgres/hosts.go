@@ -79,7 +79,7 @@ func (h *hosts) noneWillDo() {
 	clear(h.silent)
 }
 
-// addressOf is where a connection that hosts has made was dialled; "" if another has.
+// addressOf returns the address of a connection that hosts has made; "" if another has.
 func addressOf(conn net.Conn) string {
 	if secure, is := conn.(interface{ NetConn() net.Conn }); is {
 		conn = secure.NetConn()

@@ -16,7 +16,7 @@ func joins(owner, old string, p store.Policy) bool {
 
 const lockOwner = `select pg_advisory_xact_lock($1)`
 
-// makeRoom ends as many of the owner's other sessions as the limit asks for. The owner's lock lets one such transaction
+// makeRoom ends as many of the owner's other sessions as the limit requires. The owner's lock lets one such transaction
 // at a time count and write; who waits for it sees what the one before has committed.
 func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref, owner string) ([]store.Handle, error) {
 	key := s.lockKey(at, "owner", ref.Policy.Realm+"\x00"+owner)

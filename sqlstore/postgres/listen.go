@@ -106,8 +106,8 @@ func (s *Store) tableOn(ctx context.Context, conn *pgx.Conn) (*site, error) {
 var errPooler = localErrorf("there is a pooler between the store and the database, which does not pass notifications on: " +
 	"give WithListenURL the URL of the database itself, or use WithoutListen")
 
-// isDirect fails if a pooler is in the way: the process that answers is not the one that the connection was told of when
-// it was made, for a pooler has numbers of its own.
+// isDirect fails if a pooler is in the way: the process that answers is then not the one whose number the connection
+// got when it was made, since a pooler has numbers of its own.
 func isDirect(ctx context.Context, conn *pgx.Conn) error {
 	var process uint32
 	err := conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeExec).Scan(&process)

@@ -36,7 +36,7 @@ func readPayload(text string) (e store.Event, node string, ok bool) {
 	return e, node, false
 }
 
-// queryAndNotify runs a statement that changes one row and, where it did, sends the event to the other processes; both
+// queryAndNotify runs a statement that changes one row and, if it did, sends the event to the other processes; both
 // take effect together. The zero event is none.
 func (s *Store) queryAndNotify(ctx context.Context, q querier, at *site, st statement, e store.Event,
 	read func([][]byte) error) (n int, err error) {
@@ -98,7 +98,7 @@ func (s *Store) announceRevoked(keys []store.Handle) {
 	}
 }
 
-// announce tells those in this process who watch.
+// announce sends events to the watchers in this process.
 func (s *Store) announce(events ...store.Event) {
 	for _, e := range events {
 		if !e.Key.IsZero() {

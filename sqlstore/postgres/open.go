@@ -11,7 +11,7 @@ import (
 	"github.com/simples-go/sessions/internal/pgurl"
 )
 
-// What Open sets where the URL does not.
+// What Open sets if the URL does not.
 const (
 	poolPingTimeout = time.Second
 	lifetimeJitter  = 5 * time.Minute
@@ -20,10 +20,10 @@ const (
 // Open makes a pool for a URL (postgres://…, postgresql://… or keyword=value pairs) and a store on it, and reaches the
 // database once. Close ends both.
 //
-// Unless the URL says otherwise, an attempt to connect is given up after 5 s, or after 2 s if the URL has several hosts,
-// and the check of an idle connection after 1 s, connections live for an hour and up to 5 min more at random, and only a
-// server that accepts writes is used (target_session_attrs=read-write). With several hosts in the URL, the store follows
-// a failover, also from a server that leaves calls without an answer. Errors never contain the password.
+// Unless the URL says otherwise, an attempt to connect ends after 5 s, or after 2 s if the URL has several hosts, and
+// the check of an idle connection after 1 s, connections live for an hour and up to 5 min more at random, and only a
+// server that accepts writes is used (target_session_attrs=read-write). With several hosts in the URL, the store
+// follows a failover, also from a server that leaves calls without an answer. Errors never contain the password.
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	config, err := parseURL(url)
 	if err != nil {
@@ -81,8 +81,8 @@ func parseURL(url string) (*pgxpool.Config, error) {
 // parseHints are what may be said of a URL that cannot be read.
 var parseHints = [...]string{"port", "connect_timeout", "sslmode", "target_session_attrs", "pool_max_conns", "pool_"}
 
-// parseError says what kind of mistake a URL has. Nothing of it is repeated: where the parts of a malformed one end
-// cannot be told, so that any part may be the password's.
+// parseError says what kind of mistake a URL has. It repeats nothing of the URL: nobody knows where the parts of a
+// malformed one end, so any part may be the password's.
 func parseError(err error) error {
 	_, reason, _ := strings.Cut(err.Error(), "`: ")
 	for _, hint := range parseHints {

@@ -41,7 +41,7 @@ type options struct {
 	pingTimeout  time.Duration
 }
 
-// mode is a choice that the store makes by itself unless told.
+// mode is a choice that the store makes by itself unless an option does.
 type mode uint8
 
 const (
@@ -82,15 +82,16 @@ func WithSchema(name string) Option { return func(o *options) { o.schema = name 
 // WithTimeout sets the deadline of calls whose context has none; DefaultTimeout by default. A call may have a 32nd less.
 func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
-// WithLogger sets where the store says what no caller can be told, such as a lost notification connection. By default
-// slog.Default(). Nothing that it says contains a token or a password.
+// WithLogger sets the logger for what no call can return, such as the loss of the notification connection. The default
+// is slog.Default(). No message contains a token or a password.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithBatching sets how many statements of a kind are in flight before callers share one, and how many callers share it
-// at most. Zero values keep the defaults: of loads twice GOMAXPROCS, of saves one more than GOMAXPROCS, where 1 counts as
-// 2, and no more than the pool's connections; and 64. Half of those in flight may be shared ones, more if many wait.
-// Set more in flight if the database is on another machine with processors to spare. It also turns batching on where it
-// is off by default: for a distributed table, and for a pool with a hook that sees the context of each call.
+// at most. Zero values keep the defaults: twice GOMAXPROCS loads and GOMAXPROCS+1 saves in flight, with a GOMAXPROCS of
+// 1 taken as 2, and no more than the pool has connections; and 64 callers. Half of the statements in flight may be
+// shared ones, more if many callers wait. Set more in flight if the database is on another machine with processors to
+// spare. WithBatching also turns batching on if it is off by default: for a distributed table, and for a pool with a
+// hook that sees the context of each call.
 func WithBatching(inFlight, largest int) Option {
 	return func(o *options) {
 		o.batching = on
@@ -108,7 +109,7 @@ func WithBatching(inFlight, largest int) Option {
 func WithoutBatching() Option { return func(o *options) { o.batching = off } }
 
 // WithDistributed says that the table is distributed over several servers by its id, as the store finds out by itself
-// on Citus. Statements then touch no more than they must, and there is no batching unless it is asked for.
+// on Citus. Statements then touch no more than they must, and there is no batching without WithBatching.
 func WithDistributed() Option { return func(o *options) { o.distributed = on } }
 
 // WithoutPreparedStatements has every statement parsed anew, for poolers that hand each transaction another connection
@@ -121,7 +122,7 @@ func WithListenURL(url string) Option {
 	return func(o *options) { o.listenURL, o.listenHere = url, false }
 }
 
-// WithoutListen has Watch tell of this process's own sessions only. The others are found by polling.
+// WithoutListen limits the events of Watch to those of this process. What other processes do is found by polling.
 func WithoutListen() Option { return func(o *options) { o.noListen = true } }
 
 // WithChangeNotifications sends a notification for every save that changes data, so that sockets on other nodes hear

@@ -20,7 +20,7 @@ const columnCount = 14
 // no use for it, returns null in its place.
 func record(id, hash, data string) string { return columns + `, ` + id + `, ` + hash + `, ` + data }
 
-// readRecord reads the binary values of a record. Key, Hash and Data stay zero where they are null.
+// readRecord reads the binary values of a record. Key, Hash and Data stay zero if they are null.
 func readRecord(v [][]byte) (r store.Record, err error) {
 	if len(v) < columnCount+3 {
 		return r, localErrorf("a row of unexpected form: %d columns", len(v))

@@ -8,9 +8,9 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// A row that somebody has locked, an operator in psql for example, must not keep the connections of all others busy with
-// waiting. So a statement waits for a lock for a moment only. Who finds the row locked then makes his way to lockQueue,
-// where few at a time wait longer, and of each row one.
+// A row that somebody has locked, an operator in psql for example, must not keep the connections of all others busy
+// with waiting. So a statement waits for a lock for a moment only. A caller that finds the row locked then joins
+// lockQueue, in which few callers at a time wait longer, and one for each row.
 const (
 	briefLockWait = `50`
 	briefLock     = 50 * time.Millisecond

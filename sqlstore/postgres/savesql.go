@@ -10,9 +10,9 @@ func merged(data, clear, del, patch string) string {
 
 // replaceOneText saves one row that has the version $6 by writing the whole text $7, which is based on that. $5 is the fence.
 //
-// The row may be locked for a moment, and its time be over when the lock is released: the condition that a lock does not
-// have PostgreSQL evaluate again is therefore evaluated in RETURNING too, where the division fails and takes all back. It
-// is that of the version, which costs less than a column of its own.
+// The row may be locked for a moment, and its time may be over when the lock is released. PostgreSQL does not evaluate
+// that condition again after a wait for a lock, so RETURNING evaluates it too: there a division by zero fails and
+// undoes the save. The division is part of the version's column, which costs less than a column of its own.
 func replaceOneText(table string) string {
 	return updateOne(table, `$7::json`, `s.version = $6`)
 }

@@ -23,7 +23,7 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_r
 
 const findDistribution = `select exists (select from pg_dist_partition where logicalrelid = $1::text::regclass)`
 
-// at returns what the table runs on; the first call that succeeds asks the database.
+// at returns what the table runs on. It queries the database until one query has succeeded.
 func (s *Store) at(ctx context.Context) (*site, error) {
 	if found := s.site.Load(); found != nil {
 		return found, nil

@@ -28,7 +28,7 @@ type Store struct {
 	exec     pgx.QueryExecMode
 	deadline *deadline.Clock // of calls whose context has none
 	site     atomic.Pointer[site]
-	node     string // tells this process's notifications from those of others
+	node     string // marks this process's notifications
 	events   hub
 
 	held      atomic.Int64  // connections of the pool that calls have

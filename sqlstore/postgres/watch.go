@@ -19,8 +19,8 @@ type hub struct {
 	stopped  chan struct{}
 }
 
-// Watch implements store.Watcher. All watchers of a store share one connection, which is not one of the pool's. Ends
-// of sessions in this process are told without it, at once.
+// Watch implements store.Watcher. All watchers of a store share one connection, which is not one of the pool's. If a
+// session is ended in this process, the event is sent without that connection, at once.
 func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 	s.events.join()
 	defer s.events.quit()
@@ -43,7 +43,7 @@ func (h *hub) join() {
 	}()
 }
 
-// quit waits for the connection to be closed where the last watcher goes.
+// quit waits for the connection to be closed if the last watcher leaves.
 func (h *hub) quit() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -68,8 +68,8 @@ func (k *checkpointer) keepUp(ctx context.Context) {
 	}
 }
 
-// checkpoint ignores errors but for the connection's sake: what it did not move, the next one does, or a commit that
-// tells its caller.
+// checkpoint ignores errors but for the connection's sake: what it did not move, the next one moves, or a commit, which
+// returns the error to its caller.
 func (k *checkpointer) checkpoint() {
 	k.pages.Store(0)
 	if k.closed {

@@ -33,8 +33,8 @@ func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.C
 	return run.report, explain("collect", err)
 }
 
-// lockPatience is how long a run asks for its lock. Who only opens the file has it locked for a moment: of several that
-// begin at once none would get it at its first try.
+// lockPatience is how long a run tries to get its lock. Who only opens the file has it locked for a moment: of several
+// that begin at once none would get it at its first try.
 const lockPatience = 50 * time.Millisecond
 
 // lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database
@@ -193,7 +193,7 @@ func (k *collector) progress() {
 	}
 }
 
-// count counts the expired rows, kept ones too, up to the limit. It does not end with ctx: the report tells the number.
+// count counts the expired rows, kept ones too, up to the limit. It does not end with ctx: the report needs the number.
 func (k *collector) count(ctx context.Context) (n int64, err error) {
 	return k.atMost(ctx, store.RemainingLimit, 0)
 }

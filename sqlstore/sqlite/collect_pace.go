@@ -75,7 +75,7 @@ func (k *collector) makeWay(ctx context.Context, p pace) (rested bool) {
 }
 
 const (
-	// vacuumKeep: one page in so many may be free; new sessions will want them.
+	// vacuumKeep is the part of the pages, one in so many, that may stay free, since new sessions will need them.
 	vacuumKeep = 10
 	// vacuumSteps is how many steps are made between two pauses.
 	vacuumSteps = 10

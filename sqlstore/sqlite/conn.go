@@ -51,7 +51,8 @@ func connect(ctx context.Context, l location, r role, busy time.Duration, templa
 
 var errReadOnly = errors.New("it is read-only")
 
-// checkWritable: the database opens a file that it must not write for reading, and says nothing.
+// checkWritable returns an error if the file is open for reading only: SQLite opens a file that it must not write in
+// that way, and reports no error.
 func (c *conn) checkWritable() error {
 	ro, err := c.raw.(interface{ IsReadOnly(string) (bool, error) }).IsReadOnly("main")
 	if err == nil && ro {

@@ -11,7 +11,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Find implements store.Finder. It reads the data of one row after the other, and none if no entries are asked for.
+// Find implements store.Finder. It reads the data of one row after the other, and none if there are no keys.
 func (s *Store) Find(
 	ctx context.Context, selector store.Selector, keys []string, p store.Policy,
 ) (found []store.Record, err error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Inspect implements store.Inspector. It asks for up to 500 keys in one statement.
+// Inspect implements store.Inspector. It looks up as many as 500 keys in one statement.
 func (s *Store) Inspect(ctx context.Context, keys []store.Handle) ([]store.Record, error) {
 	found := make([]store.Record, 0, len(keys))
 	for chunk := range slices.Chunk(keys, many) {

@@ -95,8 +95,8 @@ const (
 	locking // of a file that nothing is ever written to
 )
 
-// dsn returns the data source name for the driver. Where template is set, the database may be created, with the mode
-// that this file has.
+// dsn returns the data source name for the driver. If template is set, the database may be created, with the mode that
+// this file has.
 func (l location) dsn(r role, busy time.Duration, template string) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.FormatInt(busy.Milliseconds(), 10))
@@ -125,8 +125,8 @@ func (l location) addRole(q url.Values, r role) {
 	case reading:
 		q.Set("_query_only", "1")
 	case creating:
-		// The driver sets this before journal_mode: afterwards the file has its first page, and it is too late. Where
-		// there is a page already it would need the write lock for nothing.
+		// The driver sets this before journal_mode: afterwards the file has its first page, and it is too late. If
+		// there is a page already, it would need the write lock for nothing.
 		q.Set("_auto_vacuum", "INCREMENTAL")
 		fallthrough
 	case writing:

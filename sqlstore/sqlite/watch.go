@@ -16,8 +16,8 @@ type poller struct {
 	stopped  chan struct{}
 }
 
-// Watch implements store.Watcher. What ends sessions through this store is told at once, with its key. What others do
-// with the file is told as Missed, within the poll interval.
+// Watch implements store.Watcher. If a session is ended through this store, its event is sent at once. If others change
+// the file, Missed is sent within the poll interval.
 func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
 	s.poll.join(s.pollFile)
 	defer s.poll.leave()
@@ -65,9 +65,9 @@ func (s *Store) pollFile(ctx context.Context) {
 	}
 }
 
-// movedByOthers asks the writing connection whether the file has changed: a connection's version of the file does not
-// count its own commits, so that this store's do not wake its watchers. Where the connection is not free for an
-// interval, or fails, nobody knows, and the answer is yes.
+// movedByOthers reports whether the file has changed, by the writing connection: its version of the file does not count
+// its own commits, so that this store's do not wake its watchers. If the connection is not free for an interval, or
+// fails, the file may have changed, and the result is true.
 func (s *Store) movedByOthers(ctx context.Context) bool {
 	wait, cancel := context.WithTimeout(ctx, s.config.poll)
 	defer cancel()

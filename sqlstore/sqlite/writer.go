@@ -55,8 +55,8 @@ func (w *writer) reopen(ctx context.Context) (err error) {
 	return err
 }
 
-// transact calls fn between BEGIN IMMEDIATE and COMMIT. ctx bounds the wait for the file, not what follows. Where
-// relaxed is set, a power cut may undo the transaction.
+// transact calls fn between BEGIN IMMEDIATE and COMMIT. ctx bounds the wait for the file, not what follows. If relaxed
+// is set, a power cut may undo the transaction.
 func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) error) error {
 	return w.do(ctx, func(c *conn) error {
 		if err := c.relax(relaxed); err != nil {

@@ -70,7 +70,7 @@ func (k *collector) stopped(ctx context.Context, pause time.Duration) store.Stop
 	return ""
 }
 
-// due counts the rows that have been expired for so long, up to a limit. It does not end with ctx: a report tells the
+// due counts the rows that have been expired for so long, up to a limit. It does not end with ctx: the report needs the
 // number.
 func (k *collector) due(ctx context.Context, limit int64, keep time.Duration) (n int64, err error) {
 	row := k.db.QueryRowContext(context.WithoutCancel(ctx), k.sql.count, now().Add(-keep).UnixMilli(), limit)

@@ -35,7 +35,7 @@ func (s *Store) selected(ctx context.Context, q querier, selector store.Selector
 	return s.find(ctx, q, s.sql.find, selecting(selector)...)
 }
 
-// Find implements store.Finder. It reads the data of one row after the other, and none if no entries are asked for.
+// Find implements store.Finder. It reads the data of one row after the other, and none if there are no keys.
 func (s *Store) Find(
 	ctx context.Context, selector store.Selector, keys []string, p store.Policy,
 ) (found []store.Record, err error) {

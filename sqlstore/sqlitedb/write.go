@@ -32,7 +32,7 @@ const (
 
 var busyPause = retry.Backoff{First: time.Millisecond, Most: 8 * time.Millisecond}
 
-// isBusy knows the drivers' errors by their code, if they tell it, and by SQLite's own words.
+// isBusy recognizes the drivers' errors by their code, if they have one, and by SQLite's own words.
 func isBusy(err error) bool {
 	return sqlitefile.IsBusy(err) || err != nil &&
 		(strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked"))
@@ -56,7 +56,7 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Conn) error) error {
 	defer func() { _ = conn.Close() }()
 	begin := func() error { return run(ctx, conn, "begin immediate") }
 	if err := retry.While(ctx, busyTime, busyPause, isBusy, begin); err != nil {
-		discard(conn) // the driver may have given up before the database has begun
+		discard(conn) // the driver may have returned before the database has begun
 		return failed(ctx, err)
 	}
 	committed := false

@@ -12,6 +12,6 @@
 // One container serves all tests of a process. A test's database is copied from a template that was migrated once, which
 // takes some 30 ms, and is dropped when the test ends; tests may run in parallel.
 //
-// The package needs a Docker engine. Where none answers, a test is skipped and says what to install; with CI in the
+// The package needs a Docker engine. If none answers, a test is skipped and says what to install; with CI in the
 // environment it fails instead, so that a pipeline never passes for want of Docker.
 package containers

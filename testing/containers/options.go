@@ -67,7 +67,7 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// template tells apart the templates of a server.
+// template returns the name by which a server's templates differ.
 func (c config) template() string {
 	names := make([]string, 0, len(c.prepare))
 	for _, p := range c.prepare {

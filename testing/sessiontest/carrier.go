@@ -20,7 +20,8 @@ func findCarrier(response *http.Response, opens func(string) bool) carrier {
 	return carrier{}
 }
 
-// get returns what a response says of the token, "" where it ends the session; told is false where it says nothing.
+// get returns the token that a response sets, "" if it ends the session; told is false if the response says nothing of
+// it.
 func (c carrier) get(response *http.Response) (token string, told bool) {
 	if c.header != "" {
 		values, told := response.Header[c.header]

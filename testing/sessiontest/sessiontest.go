@@ -45,7 +45,7 @@ func New(tb TB, entries map[string]any) *Client {
 	return NewWith(tb, manager, entries)
 }
 
-// NewWith is New with a given manager, whatever its store and configuration are. Its Enabled function is asked about
+// NewWith is New with a given manager, whatever its store and configuration are. Its Enabled function is called with a
 // "GET /" without any header.
 func NewWith(tb TB, manager *session.Manager, entries map[string]any) *Client {
 	tb.Helper()
@@ -104,7 +104,7 @@ func (c *Client) LogIn(owner string) *Client {
 func (c *Client) Manager() *session.Manager { return c.manager }
 
 // Serve lets h answer r, inside of the manager's middleware and with the client's session, and returns the response. h
-// may also be a whole application that has the same manager's middleware in it. The response can be flushed and not
+// may also be a whole application that has the same manager's middleware in it. The response can be flushed, but not
 // hijacked: a WebSocket handler needs a server, see Add.
 func (c *Client) Serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	c.tb.Helper()
@@ -149,8 +149,8 @@ func (c *Client) Session() *session.Session {
 	return s
 }
 
-// Lookup is Session for tests of what ends one: an error that matches session.ErrGone where the client has none, or one
-// that does not live any more.
+// Lookup is Session for tests of what ends one. If the client has no session, or one that has ended, it returns an
+// error that matches session.ErrGone.
 func (c *Client) Lookup() (*session.Session, error) {
 	return c.manager.Open(context.Background(), c.token)
 }

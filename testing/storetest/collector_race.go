@@ -55,8 +55,8 @@ func collectorsSideBySide(e *env) {
 	}
 }
 
-// collectBesideTouch lets sessions come to their end one each millisecond while they are touched and collected. Who was told
-// that his session lives must find it.
+// collectBesideTouch has sessions expire, one each millisecond, while they are touched and collected. A session for
+// which a touch has succeeded must still be there.
 func collectBesideTouch(e *env) {
 	const n, workers = 400, 4
 	early := []time.Duration{0, margin, 5 * margin} // how long before a session's end its turn is, by and by

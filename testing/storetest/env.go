@@ -17,8 +17,8 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// env is what one case works with: a fresh store and the policy under which it asks. Its helpers fail the test where a
-// call that must succeed does not.
+// env is what one case works with: a fresh store and the policy of its calls. Its helpers fail the test if a call that
+// must succeed does not.
 type env struct {
 	testing.TB
 	Fixture

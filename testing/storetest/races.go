@@ -156,7 +156,7 @@ func saveAgainstDestroy(e *env) {
 	}
 }
 
-// absent checks, if the store can tell, that there is no row left.
+// absent checks, if the store is an Inspector, that there is no row left.
 func (e *env) absent(ref store.Ref) {
 	e.Helper()
 	if st, ok := e.Store.(store.Inspector); ok {

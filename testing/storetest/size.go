@@ -37,7 +37,8 @@ func sizeRules() []rule {
 	}
 }
 
-// shapes are data whose size is counted wrongly where commas and colons in strings, or characters for bytes, are counted.
+// shapes are data whose size comes out wrong if commas and colons in strings are counted, or characters in place of
+// bytes.
 func shapes() []store.Change {
 	return []store.Change{
 		set("a", `"x"`),

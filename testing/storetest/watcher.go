@@ -46,12 +46,12 @@ func watcherRules() []rule {
 	}
 }
 
-// watch is a running Watch and what it has told so far.
+// watch is a running Watch and the events that it has sent so far.
 type watch struct {
 	*env
 	mu     sync.Mutex
 	events []store.Event
-	more   chan struct{} // holds a mark when something was told
+	more   chan struct{} // holds a mark when an event has come
 	stop   context.CancelFunc
 	done   chan error
 	ended  atomic.Bool
@@ -80,7 +80,7 @@ func (w *watch) note(event store.Event) {
 	}
 }
 
-// await waits until the event was told.
+// await waits until the event has come.
 func (w *watch) await(event store.Event) {
 	w.Helper()
 	deadline := time.After(w.patience)
@@ -107,7 +107,7 @@ func (w *watch) count(event store.Event) int {
 	return n
 }
 
-// about returns what was told of a session, but for changes of its data, which a store may tell.
+// about returns the events of a session, without changes of its data, which a store may send or not.
 func (w *watch) about(key store.Handle) []store.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()

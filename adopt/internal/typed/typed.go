@@ -1,7 +1,8 @@
 // Package typed keeps the Go types of values that are stored as JSON, for APIs whose Get returns an interface.
 //
-// A value is stored as the JSON that encoding/json makes of it, so that others read it too, and its type beside it in an
-// entry of its own if the JSON does not tell. A value that JSON does not bring back as it was is stored as a gob.
+// A value is stored as the JSON that encoding/json makes of it, so that others read it too. If the JSON does not
+// determine its type, the type is stored beside it in an entry of its own. A value that does not survive JSON is stored
+// as a gob.
 package typed
 
 import (

@@ -21,7 +21,7 @@ var errUnconfirmed = errors.New("not confirmed, nothing was changed; --yes answe
 // longest is how long a statement may take that ends the sessions of everybody.
 const longest = time.Hour
 
-// command is one run: what was asked for, and where to answer.
+// command is one run of the program: its command line, and where it prints.
 type command struct {
 	cli.Env
 	stdout, stderr io.Writer

@@ -56,7 +56,7 @@ func (f *Flags) Duration(name string, def time.Duration) *time.Duration {
 	return (*time.Duration)(&v)
 }
 
-// ErrDone: the command line asked for help or the version, which have been printed.
+// ErrDone is returned if the command line is for help or the version, which have been printed.
 var ErrDone = errors.New("nothing to do")
 
 // Parse reads the command line, flags and arguments in any order, and returns the arguments. It prints help and version.

@@ -30,7 +30,7 @@ type bar struct {
 func newBar(out io.Writer) *bar { return &bar{out: out} }
 
 // count counts how many rows there are to delete. It ends before the collector begins, which may find no connection
-// free beside it, and gives up if that takes long: then there is a rate, but no end in sight.
+// free beside it, and stops if that takes long: the bar then shows a rate, and no time left.
 func (b *bar) count(ctx context.Context, expired func(context.Context, time.Duration) (int64, error), keep time.Duration) {
 	b.draw("counting what has expired")
 	ctx, cancel := context.WithTimeout(ctx, countTime)

@@ -24,7 +24,7 @@ const (
 
 const maxBatch = 100_000
 
-// command is one run: what was asked for, and where to answer.
+// command is what the command line of one run says.
 type command struct {
 	db      cli.Database
 	options store.CollectOptions
@@ -133,7 +133,7 @@ func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (r
 	return report, database.Advised(err)
 }
 
-// keepMetrics tells that a dry run, which deletes nothing, does not count as a run that did its work.
+// keepMetrics prints that a dry run, which deletes nothing, does not count as a run that did its work.
 func (c *command) keepMetrics(stderr io.Writer) {
 	if c.metrics != "" && !c.quiet {
 		_, _ = fmt.Fprintf(stderr, "%s: a dry run leaves the metrics file as it is\n", program)

@@ -37,8 +37,8 @@ func (c *command) down(ctx context.Context) error {
 	return errors.Join(err, c.reportUnless(err, steps))
 }
 
-// confirm asks if there is something to take back. Not due: there was nothing when it looked, and what somebody has
-// made since has not been asked about.
+// confirm asks the user if there is something to take back, and returns an error if the answer is no. It reports false
+// if there was nothing when it looked: what others have made since then must not be taken back without a question.
 func (c *command) confirm(ctx context.Context) (due bool, err error) {
 	if c.yes {
 		return true, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/simples-go/sessions/migrations/migrate"
 )
 
-// exporting is what sql is asked for if it needs no database.
+// exporting has the options of the command sql if it needs no database.
 type exporting struct {
 	dialect migrations.Dialect
 	format  migrate.Format

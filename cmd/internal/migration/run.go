@@ -8,7 +8,7 @@ import (
 	"math"
 	"strings"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the drivers that migrate.Open asks for
+	_ "github.com/jackc/pgx/v5/stdlib" // the drivers that migrate.Open needs
 	_ "modernc.org/sqlite"
 
 	"github.com/simples-go/sessions/cmd/internal/cli"
@@ -25,7 +25,7 @@ const (
 	unconfirmed = 6
 )
 
-// command is one run: what was asked for, and where to answer.
+// command is one run of the program: its command line, and where it prints.
 type command struct {
 	cli.Env
 	stdout, stderr io.Writer

@@ -70,7 +70,7 @@ func (s *socket) serve() {
 	}
 }
 
-// take does what one message asks for. A code ends the connection.
+// take carries out one message of the client. A code ends the connection.
 func (s *socket) take(m message) (code websocket.StatusCode, reason string) {
 	switch {
 	case m.Type == "ping":

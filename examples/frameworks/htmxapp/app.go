@@ -1,4 +1,4 @@
-// Package htmxapp shows sessions with htmx: fragments, an event stream that tells of changes and of the session's end, and
+// Package htmxapp shows sessions with htmx: fragments, an event stream of the session's changes and of its end, and
 // a page that is loaded again if its session has ended meanwhile.
 package htmxapp
 

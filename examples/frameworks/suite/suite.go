@@ -108,7 +108,7 @@ func (c *Client) Another() *Client {
 	return &other
 }
 
-// Request returns a request with what a page of the program sends along.
+// Request returns a request with the headers that a page of the program sends.
 func (c *Client) Request(method, path, body string) *http.Request {
 	c.t.Helper()
 	r, err := http.NewRequestWithContext(c.t.Context(), method, c.URL+path, strings.NewReader(body))

@@ -19,8 +19,8 @@ import (
 	"github.com/simples-go/sessions/internal/deadline"
 )
 
-// ErrFull: as many callers as the queue holds are waiting already. A queue that let more of them wait would only hide
-// that the database is behind: who comes now would hardly be served before its deadline, and is told so at once.
+// ErrFull is returned if as many callers as the queue holds are waiting already. A longer queue would only hide that
+// the database is behind: a caller that joined it now would hardly be served before its deadline, so it fails at once.
 var ErrFull = errors.New("too many callers are waiting for the database")
 
 // The defaults of Options.
@@ -60,15 +60,15 @@ type Options[K comparable, Req, Res any] struct {
 	// of them takes the others with it, and none's values are taken for those of all.
 	Many func(context.Context, []Req) []Result[Res]
 
-	// Left, where set, is told of a request that is being served when its caller leaves, before he does: it may still
-	// take effect until done is closed.
+	// Left, if set, is called before a caller leaves whose request is being served: the request may still take effect
+	// until done is closed.
 	Left func(req Req, done <-chan struct{})
 
 	// Key says what a request is about. A batch holds each key once.
 	Key func(Req) K
 
-	// Join, where set, makes one request of two that have the same key; both callers get its result. Where it declines,
-	// and where it is nil, the second one stays in the queue for the next batch.
+	// Join, if set, makes one request of two that have the same key; both callers get its result. If it declines or is
+	// nil, the second request stays in the queue for the next batch.
 	Join func(first, second Req) (joined Req, ok bool)
 }
 

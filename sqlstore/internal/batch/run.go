@@ -25,7 +25,7 @@ func (g *Group[K, Req, Res]) take() *batch[Req, Res] {
 	return b
 }
 
-// place moves w from the queue into the batch where it fits.
+// place moves w from the queue into the batch if it fits.
 func (g *Group[K, Req, Res]) place(b *batch[Req, Res], places map[K]int, w *waiter[Req, Res]) {
 	key := g.opts.Key(w.req)
 	i, taken := places[key]
@@ -46,8 +46,8 @@ func (g *Group[K, Req, Res]) place(b *batch[Req, Res], places map[K]int, w *wait
 	}
 }
 
-// run serves the batch and tells each of its callers, also where Many panics: it runs on no caller's goroutine, and an
-// HTTP server that survives a panic of one handler must not die of the same one here.
+// run serves the batch and gives each of its callers a result, even if Many panics: it runs on no caller's goroutine,
+// and an HTTP server that survives a panic of one handler must not die of the same one here.
 func (g *Group[K, Req, Res]) run(b *batch[Req, Res]) {
 	ctx, cancel := g.deadline.Bound(g.context(b))
 	defer cancel()

@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// axis is what a walker goes along, in ranges from one position to another.
+// axis is the order in which a walker visits the table, in ranges from one position to another.
 type axis struct {
 	condition string                        // of the expired rows of a range, with the arguments that between makes
 	between   func(from, until int64) []any // the range begins at from and ends before until
@@ -16,7 +16,7 @@ type axis struct {
 	clock     func(width int64) time.Duration
 }
 
-// byExpiry goes along the index on expires_at, from the oldest row on, in milliseconds of the Unix epoch. The planner
+// byExpiry follows the index on expires_at, from the oldest row on, in milliseconds of the Unix epoch. The planner
 // does not see the bounds: its statistics are of a table that had all the rows that the run has just deleted, and it
 // would read the whole table for each range.
 func byExpiry(local bool) axis {

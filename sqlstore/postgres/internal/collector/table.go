@@ -32,7 +32,7 @@ func (t table) first(ctx context.Context, into []any, sql string, args ...any) (
 	return err == nil, err
 }
 
-// within is first for a query that the server is to give up after some time; see isCanceled.
+// within is first for a query that the server cancels after some time; see isCanceled.
 func (t table) within(ctx context.Context, d time.Duration, into []any, sql string, args ...any) (found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// counted is how many portions a count looks at, to tell how much too wide a range is.
+	// counted is how many portions a count looks at, to find out how much too wide a range is.
 	counted = 20
 	// tiedRows is how many ids of the narrowest range are held at a time, if that is more than a portion: to look for
 	// each portion anew would walk over the remains of all before it.
 	tiedRows = 50_000
 )
 
-// walker goes along an axis once, and finds what is to be deleted there. The width of a range follows what the last one
+// walker follows an axis once, and finds what is to be deleted there. The width of a range follows what the last one
 // held, so that no look walks over what an earlier portion has left behind.
 type walker struct {
 	table   table

@@ -47,7 +47,7 @@ func Unavailable(tb testing.TB, text string, err error) {
 	tb.Skipf("%s (%v)", text, err)
 }
 
-// adaptToMachine sets two variables of testcontainers where its own guess would fail. It reads them once, at its first
+// adaptToMachine sets two variables of testcontainers if its own guess would fail. It reads them once, at its first
 // use, so this has to come before.
 func adaptToMachine(ctx context.Context) {
 	engine, err := client.New(client.FromEnv)

@@ -197,7 +197,7 @@ func (n *Node) Sh(command string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// Need installs a program in the container where its image lacks it.
+// Need installs a program in the container if its image lacks it.
 func (n *Node) Need(program string) {
 	n.tb.Helper()
 	n.Sh(with(program) + "true")

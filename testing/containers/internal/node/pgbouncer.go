@@ -36,7 +36,7 @@ func PgBouncer(tb testing.TB, upstream string) string {
 	}).Addr()
 }
 
-// with installs a program where the image lacks it.
+// with returns a shell command that installs a program if the image lacks it.
 func with(program string) string {
 	return fmt.Sprintf("command -v %[1]s >/dev/null || apk add --no-cache %[1]s || "+
 		"{ apt-get update && apt-get install -y --no-install-recommends %[1]s; }; ", program)

@@ -39,7 +39,7 @@ func (p *Plan) Scans() []Plan {
 	return all
 }
 
-// Explain runs a statement as the server runs it once it is prepared, with the kind of plan that mode asks for
+// Explain runs a statement as the server runs it once it is prepared, with the kind of plan that mode names
 // (force_generic_plan, force_custom_plan), takes it back, and returns how it was run.
 func Explain(tb testing.TB, url, mode string, st Statement) Plan {
 	tb.Helper()

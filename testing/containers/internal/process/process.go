@@ -22,7 +22,7 @@ const (
 // Roles are what the test binary can be started as. Each gets the argument of Start; its error is printed.
 type Roles map[string]func(arg string) error
 
-// Play runs the role that this process was started for and exits; it returns where the process is an ordinary test run.
+// Play runs the role that this process was started for and exits; it returns if the process is an ordinary test run.
 // Call it from TestMain.
 func Play(roles Roles) {
 	name, set := os.LookupEnv(roleVariable)
@@ -75,7 +75,8 @@ func (p *Process) Go() { _ = p.stdin.Close() }
 // Kill sends SIGKILL. What the process has printed can still be read.
 func (p *Process) Kill() { _ = p.cmd.Process.Kill() }
 
-// Wait returns when the process has ended, and what it complained of where that was not well. Read Stdout before.
+// Wait returns when the process has ended. If it failed, the error has what the process wrote to its standard error.
+// Read Stdout before.
 func (p *Process) Wait() error {
 	if err := p.cmd.Wait(); err != nil {
 		return fmt.Errorf("%w: %s", err, p.stderr.String())
@@ -83,7 +84,8 @@ func (p *Process) Wait() error {
 	return nil
 }
 
-// Rounds returns how often a test repeats what may go wrong once in many times: SESSIONS_TEST_ROUNDS where it is set.
+// Rounds returns how often a test repeats what may go wrong once in many times: SESSIONS_TEST_ROUNDS if it is set, else
+// unset.
 func Rounds(tb testing.TB, unset int) int {
 	tb.Helper()
 	text := os.Getenv(roundsVariable)

@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Proxy forwards TCP connections to one server until it is told to do worse. It ends with the test.
+// Proxy forwards TCP connections to one server until one of its methods disturbs them. It ends with the test.
 type Proxy struct {
 	tb    testing.TB
 	proxy *toxiproxy.Proxy
