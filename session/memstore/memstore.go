@@ -3,12 +3,12 @@ package memstore
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"github.com/simples-go/sessions/internal/broadcast"
 	"github.com/simples-go/sessions/internal/keylock"
+	"github.com/simples-go/sessions/internal/lockedsave"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -94,30 +94,11 @@ func (m *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (s
 	return m.save(ctx, ref, 0, change)
 }
 
-// errMoved is returned if the row has changed since a locked save has read it.
-var errMoved = errors.New("memstore: the row has changed")
-
-// SaveLocked implements Locker.
-func (m *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error)) (store.Saved, error) {
-	unlock, err := m.locks.Lock(ctx, ref.Key)
-	if err != nil {
-		return store.Saved{}, err
-	}
-	defer unlock()
-	for {
-		seen, err := m.Load(ctx, ref)
-		if err != nil {
-			return store.Saved{}, err
-		}
-		change, err := fn(seen)
-		if err != nil {
-			return store.Saved{}, err
-		}
-		saved, err := m.save(ctx, ref, seen.Version, change)
-		if err != errMoved {
-			return saved, err
-		}
-	}
+// SaveLocked implements store.Locker.
+func (m *Store) SaveLocked(
+	ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error),
+) (store.Saved, error) {
+	return lockedsave.Store{Locks: &m.locks, Load: m.Load, Save: m.save}.Run(ctx, ref, fn)
 }
 
 // save applies the change to the row, which must have the version if that is not 0.
@@ -129,7 +110,7 @@ func (m *Store) save(ctx context.Context, ref store.Ref, version int64, change s
 		return store.Saved{}, err
 	}
 	if version != 0 && version != old.Version {
-		return store.Saved{}, errMoved
+		return store.Saved{}, lockedsave.ErrMoved
 	}
 	r := old
 	if err := change.Apply(&r, ref.Policy, old.Now); err != nil {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 
+	"github.com/simples-go/sessions/internal/lockedsave"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -52,7 +53,7 @@ func saving(what string, ref store.Ref, version int64, change store.Change) *wri
 			return outcome{}, err
 		}
 		if version != 0 && version != old.Version {
-			return outcome{}, errMoved
+			return outcome{}, lockedsave.ErrMoved
 		}
 		return c.save(old, ref.Policy, change)
 	}}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/simples-go/sessions/internal/lockedsave"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -46,25 +47,15 @@ func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (s
 func (s *Store) SaveLocked(
 	ctx context.Context, ref store.Ref, fn func(store.Record) (store.Change, error),
 ) (store.Saved, error) {
-	unlock, err := s.locks.Lock(ctx, ref.Key)
-	if err != nil {
-		return store.Saved{}, err
-	}
-	defer unlock()
-	for {
-		seen, err := s.Load(ctx, ref)
-		if err != nil {
-			return store.Saved{}, err
-		}
-		change, err := fn(seen)
-		if err != nil {
-			return store.Saved{}, err
-		}
-		saved, err := s.save(ctx, ref, seen.Version, change)
-		if !errors.Is(err, errMoved) {
-			return answer(saved, "locked save", err)
-		}
-	}
+	return lockedsave.Store{Locks: &s.locks, Load: s.Load, Save: s.saveVersion}.Run(ctx, ref, fn)
+}
+
+// saveVersion saves the change if the row still has the version.
+func (s *Store) saveVersion(
+	ctx context.Context, ref store.Ref, version int64, change store.Change,
+) (store.Saved, error) {
+	saved, err := s.save(ctx, ref, version, change)
+	return answer(saved, "locked save", err)
 }
 
 // save applies the change to the row, which must have the version if that is not 0.
@@ -77,7 +68,7 @@ func (s *Store) save(
 		case err != nil:
 			return err
 		case version != 0 && version != old.Version:
-			return errMoved
+			return lockedsave.ErrMoved
 		}
 		r := old
 		if err := change.Apply(&r, ref.Policy, old.Now); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"strings"
 	"time"
 
@@ -108,5 +107,3 @@ func rollback(ctx context.Context, conn *sql.Conn) {
 func discard(conn *sql.Conn) {
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 }
-
-var errMoved = errors.New("sqlitedb: the row has changed")
