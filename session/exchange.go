@@ -137,8 +137,8 @@ func (x *Exchange) unconfirmed() {
 	}
 }
 
-// errClientGone is returned for a rotation whose client has gone before the commit: the row would get a token that nobody
-// hears of.
+// errClientGone is returned for a rotation whose client has gone before the commit: the row would get a token that no
+// client receives.
 var errClientGone = errors.New("session: the client has gone, its new token is not saved")
 
 // unheard refuses to rotate a stored session for a client that has gone.
@@ -150,8 +150,8 @@ func (x *Exchange) unheard() error {
 	return fmt.Errorf("%w: %w", errClientGone, context.Cause(x.ctx))
 }
 
-// saveLast saves at the commit. The outcome of a rotation that is unknown is settled by repeating it for a bounded time: a
-// client that does not hear of its new token is locked out.
+// saveLast saves at the commit. If the outcome of a rotation is unknown, it repeats the save for a bounded time: a
+// client that does not receive its new token is locked out.
 func (x *Exchange) saveLast() (wrote bool, err error) {
 	limit := time.Now().Add(x.manager().config.StoreTimeout)
 	for attempt := 4; ; attempt++ {

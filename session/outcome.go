@@ -23,9 +23,9 @@ func (o Outcome) String() string {
 	return [...]string{"ok", "refused", "failed", "cancelled"}[min(o, Cancelled)]
 }
 
-// OutcomeOf is the outcome that err, of this package or a store, stands for; of several, Failed by this package's own
-// errors goes before Refused. A deadline that has passed is Failed: nearly always it is that of a database which does not
-// answer in time.
+// OutcomeOf returns the outcome of an operation that returned err, an error of this package or of a store. If err wraps
+// several errors, this package's own mistakes, which are Failed, come before Refused. A deadline that has passed is
+// Failed: nearly always the database has not answered in time.
 func OutcomeOf(err error) Outcome {
 	switch {
 	case err == nil:

@@ -128,7 +128,7 @@ func (s *Session) update(ctx context.Context, m *Manager, ref store.Ref, c store
 	})
 }
 
-// settle takes in a write's outcome, and has those hear of it who watch the row.
+// settle applies a write's outcome to the session, and notifies the watchers of the row.
 func (s *Session) settle(saved store.Saved, err error) {
 	s.mu.Lock()
 	if err != nil {

@@ -29,8 +29,8 @@ func (e postgresEngine) begin() []string {
 	}
 }
 
-// lockKey is an expression, for which schema an unqualified name means is the server's to say: whoever names the schema
-// and whoever leaves it out must meet. The names need no escaping, see migrations.ValidateName.
+// lockKey returns an SQL expression, since the server decides which schema an unqualified name means: a run that names
+// the schema and one that does not must take the same lock. The names need no escaping, see migrations.ValidateName.
 func (e postgresEngine) lockKey() string {
 	schema := "pg_catalog.current_schema()"
 	if e.table.Schema != "" {

@@ -56,7 +56,7 @@ func forgetStale(ctx context.Context, conn *pgx.Conn, err error) bool {
 // the server is silent; another one takes its place meanwhile.
 const cleanupTime = 250 * time.Millisecond
 
-// release gives a connection back to the pool. It is the store's until it is there: nobody else has it.
+// release returns a connection to the pool.
 func (s *Store) release(conn *pgxpool.Conn) {
 	if !conn.Conn().IsClosed() {
 		conn.Release()

@@ -17,8 +17,8 @@ func (e *localError) Error() string { return e.text }
 
 func localErrorf(format string, args ...any) error { return &localError{fmt.Sprintf(format, args...)} }
 
-// errUnserved is what a statement answers for a request that it surely has not served, and that its caller is to make
-// again alone: one bad or locked row, or one lost connection, then costs its neighbours a little time and nothing else.
+// errUnserved is the result of a request that a statement has certainly not served. Its caller makes it again alone:
+// one bad or locked row, or one lost connection, then costs its neighbours a little time and nothing else.
 var errUnserved = &localError{"not served by this statement"}
 
 // errFenced is the answer to an insert that the database received after its fence.

@@ -11,10 +11,10 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// A fence is a time of the database's clock that a writing statement carries: once that has passed, it does nothing. A
-// statement whose answer was lost, or whose caller has left, can thus not take effect at any time to come, but until its
-// fence at most, however long the network or a pooler holds it. Statements that wait for a lock first carry none: while
-// their transaction may still commit, it has the lock.
+// A fence is a time of the database's clock that a writing statement carries: once it has passed, the statement does
+// nothing. So a statement whose answer was lost, or whose caller has left, takes effect before its fence or not at all,
+// however long the network or a pooler holds it. Statements that wait for a lock first carry no fence: while their
+// transaction may still commit, it has the lock.
 type fences struct {
 	window time.Duration // how long a statement has until its fence
 	begun  time.Time     // has the monotonic clock that clock is relative to
@@ -141,9 +141,9 @@ func (p *pendingWrites) wait(ctx context.Context, key store.Handle) error {
 	return nil
 }
 
-// linger returns a context that ends a moment after ctx: a statement that is under way is mostly answered by then, so that
-// its outcome is known and its connection stays. The CancelFunc is to be called when the statement is over. A context that
-// only its time ends is returned as it is: the fence has long passed then.
+// linger returns a context that ends a moment after ctx: most statements that are under way are answered by then, so
+// that their outcome is known and the connection can be kept. The CancelFunc has to be called when the statement is
+// over. If nothing but its deadline can end ctx, linger returns ctx: the fence has long passed then.
 func (f *fences) linger(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, fixed := deadline.Fixed(ctx); fixed || ctx.Done() == nil {
 		return ctx, func() {}

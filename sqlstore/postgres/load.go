@@ -91,7 +91,7 @@ func (s *Store) loadMany(ctx context.Context, refs []store.Ref) []batch.Result[s
 	return results
 }
 
-// refuse gives all the same error.
+// refuse sets all results to the same error.
 func refuse[Res any](results []batch.Result[Res], err error) {
 	for i := range results {
 		results[i] = batch.Result[Res]{Err: err}

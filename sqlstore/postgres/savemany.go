@@ -48,8 +48,8 @@ func (r saveRequest) join(second saveRequest) (saveRequest, bool) {
 	return saveRequest{r.ref, &both, r.n + second.n}, isSmall(&both)
 }
 
-// saveMany serves a batch, in one statement for each policy, which is mostly one. What it does not save is left to the
-// callers, each of whom then locks the row and learns his own reason; only if the outcome is not known do all get the
+// saveMany serves a batch, in one statement for each policy; most batches have one. What it does not save is left to
+// the callers, each of which then locks the row and finds its own reason; only if the outcome is unknown do all get the
 // error.
 func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Result[store.Saved] {
 	results := make([]batch.Result[store.Saved], len(requests))

@@ -47,7 +47,7 @@ type texts struct {
 func newTexts(t migrations.Table) texts {
 	x := texts{table: t.Quoted(), name: t.Name}
 	from := ` from ` + x.table + ` s where `
-	// Who comes with another secret gets the row only if the answer may be that it was rotated, or has expired.
+	// With another secret the row is returned only if the answer may be that it was rotated, or has expired.
 	named := `s.id = $1 and (s.secret_hash = $2 or s.former_hashes is not null or s.expires_at <= now())`
 	x.load = `select ` + record(`null::uuid`, `nullif(s.secret_hash, $2)`, `s.data`) + from + named
 	// The rows of a batch are compared with the secrets in Go, each with its own.

@@ -33,8 +33,8 @@ func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.C
 	return run.report, explain("collect", err)
 }
 
-// lockPatience is how long a run tries to get its lock. Who only opens the file has it locked for a moment: of several
-// that begin at once none would get it at its first try.
+// lockPatience is how long a run tries to get its lock. Merely opening the file locks it for a moment, so that of
+// several runs that begin at once none might get it at its first try.
 const lockPatience = 50 * time.Millisecond
 
 // lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database

@@ -11,9 +11,9 @@ import (
 // stepTime is how long a step of a collector may hold up those who save.
 const stepTime = 2 * time.Millisecond
 
-// Processes that wait for the file ask for it every busyPause, and would hardly ever find it free between two steps. So it
-// stays free for gap after each stretch of steps: nobody waits much longer than that, and the step that follows sees who
-// else writes.
+// Processes that wait for the file try to lock it every busyPause, and would hardly ever find it free between two
+// steps. So the collector leaves it free for gap after each stretch of steps: nobody waits much longer than that, and
+// the step that follows sees whether others write.
 const (
 	stretch = 20 * time.Millisecond
 	gap     = 2 * busyPause
@@ -58,8 +58,8 @@ func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error)
 	})
 }
 
-// makeWay rests after a step if others have written since the one before, and reports whether it did. If it has
-// seen nobody, it leaves them a gap at times.
+// makeWay rests after a step if others have written since the one before, and reports whether it did. If none have, it
+// still leaves them a gap at times.
 func (k *collector) makeWay(ctx context.Context, p pace) (rested bool) {
 	switch {
 	case k.opts.Pause == 0 && k.last.disturbed:

@@ -9,7 +9,7 @@ import (
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
-// write is what one caller wants of a transaction that it may share with others.
+// write is one caller's part of a transaction that it may share with others.
 type write struct {
 	what    string
 	relaxed bool // need not survive a power cut
@@ -19,7 +19,7 @@ type write struct {
 	apply func(*conn) (outcome, error)
 }
 
-// outcome is what a write answers once it is committed.
+// outcome is the result of a write that is committed.
 type outcome struct {
 	saved  store.Saved
 	ended  []store.Handle

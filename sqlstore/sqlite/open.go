@@ -20,8 +20,8 @@ var ErrNoTable = errors.New("sqlite: no sessions table")
 // Open opens the SQLite file at a path, which may begin with "sqlite:". ":memory:" is a database that ends with the
 // store, for tests. The path is taken as it is: no character in it has a meaning for the database.
 //
-// The sessions table has to be there, or to be made by the function given with WithMigrate, which is also what has Open
-// make the file, with mode 0600, if there is none. Otherwise Open returns ErrNoTable, and changes nothing.
+// The sessions table has to exist, unless WithMigrate names a function that makes it; then Open also makes the file,
+// with mode 0600, if there is none. Otherwise Open returns ErrNoTable, and changes nothing.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	config, err := newConfig(opts)
 	if err != nil {
@@ -57,8 +57,9 @@ func openFirst(ctx context.Context, at location, config *config) (*conn, error) 
 	return connect(ctx, at, writing, config.busy, "")
 }
 
-// look refuses a database that cannot keep sessions, or has no table for them if nobody will make it. It may be
-// somebody else's file, which the connection that writes would change, in its journal mode or in that it is empty.
+// look refuses a database that cannot keep sessions, or that has no table for them if there is no function to make it.
+// It comes first since the file may be another program's, and the connection that writes would change it: its journal
+// mode, or that it is empty.
 func look(ctx context.Context, at location, config *config) error {
 	found, err := at.check()
 	if err = errors.Join(err, ctx.Err()); err != nil {

@@ -121,8 +121,8 @@ func broken(err error) bool {
 	return true
 }
 
-// busyPause is the pause between two attempts. A process whose commits follow each other closely leaves the file free for
-// moments only: who asks ten times a second, as the database's own handler does, may starve beside it.
+// busyPause is the pause between two attempts. A process whose commits follow each other closely leaves the file free
+// for moments only: beside it, ten attempts a second, which SQLite's own busy handler makes, may never succeed.
 const busyPause = time.Millisecond
 
 // retryBusy calls fn until the file is not busy, ctx ends or the timeout has passed. Unlike the database's own

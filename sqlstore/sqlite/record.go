@@ -24,9 +24,9 @@ func values(r *store.Record) []driver.Value {
 	}
 }
 
-// meta is all of a row but id, realm and data, as unpack reads it. It is one value and not fourteen: the driver asks for
-// the name and the type of each column of each query, which takes longer than to put numbers together and take them
-// apart. What most rows do not have is there if any of it is.
+// meta is all of a row but id, realm and data, as unpack reads it. It is one value and not fourteen: the driver fetches
+// the name and the type of each column of each query, which takes longer than to join numbers and split them again. The
+// columns that are null in most rows are left out if all of them are null.
 const meta = `secret_hash || version || ',' || created_at || ',' || accessed_at || ',' || expires_at ||
 iif(owner is null and rotated_at is null and authenticated_at is null and tag is null and idle_timeout_ms is null and
 absolute_timeout_ms is null and persistence is null and device is null, '.', ',' ||

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// writer is the one connection that writes. Who has its slot has the connection.
+// writer is the one connection that writes. Whoever has its slot may use the connection.
 type writer struct {
 	slot   chan struct{}
 	open   func(context.Context) (*conn, error)
@@ -87,7 +87,7 @@ func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) erro
 	})
 }
 
-// still calls fn while nobody writes to the file, in this process or another.
+// still calls fn with the write lock, so that nobody writes to the file meanwhile, in this process or another.
 func (w *writer) still(fn func() error) error {
 	return w.transact(context.Background(), true, func(*conn) error {
 		w.begun-- // it does nobody's work

@@ -1,11 +1,11 @@
 // Package batch joins requests that have to wait for a database into one statement, without ever making one wait.
 //
-// A caller who finds a free slot goes at once and alone, on its own goroutine. Who comes while all slots are taken
-// queues; when a slot frees, what has queued goes as one batch, unless enough batches are in flight already: then it waits
-// for one of them, and the batches are larger. Those who were answered just before have a turn to ask again first, so that
-// callers in step share one batch and do not fall into two halves that wait for each other. There are no timers: an idle
-// group adds two uncontended locks to a call, no allocation, no goroutine and no delay, and the batches grow with the load
-// by themselves.
+// A caller that finds a free slot is served at once and alone, on its own goroutine. A caller that comes while all
+// slots are taken queues. When a slot frees, the queue is served as one batch, unless enough batches are in flight
+// already: then it waits for one of them, and the batches are larger. Callers that have just got their results may call
+// again before the next batch is made, so that callers in step share one batch and do not fall into two halves that
+// wait for each other. There are no timers: an idle group adds two uncontended locks to a call, no allocation, no
+// goroutine and no delay, and the batches grow with the load by themselves.
 package batch
 
 import (
@@ -52,12 +52,12 @@ type Options[K comparable, Req, Res any] struct {
 
 	Shared context.Context // whose values those of Many have; context.Background by default
 
-	// One serves one caller: one who found a free slot, under his own context, or one who waited and has nobody to travel
-	// with, under that of a batch.
+	// One serves a single caller: one that found a free slot, under its own context, or one that waited and is alone in
+	// its batch, under the batch's context.
 	One func(context.Context, Req) (Res, error)
 
-	// Many serves a batch: one result for each request, in their order. Its context is none of the callers', so that none
-	// of them takes the others with it, and none's values are taken for those of all.
+	// Many serves a batch: one result for each request, in their order. Its context is none of the callers', so that a
+	// caller that leaves cancels nothing for the others, and no caller's values are taken for those of all.
 	Many func(context.Context, []Req) []Result[Res]
 
 	// Left, if set, is called before a caller leaves whose request is being served: the request may still take effect

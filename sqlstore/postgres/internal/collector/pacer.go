@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// lookAgain is how long a run that is alone goes on before it looks for others.
+	// lookAgain is how long a run that is alone works before it looks for others again.
 	lookAgain = 50 * time.Millisecond
 	// restless is how long a run that has seen others takes them to be there. A look is felt like a short portion.
 	restless = time.Second
@@ -61,7 +61,8 @@ func (p *pacer) deleted(rows int, took, clock time.Duration) {
 // passed notes a range.
 func (p *pacer) passed(clock time.Duration) { p.clock += clock }
 
-// wait comes before a portion, or a look that has found nothing, and says why the run stops there; "" if it goes on.
+// wait is called before a portion, or a look that has found nothing. It returns why the run stops there, "" if it does
+// not.
 func (p *pacer) wait(ctx, work context.Context, deletes bool) (store.StopReason, error) {
 	var err error
 	var over bool
@@ -141,9 +142,9 @@ func (p *pacer) disturbs(ctx context.Context) (busy bool, err error) {
 // atWork is how recently another client of the database has done something who is said to be at work.
 const atWork = 250 * time.Millisecond
 
-// others reports whether another client is at work in the database, or was a moment ago, but for what it did longer ago
-// than the run goes on: it may have ended with that. Of a client of another role the server says what it does only to a
-// member of pg_read_all_stats; else it counts that it is there.
+// others reports whether another client is at work in the database, or was a moment ago. What a client did before the
+// run began does not count, since it may have ended with that. What clients of another role do the server shows only to
+// members of pg_read_all_stats; to others, every such client counts as at work.
 func (t table) others(ctx context.Context, holder int64, since time.Duration) (busy bool, err error) {
 	const sql = `select exists (select from pg_stat_activity where datname = current_database()
 and pid <> all(array[pg_backend_pid(), $1::bigint]) and coalesce(backend_type, 'client backend') = 'client backend'

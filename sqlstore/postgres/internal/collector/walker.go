@@ -110,7 +110,7 @@ func (w *walker) lookTied(ctx context.Context, most int) (p portion, err error) 
 // clock is for how long sessions have expired to make up a portion.
 func (w *walker) clock(p portion) time.Duration { return w.axis.clock(p.until - w.next) }
 
-// pass goes on to what follows a portion.
+// pass moves the walker behind a portion.
 func (w *walker) pass(ctx context.Context, p portion) error {
 	if p.until == w.next {
 		w.tied.after, w.tied.ids = w.tied.ids[p.rows-1], w.tied.ids[p.rows:]
