@@ -110,7 +110,7 @@ func (r *request) remove(key string) {
 
 var errReadOnly = fmt.Errorf("scs: a session of Iterate can be read and destroyed, not changed: %w", errors.ErrUnsupported)
 
-// foreign is a session of another visitor, found by its handle. Its token is not known to anybody but him.
+// foreign is a session of another visitor, found by its handle. Only that visitor knows its token.
 type foreign struct {
 	ctx    context.Context
 	find   store.Finder

@@ -58,8 +58,8 @@ func (c *Clock) Default(ctx context.Context) (context.Context, context.CancelFun
 	return c.Bound(ctx)
 }
 
-// End is closed when a call that begins now is to end: a caller who only waits needs no context of his own. It is nil if
-// the call ends with ctx, which has a deadline.
+// End is closed when a call that begins now is to end: a caller that only waits needs no context of its own. It is nil
+// if the call ends with ctx, which has a deadline.
 func (c *Clock) End(ctx context.Context) <-chan struct{} {
 	if _, has := ctx.Deadline(); has {
 		return nil

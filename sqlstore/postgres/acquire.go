@@ -40,8 +40,8 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	}
 }
 
-// take takes a connection from the pool. A hook that panics, for want of what a request's context carries, fails the call
-// and not the process, which has calls that belong to no request.
+// take takes a connection from the pool. If a hook panics, because a context lacks what a request's context carries,
+// the call fails and not the process: some calls belong to no request.
 func (s *Store) take(ctx context.Context) (conn *pgxpool.Conn, err error) {
 	if s.hooked {
 		defer func() {

@@ -17,11 +17,12 @@ const (
 	// lock are over by then.
 	doubtAfter = time.Second
 
-	// briefly is how long a host has to say anything that has said nothing the last time. All others have connect_timeout.
+	// briefly is how long a host that did not answer the last time has to send something. All others have
+	// connect_timeout.
 	briefly = 250 * time.Millisecond
 )
 
-// hosts makes the connections of a store whose URL names several hosts, and knows which of these say nothing. All
+// hosts makes the connections of a store whose URL names several hosts, and knows which of these do not answer. All
 // methods are safe for concurrent use.
 type hosts struct {
 	inner func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -35,7 +36,7 @@ type hosts struct {
 	conns  map[*hostConn]struct{}
 }
 
-// watchHosts has the connections of a configuration made by hosts if it names more than one; nil if not.
+// watchHosts lets hosts make the connections of a configuration if it names more than one host. It returns nil if not.
 func watchHosts(config *pgx.ConnConfig) *hosts {
 	several := false
 	for _, f := range config.Fallbacks {
@@ -69,7 +70,8 @@ func (h *hosts) leaves() uint64 {
 	return h.left.Load()
 }
 
-// noneWillDo is called if no host would do. The next time each has its whole time: the only one that would may be slow.
+// noneWillDo is called if no host would do. The next time each has its whole time: the only one that will do may be
+// slow.
 func (h *hosts) noneWillDo() {
 	if h == nil {
 		return
@@ -123,7 +125,7 @@ func (h *hosts) bound(ctx context.Context, addr string) (context.Context, contex
 	return context.WithCancel(ctx)
 }
 
-// gaveUp notes that a host has let its time pass, if it has.
+// gaveUp notes that a host has not answered in its time, if that is so.
 func (h *hosts) gaveUp(bound context.Context, addr string) {
 	if bound.Err() == context.DeadlineExceeded {
 		h.note(addr, true)
@@ -136,7 +138,7 @@ func (h *hosts) isSilent(addr string) bool {
 	return h.silent[addr]
 }
 
-// note takes in whether a host says nothing.
+// note records whether a host is silent.
 func (h *hosts) note(addr string, silent bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

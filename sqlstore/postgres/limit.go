@@ -9,7 +9,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// joins reports whether a session that gets an owner counts against a limit of his.
+// joins reports whether a session that gets an owner counts against the owner's limit.
 func joins(owner, old string, p store.Policy) bool {
 	return owner != "" && owner != old && p.Owner.Max > 0
 }
@@ -17,7 +17,7 @@ func joins(owner, old string, p store.Policy) bool {
 const lockOwner = `select pg_advisory_xact_lock($1)`
 
 // makeRoom ends as many of the owner's other sessions as the limit requires. The owner's lock lets one such transaction
-// at a time count and write; who waits for it sees what the one before has committed.
+// at a time count and write; the next one sees what the one before has committed.
 func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref, owner string) ([]store.Handle, error) {
 	key := s.lockKey(at, "owner", ref.Policy.Realm+"\x00"+owner)
 	if _, err := query(ctx, tx, s.statement(lockOwner, key), func([][]byte) error { return nil }); err != nil {

@@ -18,7 +18,7 @@ import (
 // reconnecting is how long listen waits before it connects again.
 var reconnecting = retry.Backoff{First: 75 * time.Millisecond, Most: 7500 * time.Millisecond}
 
-// listen passes the database's notifications on until ctx ends, whatever happens to the connection.
+// listen passes on the database's notifications until ctx ends, whatever happens to the connection.
 func (s *Store) listen(ctx context.Context) {
 	if s.opts.noListen {
 		return
@@ -101,8 +101,8 @@ func (s *Store) tableOn(ctx context.Context, conn *pgx.Conn) (*site, error) {
 	return found, s.look(ctx, conn, found)
 }
 
-// errPooler is the error of a connection that goes through a pooler. To listen there would leave a listening connection
-// in the pooler for others to get.
+// errPooler is the error of a connection that goes through a pooler. LISTEN there would leave a listening connection in
+// the pooler, which others would then get.
 var errPooler = localErrorf("there is a pooler between the store and the database, which does not pass notifications on: " +
 	"give WithListenURL the URL of the database itself, or use WithoutListen")
 
@@ -117,8 +117,8 @@ func isDirect(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// hearsItself tries whether a notification that the pool sends arrives here. From another database than the pool's none
-// ever would, nor from another server of a cluster, and nothing else would show it.
+// hearsItself checks that a notification which the pool sends arrives here. If this connection leads to another
+// database than the pool's, or to another server of a cluster, none ever arrives, and nothing else would show that.
 func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error {
 	mark := "?" + s.node
 	err := s.do(ctx, idempotent, func(ctx context.Context, pooled *pgxpool.Conn) error {
@@ -141,8 +141,8 @@ func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error
 	}
 }
 
-// dial makes a connection outside of the pool: as the pool does, or to a URL. It has time for each of several servers:
-// the first may have gone without a word.
+// dial makes a connection outside of the pool: as the pool does, or to a URL. It has time for each of several servers,
+// since the first may be silent.
 func (s *Store) dial(ctx context.Context, url string) (*pgx.Conn, error) {
 	pool := s.pool.Config()
 	config := pool.ConnConfig

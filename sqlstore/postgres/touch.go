@@ -14,7 +14,7 @@ import (
 	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
-// Touch implements store.Store. Its commit is not waited for.
+// Touch implements store.Store. It does not wait until the commit is on disk.
 func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	at, err := s.at(ctx)
 	if err != nil {
@@ -56,8 +56,8 @@ func (s *Store) touchOne(ctx context.Context, ref store.Ref) (saved store.Saved,
 	return next.Saved(next.Now), err
 }
 
-// touchMany reads the rows, has store.Record decide what becomes of them, and writes that into those that have not changed
-// meanwhile. The others are left to the callers, each of whom then locks his row.
+// touchMany reads the rows, lets store.Record decide what becomes of them, and writes that into those that have not
+// changed meanwhile. The others are left to the callers, each of which then locks its row.
 func (s *Store) touchMany(ctx context.Context, refs []store.Ref) []batch.Result[store.Saved] {
 	results := make([]batch.Result[store.Saved], len(refs))
 	keys, places := make([]store.Handle, len(refs)), make(map[store.Handle]int, len(refs))

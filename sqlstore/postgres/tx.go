@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// inTx runs fn in a transaction. Read committed, whatever the database's default: each statement is to see what was
-// committed while an earlier one waited for a lock.
+// inTx runs fn in a transaction. It is read committed, whatever the database's default: each statement has to see what
+// was committed while an earlier one waited for a lock.
 func inTx(ctx context.Context, conn *pgxpool.Conn, fn func(pgx.Tx) error) error {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
@@ -41,7 +41,7 @@ func (e *sent) SafeToRetry() bool { return false }
 const boundTx = `select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`
 
 // boundTx bounds a transaction in time at the server: how long it waits for a lock, and how long for the next statement
-// of a client that may have gone without a word. A distributed table is not bound, since that holds for one of its servers.
+// of a client that may be gone. A distributed table is not bound, since the settings hold for one of its servers only.
 func (s *Store) boundTx(ctx context.Context, tx pgx.Tx, at *site, lock, idle time.Duration) error {
 	if at.distributed {
 		return nil

@@ -48,7 +48,7 @@ func (k *checkpointer) add(pages int64) {
 	}
 }
 
-// follow waits for the one that is under way.
+// follow waits for the checkpoint that is under way.
 func (k *checkpointer) follow(ctx context.Context) {
 	if k == nil {
 		return
@@ -60,8 +60,8 @@ func (k *checkpointer) follow(ctx context.Context) {
 	}
 }
 
-// keepUp lets the one that is under way end before it has twice the work of the next to find in the log: for who writes
-// so much that it would never find the log as it left it.
+// keepUp waits for the checkpoint that is under way if the log has grown by twice the pages of a checkpoint. It is for
+// a caller that writes so much that a checkpoint would never reach the end of the log.
 func (k *checkpointer) keepUp(ctx context.Context) {
 	if k != nil && k.pages.Load() >= 2*checkpointPages {
 		k.follow(ctx)
@@ -88,9 +88,9 @@ func (k *checkpointer) checkpoint() {
 	}
 }
 
-// move goes over the log while others write. The database syncs the file only if nothing has come to
-// the log meanwhile, so that a try follows which has little to move and time for the disk. The last one makes others wait,
-// for a moment since it finds next to nothing, and is what lets the log begin anew.
+// move moves the log while others write. SQLite syncs the file only if nothing was added to the log meanwhile, so
+// another try follows, which has little to move and time for the disk. The last try makes others wait, for a moment
+// since it finds next to nothing; after it the log begins anew.
 func (k *checkpointer) move() error {
 	for range checkpointTries {
 		if err := k.conn.checkpoint(); err != nil {
@@ -108,7 +108,7 @@ func (c *conn) checkpoint() error {
 	return nil
 }
 
-// close waits for the one under way. None begins afterwards.
+// close waits for the checkpoint under way. None begins afterwards.
 func (k *checkpointer) close() error {
 	if k == nil {
 		return nil

@@ -98,7 +98,7 @@ func (r *readers) push(c *conn) {
 	r.idle = append(r.idle, c)
 }
 
-// close waits for those who read.
+// close waits for the calls that read, and closes the connections.
 func (r *readers) close() error {
 	close(r.done)
 	for range cap(r.slots) {

@@ -4,18 +4,18 @@ package backoff
 import "time"
 
 const (
-	// factor is how many times as long as a batch its rest is. Whoever meets a batch, or has to wait until its log has
-	// reached the disk, is slower by that; a p99 feels it if more than one call in a hundred does.
+	// factor is how many times as long as a batch its rest is. A call that meets a batch, or has to wait until its log
+	// has reached the disk, is slower by that; it shows in the p99 if more than one call in a hundred is.
 	factor  = 400
 	longest = 5 * time.Second
 
-	// ahead is how many times as fast as the clock a collector goes through the times at which rows have expired, at
-	// least: it then catches up with a site, however many sessions end there.
+	// ahead is how many times as fast as the clock a collector works through the times at which rows have expired, at
+	// least: so it catches up with a site, however many sessions end there.
 	ahead = 1.5
 )
 
-// Rest returns how long to rest after a batch that took so long. expired is for how long sessions have ended to make
-// up what was deleted, if that is known: no rest is so long that more of them end in it.
+// Rest returns how long to rest after a batch of that duration. expired is the time in which the deleted sessions have
+// ended, if that is known: no rest is so long that more of them end in it.
 func Rest(took, expired time.Duration) time.Duration {
 	rest := min(factor*took, longest)
 	if expired > 0 {

@@ -3,7 +3,7 @@ package backoff
 import "time"
 
 const (
-	// stepTime is how long a step of a collector may take that others meet.
+	// stepTime is how long a step of a collector may hold up others.
 	stepTime = time.Millisecond
 	// share is the part of the time that steps may take if their rests are short to keep up. What a step costs beside its
 	// rows makes small ones the larger part of a database's work otherwise.
@@ -29,8 +29,8 @@ func (s *Step) Size(largest int) int {
 	return s.size
 }
 
-// Adapt sets the size of the next step by how long one of so many rows took. expired is for how long sessions have ended
-// to make it up; see Rest.
+// Adapt sets the size of the next step by how long one of so many rows took. expired is the time in which their
+// sessions have ended; see Rest.
 func (s *Step) Adapt(rows int, took, expired time.Duration) {
 	full := rows > s.size/2
 	switch {

@@ -122,7 +122,7 @@ func (g *Group[K, Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	return g.wait(ctx, w)
 }
 
-// one serves a caller alone, under his own context.
+// one serves a caller alone, under its own context.
 func (g *Group[K, Req, Res]) one(ctx context.Context, req Req) (Res, error) {
 	if !g.opts.Bounded {
 		return g.opts.One(ctx, req)

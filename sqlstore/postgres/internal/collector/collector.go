@@ -29,7 +29,7 @@ type Config struct {
 func Run(ctx context.Context, c Config, opts store.CollectOptions) (store.CollectReport, error) {
 	r := &run{table: table{c}, opts: opts, started: time.Now()}
 	r.pacer = pacer{opts: opts, started: r.started, look: r.table.others}
-	// A statement that has begun is not torn apart when ctx ends.
+	// A statement that has begun is not cancelled when ctx ends.
 	err := r.run(ctx, context.WithoutCancel(ctx))
 	r.report.Duration = time.Since(r.started)
 	return r.report, err
@@ -114,7 +114,7 @@ func (r *run) deletePortion(ctx context.Context, p portion, clock time.Duration)
 	return err
 }
 
-// finish counts what is left. A run is not done if rows are among it that it has tried to delete.
+// finish counts what is left. A run is not done if rows are left that it has tried to delete.
 func (r *run) finish(ctx context.Context, w *walker, stopped store.StopReason) error {
 	left, err := w.left(ctx, r.missed)
 	if err != nil {

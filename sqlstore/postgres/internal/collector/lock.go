@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lock keeps a second run on the table from going on beside this one.
+// lock keeps a second run from working on the table at the same time.
 //
 // It is an advisory lock of a transaction that does nothing else, on a connection of its own. A lock of a session
 // would stay behind in a pooler's connection; a transaction's ends with it there too, when the process is killed with

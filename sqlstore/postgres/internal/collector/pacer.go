@@ -12,7 +12,8 @@ import (
 const (
 	// lookAgain is how long a run that is alone works before it looks for others again.
 	lookAgain = 50 * time.Millisecond
-	// restless is how long a run that has seen others takes them to be there. A look is felt like a short portion.
+	// restless is how long a run that has seen others assumes that they are there. A look costs others about as much as
+	// a short portion.
 	restless = time.Second
 )
 
@@ -34,7 +35,7 @@ type pacer struct {
 	clock time.Duration // for how long sessions have expired to make up what was passed since the last rest
 }
 
-// begin looks whether others are at work, so that the first portion is of the size for it.
+// begin finds out whether others are at work, so that the first portion has the right size.
 func (p *pacer) begin(ctx context.Context) error {
 	if p.opts.Pause != 0 {
 		return nil
@@ -101,7 +102,7 @@ func (p *pacer) rest(ctx, work context.Context) (over bool, err error) {
 	return false, err
 }
 
-// makeWay waits as long as others are at work and the run keeps up without.
+// makeWay waits while others are at work, but no longer than the run can wait and still keep up.
 func (p *pacer) makeWay(ctx, work context.Context) error {
 	due := p.ended.Add(backoff.Rest(p.took, p.clock))
 	if p.opts.MaxDuration > 0 {
@@ -139,7 +140,7 @@ func (p *pacer) disturbs(ctx context.Context) (busy bool, err error) {
 	return p.busy, err
 }
 
-// atWork is how recently another client of the database has done something who is said to be at work.
+// atWork is how recently a client of the database must have done something to count as at work.
 const atWork = 250 * time.Millisecond
 
 // others reports whether another client is at work in the database, or was a moment ago. What a client did before the

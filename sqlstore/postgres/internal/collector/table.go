@@ -52,7 +52,7 @@ func (t table) within(ctx context.Context, d time.Duration, into []any, sql stri
 	return found, err
 }
 
-// isCanceled reports whether the server gave a statement up.
+// isCanceled reports whether the server has cancelled a statement.
 func isCanceled(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.Code == "57014"

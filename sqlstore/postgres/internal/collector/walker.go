@@ -12,13 +12,13 @@ import (
 const (
 	// counted is how many portions a count looks at, to find out how much too wide a range is.
 	counted = 20
-	// tiedRows is how many ids of the narrowest range are held at a time, if that is more than a portion: to look for
-	// each portion anew would walk over the remains of all before it.
+	// tiedRows is how many ids of the narrowest range are held at a time, if that is more than a portion: a new search
+	// for each portion would read the remains of all portions before it.
 	tiedRows = 50_000
 )
 
 // walker follows an axis once, and finds what is to be deleted there. The width of a range follows what the last one
-// held, so that no look walks over what an earlier portion has left behind.
+// held, so that no look reads again what an earlier portion has left behind.
 type walker struct {
 	table   table
 	expired time.Time // rows that expire before it are deleted
@@ -149,8 +149,9 @@ func (w *walker) count(ctx context.Context, most int, s span) (int, error) {
 	return w.table.count(ctx, most, w.axis.condition, w.axis.between(s.from, s.until)...)
 }
 
-// left counts what is there of the way that was not walked, up to store.RemainingLimit, or of all of it. What was
-// deleted is not looked at again if that can be avoided: a search by the index comes across all of it.
+// left counts what there is in the part of the table that was not visited, up to store.RemainingLimit, or in all of it
+// if ofAll is set. It avoids the part that was visited if it can, since a search by the index reads the entries of all
+// rows deleted there.
 func (w *walker) left(ctx context.Context, ofAll bool) (left int, err error) {
 	parts := []span{{w.next, w.end}, {0, w.rest}}
 	if ofAll {

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// sparse is how many pages of the table there are to an expired row if going by the index is better than reading all
-	// of the table.
+	// sparse is how many pages of the table there must be for each expired row for the index to be better than reading
+	// all of the table.
 	sparse = 4
 	// fewPages are so few that they stay in memory, whichever way one goes.
 	fewPages = 1000
 	// rangesOfPages is the version of Postgres that first found a range of pages without reading the table.
 	rangesOfPages = 14_00_00
-	// lookTime is how long the index may take to show the first rows. What an earlier run has deleted stands at its
-	// beginning until vacuum has been there: after five million rows the next run looked for more than a minute.
+	// lookTime is how long the index may take to show the first rows. Entries of rows that an earlier run has deleted
+	// stay at its beginning until a vacuum: after five million rows the next run searched for more than a minute.
 	lookTime = 2 * time.Second
 )
 
