@@ -118,8 +118,8 @@ func (m *Manager) strayLines(host string) []string {
 	return lines
 }
 
-// otherScopes are those that a cookie of the name may have had: the former ones of the configuration, and those of the
-// request's host and its parent domains. A browser refuses those that are not to be had.
+// otherScopes returns the scopes that a cookie of the name may have had: the former ones of the configuration, and
+// those of the request's host and its parent domains. A browser refuses a cookie whose domain nobody can have.
 func (c *Cookie) otherScopes(host string) []CookieScope {
 	var scopes []CookieScope
 	add := func(domain, path string) {

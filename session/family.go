@@ -36,7 +36,7 @@ func (s *shared) admit(m *Manager) error {
 	return nil
 }
 
-// add takes in a manager's policy. shared.mu is held.
+// add adds a manager's policy. shared.mu is held.
 func (f *family) add(p store.Policy) {
 	longest, step := time.Duration(f.longest.Load()), time.Duration(f.step.Load())
 	f.mixed.Store(f.mixed.Load() || longest != 0 && longest != p.Idle)

@@ -44,8 +44,8 @@ type member struct {
 	reported int64 // the version of the last change that was reported
 }
 
-// linger is how long the goroutines outlive the last member: somebody who goes from page to page shall not open and close a
-// connection to the database each time.
+// linger is how long the goroutines outlive the last member: a user who goes from page to page should not open and
+// close a connection to the database each time.
 const linger = time.Minute
 
 func newHub(s *shared) *hub {
@@ -207,8 +207,8 @@ func (h *hub) signal() {
 	}
 }
 
-// event takes what the store reports. It is believed only once the row has been looked at: on some databases everybody can
-// send a notification.
+// event receives what the store reports. The hub acts on it only after it has read the row: on some databases everybody
+// can send a notification.
 func (h *hub) event(e store.Event) {
 	switch e.Kind {
 	case store.Destroyed:

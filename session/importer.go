@@ -59,7 +59,7 @@ func (i *Imported) lookup(key string) (json.RawMessage, error) {
 // the other system's token. Owner, entries and lifetime are taken over, and neither timeout becomes longer than it was.
 // docs/guide/moving has a page for each system.
 type Import struct {
-	// From is the other system. Nil: nothing is imported.
+	// From is the other system. If it is nil, nothing is imported.
 	From Importer
 
 	// Copy leaves the session in the other system, for the time in which servers of both run side by side. Otherwise

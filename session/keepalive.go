@@ -9,7 +9,7 @@ import (
 )
 
 // shortLife is the remaining life under which a session is kept alive while a request of its own runs: a request that
-// begins in time shall end well.
+// begins in time should not fail because it takes long.
 const shortLife = time.Minute
 
 // keepAlive has the session touched from the request's begin on if it could expire before the request's end.

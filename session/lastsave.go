@@ -8,8 +8,9 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// lastSave is the save at the end of a socket, which is tried again for a while. An attempt that seems to have failed may
-// have taken effect, and others may have saved since: every further one is made on condition that this is not so.
+// lastSave is the save at the end of a socket, which is tried again for a while. An attempt that seems to have failed
+// may have taken effect, and others may have saved since: every further attempt depends on the row's
+// version.
 type lastSave struct {
 	h      *handling
 	looked bool

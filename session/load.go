@@ -11,8 +11,9 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Load loads the session again, in mid-connection. What is pending stays, on top of what comes. A session that has no row
-// is left as it is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the database.
+// Load loads the session again, in mid-connection. Pending changes stay, on top of what is loaded. A session that has
+// no row is left as it is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the
+// database.
 func (s *Session) Load(ctx context.Context) error {
 	return s.withRow(ctx, "load", func(m *Manager, ref store.Ref) error {
 		_, err := s.reload(ctx, m, ref)
@@ -20,7 +21,7 @@ func (s *Session) Load(ctx context.Context) error {
 	})
 }
 
-// withRow runs fn while no other goroutine of the connection speaks with the store, if the session lives and has a row.
+// withRow runs fn while no other goroutine of the connection calls the store, if the session lives and has a row.
 func (s *Session) withRow(ctx context.Context, what string, fn func(*Manager, store.Ref) error) error {
 	if err := s.exchange.take(ctx); err != nil {
 		return fmt.Errorf("session: %s: %w", what, err)
@@ -118,7 +119,7 @@ func (s *Session) touchNow(ctx context.Context, m *Manager, ref store.Ref) error
 	return nil
 }
 
-// knownOwner returns the owner that the row had when it was last heard of.
+// knownOwner returns the owner that the row had when it was last read or written.
 func (s *Session) knownOwner() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Manager makes sessions of one configuration out of a store, as HTTP middleware or by token. Make one with New. All
-// methods are safe for concurrent use.
+// Manager loads and saves the sessions of a store under one configuration, as HTTP middleware or by token. Make one
+// with New. All methods are safe for concurrent use.
 type Manager struct {
 	*shared
 	config     Config
@@ -151,8 +151,8 @@ func (m *Manager) forLoad(ctx context.Context) (context.Context, context.CancelF
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to
 // return and their sessions to be saved, and for touches in the background; a collector stops. Call it beside
-// http.Server.Shutdown, which does not know of sockets. ctx's error if it ends first. It holds for the manager and all
-// those derived with it; sockets that come later are refused.
+// http.Server.Shutdown, which does not know of sockets. If ctx ends first, Shutdown returns its error. It holds for the
+// manager and all those derived with it; sockets that come later are refused.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.hub.shutdown()
 	m.collector.stop()

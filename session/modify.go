@@ -31,7 +31,7 @@ func (s *Session) Modify(ctx context.Context, fn func(*Draft) error) error {
 	return err
 }
 
-// callbackError is an error of a caller's function, which says nothing of this session, whatever it matches.
+// callbackError is an error of a caller's function. It says nothing about this session, whichever error it matches.
 type callbackError struct{ err error }
 
 func (e *callbackError) Error() string { return e.err.Error() }
@@ -83,7 +83,7 @@ func (mod *modification) begin() error {
 	return nil
 }
 
-// settle takes in the outcome. What fn made of data that was not saved must not be saved later.
+// settle applies the outcome. What fn made of data that was not saved must not be saved later.
 func (mod *modification) settle(saved store.Saved, err error) {
 	s := mod.s
 	if err != nil {

@@ -60,7 +60,7 @@ func (h *handling) onOwnStack(step func(*handling) error) error {
 	return o.err
 }
 
-// watched returns a context that ends with the session, and joins those whom the hub watches over.
+// watched returns a context that ends with the session, and adds the session to those that the hub watches.
 func (x *Exchange) watched(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
 	x.watch = &member{session: &x.session, cancel: cancel}
@@ -167,9 +167,9 @@ func (h *handling) lost(m *Manager, err error) {
 	m.config.Logger.Log(h.ctx, level, "session: changes of a closed connection are lost", "session", &h.session, "error", err)
 }
 
-// CloseCode is a WebSocket close code and reason for a context that has ended with its session: 4001 and how it ended, or
-// 1001 (going away) at shutdown. Zero if the context ended for another reason. Codes from 4000 are the application's own
-// (RFC 6455, 7.4.2).
+// CloseCode returns a WebSocket close code and reason for a context that has ended with its session: 4001 and how it
+// ended, or 1001 (going away) at shutdown. The code is 0 if the context ended for another reason. Codes from 4000 are
+// the application's own (RFC 6455, 7.4.2).
 func CloseCode(ctx context.Context) (code int, reason string) {
 	cause := context.Cause(ctx)
 	switch {

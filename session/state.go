@@ -11,7 +11,7 @@ import (
 )
 
 // state is what a connection knows of its session's row, what it has changed, and how far it has come. All transitions
-// stand in this file, and nobody else writes these fields; docs/concepts/states.md draws them. Session.mu guards it.
+// are in this file, and no other file writes these fields; docs/concepts/states.md draws them. Session.mu guards it.
 type state struct {
 	row     row
 	pending pending
@@ -76,7 +76,7 @@ const (
 // arrive begins with a token that a request carries and that has not been looked up.
 func (s *state) arrive(t *token) { s.row.token, s.row.presence = t, stored }
 
-// load takes in what a store's Load has returned.
+// load applies what a store's Load has returned.
 func (s *state) load(rec store.Record, obj jsonobj.Object) {
 	s.row.data, s.row.presence, s.row.behind = obj, stored, false
 	s.row.record, s.row.readAt = rec, time.Now()
@@ -96,7 +96,7 @@ func (s *state) choose() *token {
 
 // Changing
 
-// writable says whether the session takes a change.
+// writable returns an error if the session accepts no change.
 func (s *state) writable() error {
 	switch {
 	case s.phase == closed:
@@ -202,7 +202,7 @@ func (s *state) take() {
 	s.pending.inflight, s.pending.newer, s.pending.owed = s.pending.newer, patch{}, true
 }
 
-// saved takes over what a successful write has made of inflight. It reports whether the row has a new secret.
+// saved applies what a successful write has made of inflight. It reports whether the row has a new secret.
 func (s *state) saved(saved store.Saved) (rotated bool) {
 	p, version := s.pending.inflight, s.row.record.Version
 	s.pending.inflight, s.pending.owed, s.pending.version = patch{}, false, 0
@@ -258,7 +258,7 @@ func (s *state) resume(base int64) error {
 	return nil
 }
 
-// moved takes note that a rotation has taken effect of which that was not known.
+// moved notes that a rotation whose outcome was unknown has taken effect.
 func (s *state) moved(to *token) {
 	s.row.token, s.row.possible, s.row.presence = to, nil, stored
 	s.cookie = cookieToken
@@ -269,21 +269,21 @@ func (s *state) moved(to *token) {
 	}
 }
 
-// written takes in the times that a write has returned.
+// written applies the times that a write has returned.
 func (s *state) written(saved store.Saved) {
 	r := &s.row.record
 	r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.Now = saved.CreatedAt, saved.AccessedAt, saved.ExpiresAt, saved.Now
 	s.row.readAt = time.Now()
 }
 
-// touched takes in the outcome of a touch in the background, unless something newer is known.
+// touched applies the outcome of a touch in the background, unless something newer is known.
 func (s *state) touched(saved store.Saved) {
 	if !saved.Now.Before(s.row.record.Now) {
 		s.written(saved)
 	}
 }
 
-// refreshed takes in what a poll has read of the row, unless something newer is known.
+// refreshed applies what a poll has read of the row, unless something newer is known.
 func (s *state) refreshed(r *store.Record) {
 	if r.Now.Before(s.row.record.Now) {
 		return

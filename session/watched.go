@@ -52,9 +52,9 @@ func (s *Session) endFromElsewhere(cause error) (m *Manager, owner string, first
 	return s.m, s.row.record.Owner, s.end(cause)
 }
 
-// applyPoll takes in what a poll has read: the row, nil if it is gone, for which gone says why if that is known; or that it
-// failed. before is the token from before the row was read. It returns how the session has ended, nil if it lives, and
-// whether it is to be touched.
+// applyPoll applies what a poll has read: the row, nil if it is gone, for which gone says why if that is known; or that
+// the poll failed. before is the token from before the row was read. It returns how the session has ended, nil if it
+// lives, and whether it is to be touched.
 func (s *Session) applyPoll(before *token, r *store.Record, gone, failure error) (ref store.Ref, touch bool, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
