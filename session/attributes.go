@@ -27,9 +27,9 @@ func (s *Session) AbsoluteTimeout() time.Duration {
 	return s.timeouts(s.m.policy()).Absolute
 }
 
-// SetTimeout gives this session an idle timeout of its own, in whole milliseconds; 0 takes it back. It takes effect, and
-// the expiry is computed anew, with the next save. It may not exceed AbsoluteTimeout: to remember somebody for a month, set
-// that first. Errors as those of Set.
+// SetTimeout gives this session an idle timeout of its own, in whole milliseconds; 0 takes it back. It takes effect,
+// and the expiry is computed anew, with the next save. It may not exceed AbsoluteTimeout: to remember somebody for a
+// month, set that first. It returns the errors of Set.
 func (s *Session) SetTimeout(d time.Duration) error {
 	return s.change(func() error {
 		if err := checkTimeout("idle timeout", d); err != nil {
@@ -44,7 +44,8 @@ func (s *Session) SetTimeout(d time.Duration) error {
 }
 
 // SetAbsoluteTimeout gives this session a longest life of its own, from its creation, in whole milliseconds; 0 takes it
-// back. As it decides how long the cookie lives, it needs one to be sent: ErrNoCookie after the response has begun.
+// back. As it decides how long the cookie lives, it needs one to be sent: it returns ErrNoCookie after the response has
+// begun.
 func (s *Session) SetAbsoluteTimeout(d time.Duration) error {
 	return s.changeWithCookie(func() error {
 		if err := checkTimeout("absolute timeout", d); err != nil {
@@ -77,8 +78,9 @@ func checkTimeout(what string, d time.Duration) error {
 	return nil
 }
 
-// SetPersistent says whether the cookie outlives the browser, up to the absolute timeout, or ends with it. It is kept in
-// the row, so that it holds for the cookies of later rotations too. ErrNoCookie after the response has begun.
+// SetPersistent says whether the cookie outlives the browser, up to the absolute timeout, or ends with it. It is kept
+// in the row, so that it holds for the cookies of later rotations too. It returns ErrNoCookie after the response has
+// begun.
 func (s *Session) SetPersistent(on bool) error {
 	return s.changeWithCookie(func() error {
 		p := store.NonPersistent
@@ -97,10 +99,10 @@ func (s *Session) Owner() string {
 	return s.owner()
 }
 
-// SetOwner says whose session it is, so that the sessions of one user can be listed and revoked; "" takes it back. At most
-// 512 bytes of valid UTF-8. An owner other than the one that a stored session has gives it a new token too, as Rotate does,
-// and ErrNoCookie after the response has begun: for a login, call Login. If the configuration limits an owner's sessions,
-// the save may return ErrOwnerLimit.
+// SetOwner says whose session it is, so that the sessions of one user can be listed and revoked; "" takes it back. An
+// owner is valid UTF-8 of at most 512 bytes. One that differs from the stored session's gives the session a new token
+// too, as Rotate does, and returns ErrNoCookie after the response has begun: for a login, call Login. If the
+// configuration limits an owner's sessions, the save may return ErrOwnerLimit.
 func (s *Session) SetOwner(owner string) error {
 	return s.change(func() error {
 		if err := checkName("owner", owner); err != nil {
@@ -132,8 +134,9 @@ func (s *Session) Tag() string {
 	return valueOr(or(s.pending.newer.tag, s.pending.inflight.tag), s.row.record.Tag)
 }
 
-// SetTag gives the session a second name, by which [Manager.SessionsTagged] and [Manager.RevokeTagged] find it: an identity provider's
-// session id, a device, a tenant. "" takes it back. At most 512 bytes of valid UTF-8. Errors as those of Set.
+// SetTag gives the session a second name, by which [Manager.SessionsTagged] and [Manager.RevokeTagged] find it: an
+// identity provider's session id, a device, a tenant. "" takes it back. A tag is valid UTF-8 of at most 512 bytes.
+// SetTag returns the errors of Set.
 func (s *Session) SetTag(tag string) error {
 	return s.change(func() error {
 		if err := checkName("tag", tag); err != nil {

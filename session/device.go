@@ -195,7 +195,7 @@ func (s *Session) DeviceIsBound() bool {
 }
 
 // BindDevice offers the browser to bind the session to its device, with this response. A session that gets an owner is
-// offered that by itself. ErrNoCookie after the response has begun.
+// offered that by itself. It returns ErrNoCookie after the response has begun.
 func (s *Session) BindDevice() error {
 	return s.changeWithCookie(func() error {
 		s.offer = true

@@ -65,7 +65,7 @@ func (s *Session) change(fn func() error) error {
 	return nil
 }
 
-// Delete removes an entry. If there is none, nothing changes. Errors as those of Set that concern the session.
+// Delete removes an entry. If there is none, nothing changes. It returns those errors of Set that concern the session.
 func (s *Session) Delete(key string) error {
 	return s.shrink(func() {
 		if s.find(key) != nil {

@@ -96,9 +96,9 @@ func (x *Exchange) open(ctx context.Context, t *token) error {
 	return err
 }
 
-// Commit saves what was changed, before the answer leaves, so that the client's next request finds it. It is detached from
-// the cancellation of the request's context; but a new token for a stored session is not saved for a client that has gone.
-// Afterwards nothing can be changed that needs a token to be sent. Errors are those of Save.
+// Commit saves what was changed, before the answer leaves, so that the client's next request finds it. It is detached
+// from the cancellation of the request's context; but a new token for a stored session is not saved for a client that
+// has gone. Afterwards nothing can be changed that needs a token to be sent. It returns the errors of Save.
 func (x *Exchange) Commit() error {
 	err := x.commit()
 	x.session.sealNow()

@@ -90,8 +90,9 @@ func retryWithPossibleTokens[T any](s *Session, ref store.Ref, got T, err error,
 	return got, err
 }
 
-// Update extends the expiration as an access does: to now plus the idle timeout, within the absolute one. The middleware
-// does so by itself when it is worth a write; Update writes in any case. Errors as those of Load, and ErrClosed.
+// Update extends the expiration as an access does: to now plus the idle timeout, within the absolute one. The
+// middleware does so by itself when it is worth a write; Update writes in any case. It returns the errors of Load, and
+// ErrClosed.
 func (s *Session) Update(ctx context.Context) error { return s.Touch(ctx) }
 
 // Touch is Update.

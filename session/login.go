@@ -8,9 +8,9 @@ import (
 )
 
 // Rotate gives the session a new token; its data stays, and the old token is dead once the change is saved, in the same
-// statement. Call it whenever somebody's rights change (OWASP ASVS 7.2.4). After this connection's own Destroy it starts an
-// empty session. ErrNoCookie after the response has begun, and in a WebSocket handler after the handshake: no cookie could
-// be sent. If the request's client has gone before the commit, nothing is saved.
+// statement. Call it whenever somebody's rights change (OWASP ASVS 7.2.4). After this connection's own Destroy it
+// starts an empty session. It returns ErrNoCookie after the response has begun, and in a WebSocket handler after the
+// handshake: no cookie could be sent. If the request's client has gone before the commit, nothing is saved.
 func (s *Session) Rotate() error {
 	return s.begin(func(ended error) bool { return ended == errDestroyedHere }, s.rotate)
 }
@@ -67,8 +67,9 @@ func KeepEntries() LoginOption { return func(l *login) { l.keep = true } }
 // timeouts and flags of the session's own, which may be set again after it. An anonymous visitor's entries are kept;
 // those of another owner are not, unless KeepEntries says so.
 //
-// Two parallel logins of one visitor end with a session each, so that the user is logged in whichever response the browser
-// keeps. Errors as those of SetOwner and Renew; ErrRevoked and ErrGone if the session was ended by somebody else.
+// Two parallel logins of one visitor end with a session each, so that the user is logged in whichever response the
+// browser keeps. It returns the errors of SetOwner and Renew, and ErrRevoked or ErrGone if the session was ended by
+// somebody else.
 func (s *Session) Login(owner string, options ...LoginOption) error {
 	var l login
 	for _, option := range options {

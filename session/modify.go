@@ -19,8 +19,9 @@ const conflicts = 3
 // not at all, and these stay pending. N parallel calls have N effects. Only ctx bounds how long it waits.
 //
 // fn may be called several times and must change nothing but the draft. It must not come back to the store, for this
-// session or another, which may hold a lock meanwhile: no Save, Load, Touch, Destroy, Modify or Manager.Open. An error of
-// fn is returned as it is. Other errors as those of Save; ErrNoCookie if the session has no row and the response has begun.
+// session or another, which may hold a lock meanwhile: no Save, Load, Touch, Destroy, Modify or Manager.Open. An error
+// of fn is returned as it is. Other errors are those of Save, and ErrNoCookie if the session has no row and the
+// response has begun.
 func (s *Session) Modify(ctx context.Context, fn func(*Draft) error) error {
 	err := s.modify(ctx, fn)
 	var own *callbackError

@@ -78,8 +78,8 @@ func (s *Session) Version() int64 {
 	return s.row.record.Version
 }
 
-// Expiration returns when the session expires unless it is accessed again, by the store's clock. Zero for a session that
-// has no row yet.
+// Expiration returns when the session expires unless it is accessed again, by the store's clock. It returns the zero
+// time for a session that has no row yet.
 func (s *Session) Expiration() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -193,8 +193,9 @@ func foldEntries(c, next *Change) (set entries, del []string) {
 	return set, del
 }
 
-// Size returns the size of a session's data as Policy.MaxBytes counts it: the bytes of the JSON object as Postgres writes
-// a jsonb, with one space after each comma and colon. Every store counts the same. ErrCorrupt if data is no object.
+// Size returns the size of a session's data as Policy.MaxBytes counts it: the bytes of the JSON object as Postgres
+// writes a jsonb, with one space after each comma and colon. Every store counts the same. It returns ErrCorrupt if data
+// is no object.
 func Size(data []byte) (int, error) {
 	obj, err := jsonobj.Scan(data)
 	if err != nil {

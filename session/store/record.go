@@ -120,7 +120,8 @@ func (r *Record) Saved(now time.Time) Saved {
 	return Saved{Version: r.Version, CreatedAt: r.CreatedAt, AccessedAt: r.AccessedAt, ExpiresAt: r.ExpiresAt, Now: now}
 }
 
-// NewRecord returns the record that Create inserts: version 1, created now, the change applied. Errors as in Apply.
+// NewRecord returns the record that Create inserts: version 1, created now, the change applied. Errors are those of
+// Apply.
 func NewRecord(ref Ref, change Change, now time.Time) (Record, error) {
 	now = now.UTC().Truncate(time.Millisecond)
 	r := Record{Key: ref.Key, Hash: ref.Hash, Realm: ref.Policy.Realm, Data: []byte("{}"), CreatedAt: now, Now: now}

@@ -18,7 +18,8 @@ type Store interface {
 	Load(ctx context.Context, ref Ref) (Record, error)
 
 	// Create inserts a session with version 1 and the change applied to an empty record. It never changes an existing
-	// row: ErrExists is returned then, whether that row is alive or not. ErrTooLarge and ErrOwnerLimit as in Save.
+	// row: ErrExists is returned then, whether that row is alive or not. ErrTooLarge and ErrOwnerLimit are returned as
+	// by Save.
 	Create(ctx context.Context, ref Ref, change Change) (Saved, error)
 
 	// Save applies the change to the live row that ref names in one atomic step and raises its version by one. It
@@ -29,15 +30,15 @@ type Store interface {
 	// call for the same row has returned nil.
 	Save(ctx context.Context, ref Ref, change Change) (Saved, error)
 
-	// Touch writes an access to the live row that ref names, if Record.TouchDue: AccessedAt becomes now, and ExpiresAt now
-	// plus the idle timeout, bounded by the absolute one and never earlier than it was. Otherwise it writes nothing and
-	// returns nil. Version and data stay. Errors as in Load, except that a corrupt row may be touched. A touch need not
-	// survive a crash.
+	// Touch writes an access to the live row that ref names, if Record.TouchDue: AccessedAt becomes now, and ExpiresAt
+	// now plus the idle timeout, bounded by the absolute one and never earlier than it was. Otherwise it writes nothing
+	// and returns nil. Version and data stay. Errors are those of Load, except that a corrupt row may be touched. A
+	// touch need not survive a crash.
 	Touch(ctx context.Context, ref Ref) (Saved, error)
 
-	// Delete removes the row that ref names, corrupt or expired ones too. It is idempotent: a row that is not there is no
-	// error. ErrRotated as in Load. If it returns nil, the row is not there, and no earlier call brings it back: an error is
-	// returned if the database keeps the row.
+	// Delete removes the row that ref names, corrupt or expired ones too. It is idempotent: a row that is not there is
+	// no error. ErrRotated is returned as by Load. If Delete returns nil, the row is not there, and no earlier call
+	// brings it back: an error is returned if the database keeps the row.
 	Delete(ctx context.Context, ref Ref) error
 }
 

@@ -97,7 +97,7 @@ func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, re
 	return n, live, err
 }
 
-// kept reports whether the row that ref names is there. ErrRotated if it has been rotated.
+// kept reports whether the row that ref names is there. It returns ErrRotated if it has been rotated.
 func (s *Store) kept(ctx context.Context, q querier, ref store.Ref) (bool, error) {
 	r, err := readOne(ctx, q, s.statement(s.sql.look, uuid(ref.Key)))
 	switch {

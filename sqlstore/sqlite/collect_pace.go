@@ -35,14 +35,14 @@ func (p *pace) adapt(took time.Duration) {
 	}
 }
 
-// turn is a step as seen by those who look for the writes of others.
+// turn is a step, for finding out whether others have written between two of them.
 type turn struct {
 	begun     int64 // transactions in this process
 	version   int64 // of the data, as changed by others
 	disturbed bool  // others have written since the step before
 }
 
-// transact makes a step and takes its time. What it writes, a power cut may undo.
+// transact makes a step and measures its time. A power cut may undo what it writes.
 func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error) error {
 	w := k.store.writer
 	return w.transact(ctx, true, func(c *conn) error {

@@ -28,8 +28,8 @@ type outcome struct {
 
 type result = batch.Result[outcome]
 
-// newGroup returns the queue before the writer. One commit is in flight at a time; who waits for it shares the next.
-// Every write is a key of its own: two to one row are applied one after the other in one transaction.
+// newGroup returns the queue before the writer. One commit is in flight at a time; writes that wait for it share the
+// next. Every write is a key of its own: two writes to one row are applied one after the other in one transaction.
 func (s *Store) newGroup(size int, busy time.Duration) *batch.Group[*write, *write, outcome] {
 	return batch.New(batch.Options[*write, *write, outcome]{
 		Slots:   1,
@@ -111,7 +111,7 @@ func allRelaxed(writes []*write) bool {
 	return true
 }
 
-// explain names what was tried, in the errors that say nothing of it.
+// explain adds what was tried to errors that do not say it.
 func explain(what string, err error) error {
 	if code(err) != 0 {
 		return fmt.Errorf("sqlite: %s: %w", what, err)

@@ -35,8 +35,8 @@ func (c *conn) makeRoom(old, r *store.Record, p store.Policy) (outcome, error) {
 	return out, nil
 }
 
-// others returns the sessions beside which r stands with its owner in its realm, newest first. A session counts although
-// the policy's IdleLimit refuses it.
+// others returns the other sessions of r's owner in its realm, newest first. A session counts even if the policy's
+// IdleLimit refuses it.
 func (c *conn) others(r *store.Record, p store.Policy) ([]store.Record, error) {
 	p.IdleLimit = 0
 	realm, err := c.realm(r)

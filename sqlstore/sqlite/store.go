@@ -35,7 +35,7 @@ var (
 	_ store.Collector = (*Store)(nil)
 )
 
-// find reads the row of a key, with its data if id is selectRow. ErrGone if there is none.
+// find reads the row of a key, with its data if id is selectRow. It returns ErrGone if there is none.
 func (c *conn) find(id statement, key store.Handle, r *store.Record) error {
 	row, err := c.first(id, key[:])
 	switch {
@@ -59,7 +59,7 @@ func (c *conn) live(ref store.Ref, r *store.Record) error {
 	return checkObject(r.Data)
 }
 
-// Load implements store.Store with one SELECT. A row whose data has the shape of an object is taken for one.
+// Load implements store.Store with one SELECT. Of the data it checks only the shape of an object.
 func (s *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
 	var r store.Record
 	err := s.readers.do(ctx, func(c *conn) error { return c.live(ref, &r) })

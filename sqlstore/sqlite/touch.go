@@ -9,7 +9,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Touch implements store.Store. What it writes, a power cut may undo.
+// Touch implements store.Store. A power cut may undo what it writes.
 func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 	saved, due, err := s.peek(ctx, ref)
 	if err != nil || !due {
@@ -54,7 +54,7 @@ func (c *conn) touch(ref store.Ref) (outcome, error) {
 // touchChunk is how many rows TouchAll writes before it lets others write.
 const touchChunk = 256
 
-// TouchAll implements store.Toucher, with transactions of bounded size. What they write, a power cut may undo.
+// TouchAll implements store.Toucher, with transactions of bounded size. A power cut may undo what they write.
 func (s *Store) TouchAll(ctx context.Context, refs []store.Ref) error {
 	refs = slices.Clone(refs)
 	slices.SortFunc(refs, func(a, b store.Ref) int { return bytes.Compare(a.Key[:], b.Key[:]) })
