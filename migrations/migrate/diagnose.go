@@ -37,7 +37,7 @@ type index struct {
 
 var versionColumns = []string{"version_id", "is_applied"}
 
-// diagnose says what does not fit. foreign: the table is somebody else's.
+// diagnose says what does not fit. foreign reports that no migration has made the table.
 func (m *Migrator) diagnose(f found, s Status) (problems []string, foreign bool) {
 	name, versions := m.table.Quoted(), m.table.Versions()
 	lacks := missing(f.columns, m.engine.columns())

@@ -19,8 +19,8 @@ import (
 // Open returns a Migrator for the database that a URL names: postgres://… or postgresql://…, sqlite:path. Options.Dialect is
 // taken from it. It does not connect. Close the Migrator when done.
 //
-// Of several Postgres servers that the URL names, or that a host's name stands for, the one that accepts writes is used,
-// unless the URL has another target_session_attrs. Status, Check and SQL are content with one that does not.
+// Of several Postgres servers that the URL names, or that a host's name stands for, the one that accepts writes is
+// used, unless the URL has another target_session_attrs. Status, Check and SQL also use one that does not.
 //
 // The driver must be linked in: import _ "github.com/jackc/pgx/v5/stdlib" for Postgres, _ "modernc.org/sqlite" for SQLite,
 // which the SQLite store imports already. A missing SQLite file is made by Up alone, readable by its owner only, with a

@@ -43,8 +43,9 @@ func (e postgresEngine) lockKey() string {
 const postgresColumns = `select attname::text from pg_catalog.pg_attribute
 	where attrelid = pg_catalog.to_regclass($1::text) and attnum > 0 and not attisdropped`
 
-// The indexes of partitions count too. One that is INVALID because somebody is building it is none to complain of: that
-// takes a lock on its table, and keeps it. So does vacuum, if the server may not say which of them it is.
+// The indexes of partitions count too. An index that is INVALID because somebody is building it is no problem: the
+// build takes a lock on the table, and keeps it. So does a vacuum; if the server may not say which of them it is, it
+// counts as a build.
 const postgresIndexes = `select i.indexrelid::regclass::text, coalesce(a.attname::text, ''), i.indisvalid or exists (
 		select from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity s on s.pid = l.pid
 		where l.locktype = 'relation' and l.relation = i.indrelid and l.granted and l.mode = 'ShareUpdateExclusiveLock'

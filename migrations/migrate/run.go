@@ -19,8 +19,8 @@ type Step struct {
 	Duration time.Duration `json:"-"`
 }
 
-// Up applies every pending migration and returns those that it applied, none if another process was faster. Errors:
-// ErrNewer, ErrForeignTable, ErrDirty, and those of the database.
+// Up applies every pending migration and returns those that it applied, none if another process was faster. It returns
+// ErrNewer, ErrForeignTable, ErrDirty, or an error of the database.
 func (m *Migrator) Up(ctx context.Context) ([]Step, error) { return m.UpTo(ctx, Latest) }
 
 // UpTo is Up as far as version, which is applied too.

@@ -116,9 +116,9 @@ func (e sqliteEngine) versions() (database.Store, error) {
 	return newVersionStore(database.DialectSQLite3, e.table)
 }
 
-// shellHead keeps the shell from going on if another writer has kept it from beginning: it does not wait by itself,
-// and would run each of the other statements for itself. The comment stands first because the shell, if it gets the
-// script as an argument that begins with a dot, takes all of it for one command and says nothing.
+// shellHead stops the shell if it cannot begin the transaction because of another writer: the shell does not wait by
+// itself, and would run each of the other statements alone. The comment comes first because the shell, if it gets the
+// script as an argument that begins with a dot, takes all of it for one command and reports no error.
 const shellHead = "-- for the sqlite3 shell: sqlite3 FILE < SCRIPT\n.bail on\n.timeout 10000\n"
 
 func (e sqliteEngine) script(body string, fresh bool) string {

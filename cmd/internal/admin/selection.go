@@ -5,7 +5,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// selection is which sessions are meant.
+// selection says which sessions a command works on.
 type selection struct {
 	store.Selector
 	changes bool // they are to be ended

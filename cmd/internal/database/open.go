@@ -82,7 +82,7 @@ func openPostgres(ctx context.Context, db cli.Database, opts Options) (*Opened, 
 	}}, nil
 }
 
-// poolConfig reads the URL and adds what it leaves open. Only a look is content with a server that refuses writes.
+// poolConfig reads the URL and adds what it leaves open. Only a look may use a server that refuses writes.
 func poolConfig(url string, opts Options) (*pgxpool.Config, error) {
 	if pgurl.Ambiguous(url) {
 		return nil, errUnreadable

@@ -12,7 +12,7 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// metricsFile is a file for Prometheus's textfile collector. Without a path it is none.
+// metricsFile is a file for Prometheus's textfile collector. Without a path there is none.
 type metricsFile struct{ path, table string }
 
 // check finds out before the work whether the file can be written.
@@ -91,7 +91,8 @@ func fill(temp *os.File, text string) error {
 	return errors.Join(temp.Chmod(0o644), temp.Sync())
 }
 
-// open opens what the last run wrote, unless something else stands there, such as a link or a pipe that never answers.
+// open opens what the last run wrote, unless the path is that of something else, such as a link or a pipe that never
+// answers.
 func (m metricsFile) open() (*os.File, error) {
 	info, err := os.Lstat(m.path)
 	if err != nil || !info.Mode().IsRegular() {

@@ -71,7 +71,7 @@ func kept(reason store.StopReason) error {
 		"policy for delete, and for triggers or rules on the table", reason)
 }
 
-// courteous stands for a pause that was not given.
+// courteous is the value of --pause if the command line has none.
 const courteous = -1
 
 // pauseOption is a --pause as the collector takes it: 0 is to make way for others, less is no pause.
