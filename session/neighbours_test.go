@@ -141,10 +141,10 @@ func TestAForgedNotificationEndsNothing(t *testing.T) {
 	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, err := session.Watch(r.Context())
 		check(t, err)
-		forge := await(t, "the watch", st.listened)
+		forge, here := await(t, "the watch", st.listened), session.FromContext(r.Context())
 		for _, kind := range []store.EventKind{store.Destroyed, store.Revoked, store.Rotated} {
-			if forge(store.Event{Kind: kind, Key: of.Handle()}); ctx.Err() != nil {
-				t.Errorf("a forged event of kind %v has ended it: %v", kind, context.Cause(ctx))
+			if forge(store.Event{Kind: kind, Key: of.Handle()}); here.Err() != nil {
+				t.Errorf("a forged event of kind %v has ended it: %v", kind, here.Err())
 			}
 		}
 		// The genuine event comes last, and is known by its cause.
