@@ -67,6 +67,33 @@ func BenchmarkMiddleware(b *testing.B) {
 	}
 }
 
+// A request with a fresh proof of its device, beside one of a session that is not bound.
+func BenchmarkDeviceBound(b *testing.B) {
+	s := deviceSite(b)
+	unbound := newDevice(s)
+	unbound.logIn()
+	b.Run("unbound", func(b *testing.B) { benchmarkDevice(b, unbound) })
+	b.Run("bound", func(b *testing.B) { benchmarkDevice(b, bound(b, s)) })
+}
+
+// benchmarkDevice serves requests of a browser that has logged in, without the spy of its site.
+func benchmarkDevice(b *testing.B, d *device) {
+	config := session.Config{Logger: discard(), CollectInterval: -1, DeviceBound: session.DeviceBound{Path: "/device"}}
+	m := newManager(b, d.store.Store, config)
+	h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if owner := session.FromContext(r.Context()).Owner(); owner != "ann" {
+			b.Errorf("the session of %q", owner)
+		}
+	}))
+	r := d.request()
+	w := &discarding{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		h.ServeHTTP(w, r)
+	}
+}
+
 // A visitor without a cookie, whose session nobody uses.
 func BenchmarkVisitor(b *testing.B) {
 	m, err := session.New(memstore.New(), session.Config{Logger: discard()})

@@ -97,13 +97,22 @@ func (d *deviceKey) encode() []byte {
 	return append(append([]byte{deviceVersion, byte(d.public.alg)}, d.mac...), d.public.der...)
 }
 
-// decodeDevice reads what a row holds. What it cannot read proves nothing, and refuses the session.
+// decodeDevice reads what a row holds.
 func decodeDevice(raw []byte) (*deviceKey, error) {
+	mac, err := macKey(raw)
+	if err != nil {
+		return nil, err
+	}
+	public, err := parsePublic(algorithm(raw[1]), raw[2+macBytes:])
+	return &deviceKey{mac: mac, public: public}, err
+}
+
+// macKey reads of it what every request needs. The public key, which takes longer, is for refreshes.
+func macKey(raw []byte) ([]byte, error) {
 	if len(raw) < 2+macBytes || raw[0] != deviceVersion {
 		return nil, errors.New("session: a device's key of unknown form")
 	}
-	public, err := parsePublic(algorithm(raw[1]), raw[2+macBytes:])
-	return &deviceKey{mac: raw[2 : 2+macBytes], public: public}, err
+	return raw[2 : 2+macBytes], nil
 }
 
 // stamped is a time with a MAC over its purpose, the row and itself.
@@ -152,9 +161,13 @@ func (m *Manager) proofLine(d *deviceKey, row Handle, now time.Time) string {
 	return fmt.Sprintf("%s=%s; Max-Age=%d%s", m.proofName(), stamped(d.mac, purposeProof, row, now.Add(life)), int(life.Seconds()), m.attributes)
 }
 
-// proven reports whether a proof is one of this row's device and lasts.
-func (d *deviceKey) proven(proof string, row Handle, now time.Time) bool {
-	until, ok := unstamp(d.mac, purposeProof, row, proof)
+// proves reports whether a proof is one of this row's device and lasts. What a row holds in another form proves nothing.
+func proves(device []byte, proof string, row Handle, now time.Time) bool {
+	mac, err := macKey(device)
+	if err != nil {
+		return false
+	}
+	until, ok := unstamp(mac, purposeProof, row, proof)
 	return ok && now.Before(until)
 }
 
@@ -169,8 +182,7 @@ func (x *Exchange) checkDevice(proof string) {
 	if len(s.row.record.Device) == 0 || s.ended != nil {
 		return
 	}
-	d, err := decodeDevice(s.row.record.Device)
-	s.proven = err == nil && d.proven(proof, s.row.token.handle(), s.storeNow())
+	s.proven = proves(s.row.record.Device, proof, s.row.token.handle(), s.storeNow())
 	if s.proven {
 		return
 	}

@@ -116,7 +116,7 @@ func (d *device) refresh() *httptest.ResponseRecorder {
 }
 
 // bound returns a device whose session is bound.
-func bound(t *testing.T, s *site) *device {
+func bound(t testing.TB, s *site) *device {
 	t.Helper()
 	d := newDevice(s)
 	w := d.register(d.logIn())

@@ -41,6 +41,16 @@ func startChrome(t *testing.T, flags ...chromedp.ExecAllocatorOption) *chrome {
 	return &chrome{t, ctx, quiet}
 }
 
+// close ends the browser as its user does, so that it keeps what it has to keep.
+func (c *chrome) close() {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	if err := chromedp.Cancel(ctx); err != nil {
+		c.t.Fatalf("closing Chromium: %v", err)
+	}
+}
+
 func findChrome(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -8,7 +8,11 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/jackc/pgx/v5/stdlib" // for migrate
 
+	"github.com/simples-go/sessions/migrations/migrate"
+	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 )
 
@@ -27,6 +31,34 @@ func postgresURL(t *testing.T) string {
 		return inSchema(t, url)
 	}
 	return containers.Postgres(t, containers.WithoutMigrations()).URL
+}
+
+// migrated makes the table.
+func migrated(t *testing.T, url string) {
+	t.Helper()
+	m, err := migrate.Open(t.Context(), url, migrate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// postgresStore returns a store on connections of its own, as each node has.
+func postgresStore(t *testing.T, url string) *postgres.Store {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	store, err := postgres.New(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 // inSchema makes a schema for the test and returns the URL of connections that see no other.

@@ -30,7 +30,8 @@ const (
 )
 
 // TestDeviceBoundSession: a browser binds its session after the login, proves its device again whenever that is due, on
-// another node than the one that asked, and has each kind of request wait for it. Copied cookies open nothing afterwards.
+// another node than the one that asked, and has each kind of request wait for it, whichever node serves that. Copied cookies
+// open nothing afterwards.
 func TestDeviceBoundSession(t *testing.T) {
 	s := newDeviceSite(t)
 	browser := s.browser()
@@ -53,9 +54,15 @@ func TestDeviceBoundSession(t *testing.T) {
 	}
 	t.Run("navigation", func(t *testing.T) {
 		p.on(t)
-		p.forget(s)
-		p.do("navigating", chromedp.Navigate(s.URL))
-		p.yields(s, shown, one)
+		s.navigations()
+		for range s.nodes {
+			p.forget(s)
+			p.do("navigating", chromedp.Navigate(s.URL))
+			p.yields(s, shown, one)
+		}
+		if got := s.navigations(); got != "[1 1]" {
+			t.Errorf("navigations by node: %s", got)
+		}
 	})
 	if n := s.unproven.Load(); n != 0 {
 		t.Errorf("%d requests of the browser came without a proof", n)

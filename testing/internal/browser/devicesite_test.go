@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,7 +19,6 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/simples-go/sessions/session"
-	"github.com/simples-go/sessions/session/memstore"
 )
 
 const (
@@ -26,25 +26,28 @@ const (
 	proofCookie = tokenCookie + "-proof"
 )
 
-// deviceSite is a site with device-bound sessions: two managers on one store, behind one address.
+// deviceSite is a site with device-bound sessions: two nodes on one Postgres, behind one address.
 type deviceSite struct {
 	*httptest.Server
 	t        *testing.T
+	database string
 	nodes    [2]http.Handler
 	turn     atomic.Int64
 	unproven atomic.Int64 // requests that were refused, or came without a proof
 
-	mu       sync.Mutex
-	attempts []int // the status of each answer to a refresh
+	mu        sync.Mutex
+	attempts  []int  // the status of each answer to a refresh
+	navigated [2]int // pages that a tab was sent to, by node
 }
 
 func newDeviceSite(t *testing.T) *deviceSite {
 	t.Helper()
-	s := &deviceSite{t: t}
-	store := memstore.New()
+	s := &deviceSite{t: t, database: postgresURL(t)}
+	migrated(t, s.database)
 	for i := range s.nodes {
-		m, err := session.New(store, session.Config{
+		m, err := session.New(postgresStore(t, s.database), session.Config{
 			DeviceBound: session.DeviceBound{Path: "/session"},
+			Logger:      slog.New(slog.DiscardHandler),
 			Observe:     s.observe,
 		})
 		if err != nil {
@@ -77,6 +80,11 @@ func (s *deviceSite) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Secure-Session-Response") != "" {
 		node = 1
 	}
+	if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		s.mu.Lock()
+		s.navigated[node]++
+		s.mu.Unlock()
+	}
 	if r.URL.Path != "/session/refresh" {
 		s.nodes[node].ServeHTTP(w, r)
 		return
@@ -99,6 +107,15 @@ func (s *deviceSite) refreshes() string {
 	defer s.mu.Unlock()
 	text := fmt.Sprint(s.attempts)
 	s.attempts = nil
+	return text
+}
+
+// navigations returns how many pages each node has served since the last call.
+func (s *deviceSite) navigations() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := fmt.Sprint(s.navigated)
+	s.navigated = [2]int{}
 	return text
 }
 
@@ -156,12 +173,16 @@ func (s *deviceSite) socket(w http.ResponseWriter, r *http.Request) {
 }
 
 // browser starts a Chromium that trusts the site and keeps the keys of devices in software.
-func (s *deviceSite) browser() *chrome {
+func (s *deviceSite) browser(flags ...chromedp.ExecAllocatorOption) *chrome {
 	s.t.Helper()
-	sum := sha256.Sum256(s.Certificate().RawSubjectPublicKeyInfo)
-	return startChrome(s.t,
-		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(sum[:])),
-		chromedp.Flag("enable-features", "DeviceBoundSessions:RefreshQuota/false,EnableBoundSessionCredentialsSoftwareKeysForManualTesting"))
+	return startChrome(s.t, append(flags, trusting(s.Server),
+		chromedp.Flag("enable-features", "DeviceBoundSessions:RefreshQuota/false,EnableBoundSessionCredentialsSoftwareKeysForManualTesting"))...)
+}
+
+// trusting has Chromium take a server's certificate for a good one.
+func trusting(server *httptest.Server) chromedp.ExecAllocatorOption {
+	sum := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
+	return chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(sum[:]))
 }
 
 // visitor opens a tab with the site's first page.
