@@ -304,6 +304,25 @@ func TestCookieHeaders(t *testing.T) {
 	}
 }
 
+// A logout ends the cookie of the session, beside those that open nothing.
+func TestLogoutWithTwoCookies(t *testing.T) {
+	s := newSite(t)
+	gone := s.stored("a")
+	r := httptest.NewRequest(http.MethodPost, "https://app.example.com/logout", nil)
+	for _, of := range []*session.Session{gone, s.stored("a")} {
+		r.AddCookie(&http.Cookie{Name: hostCookie, Value: of.ID().Reveal()})
+	}
+	s.ok(gone.Destroy(t.Context()))
+	w := httptest.NewRecorder()
+	s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s.ok(session.FromContext(r.Context()).Destroy(r.Context()))
+	})).ServeHTTP(w, r)
+	want := hostCookie + "=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"
+	if lines := w.Header()["Set-Cookie"]; !slices.Contains(lines, want) || !slices.Contains(lines, want+"; Partitioned") {
+		t.Errorf("%q", lines)
+	}
+}
+
 // A connection may keep its cookie although those of its manager end with the browser.
 func TestOneCookieThatStays(t *testing.T) {
 	bubble(t, "kept", func(t *testing.T) {

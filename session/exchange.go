@@ -193,7 +193,8 @@ func (x *Exchange) save(last bool) (wrote bool, err error) {
 // rotated it since this one's last statement, and its new cookie must not be overwritten. It also renews a cookie whose
 // lifetime may be out of date.
 func (x *Exchange) confirm(wrote bool) {
-	again, stale := x.strays && x.live || x.session.resends(x.arrived), x.live && x.session.cookieStale()
+	again := x.strays && x.live && x.session.Err() == nil || x.session.resends(x.arrived)
+	stale := x.live && x.session.cookieStale()
 	if wrote || !again && !stale {
 		return
 	}

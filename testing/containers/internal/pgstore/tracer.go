@@ -20,12 +20,14 @@ type Statement struct {
 type Tracer struct {
 	mu   sync.Mutex
 	seen map[string]Statement
+	sent int
 }
 
 // TraceQueryStart implements pgx.QueryTracer.
 func (tr *Tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
+	tr.sent++
 	if tr.seen == nil {
 		tr.seen = map[string]Statement{}
 	}
@@ -45,6 +47,15 @@ func isOption(arg any) bool {
 		return true
 	}
 	return false
+}
+
+// Sent returns how many statements were sent since the last call, each time that one was.
+func (tr *Tracer) Sent() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	n := tr.sent
+	tr.sent = 0
+	return n
 }
 
 // Take returns the statements since the last Take.

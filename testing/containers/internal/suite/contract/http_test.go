@@ -144,9 +144,10 @@ func TestStatementsOfARequest(t *testing.T) {
 	b.want("", 0, "/set", "key", "key", "value", "one")
 	b.want("one", 0, "/get", "key", "key") // the store now knows the table
 	s.tracer.Take()
+	s.tracer.Sent()
 	b.want("one", 0, "/get", "key", "key")
 	sent := s.tracer.Take()
-	if len(sent) != 1 || !strings.HasPrefix(sent[0].SQL, "select") {
+	if s.tracer.Sent() != 1 || len(sent) != 1 || !strings.HasPrefix(sent[0].SQL, "select") {
 		t.Errorf("a read has sent %v", sent)
 	}
 }
