@@ -119,7 +119,8 @@ func (m *Manager) RevokeTagged(ctx context.Context, tag string) (int, error) {
 	return m.revoke(ctx, store.Selector{Realm: m.realm, Tag: tag})
 }
 
-// RevokeAll ends all sessions of the manager's realm, anonymous ones too, and returns how many.
+// RevokeAll ends all sessions of the manager's realm, anonymous ones too, and returns how many. On a large table, give ctx a
+// deadline of its own: without one, the store's time limit for any call holds.
 func (m *Manager) RevokeAll(ctx context.Context) (int, error) {
 	return m.revoke(ctx, store.Selector{Realm: m.realm, All: true})
 }

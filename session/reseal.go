@@ -21,6 +21,9 @@ const resealAttempts = 50
 // needed any more. It may run beside the service and be repeated; it overwrites nobody's changes, is no access, and ends no
 // session. An error names some of the sessions that could not be rewritten; the others have been.
 //
+// One statement lists the sessions. On a large table, give ctx a deadline of its own: without one, the store's time limit for
+// any call holds.
+//
 // errors.ErrUnsupported is returned if the store is not a Finder and an Inspector.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {
 	finder, err := m.finder()
@@ -39,7 +42,7 @@ func (m *Manager) Reseal(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("session: reseal: %w", err)
 	}
 	r := resealing{m: m, inspector: inspector}
-	for chunk := range slices.Chunk(found, resealChunk) {
+	for chunk := range slices.Chunk(handlesOf(found), resealChunk) {
 		if err := r.rewrite(ctx, chunk); err != nil {
 			return r.done, fmt.Errorf("session: reseal: %w", err)
 		}
@@ -56,12 +59,17 @@ type resealing struct {
 	errs      []error // the first of them
 }
 
-// rewrite does it for some sessions. Its error is one of the database or of ctx.
-func (r *resealing) rewrite(ctx context.Context, found []store.Record) error {
+// handlesOf returns all that is kept of the sessions while they are rewritten: there may be very many.
+func handlesOf(found []store.Record) []Handle {
 	keys := make([]Handle, len(found))
 	for i := range found {
 		keys[i] = found[i].Key
 	}
+	return keys
+}
+
+// rewrite does it for some sessions, and overwrites keys. Its error is one of the database or of ctx.
+func (r *resealing) rewrite(ctx context.Context, keys []Handle) error {
 	for attempt := 0; len(keys) > 0; attempt++ {
 		if attempt == resealAttempts {
 			for _, key := range keys {
