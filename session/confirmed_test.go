@@ -48,6 +48,18 @@ func TestNoUnconfirmedCookieLeaves(t *testing.T) {
 			sibling := s.open(of)
 			s.ok(errors.Join(sibling.Rotate(), sibling.Save(s.t.Context())))
 		}},
+		"a sibling rotates after a save, and the handler panics": {500, func(s *site, _ http.ResponseWriter, of *session.Session) {
+			s.ok(errors.Join(of.SetAbsoluteTimeout(48*time.Hour), of.Save(s.t.Context())))
+			sibling := s.open(of)
+			s.ok(errors.Join(sibling.Rotate(), sibling.Save(s.t.Context())))
+			panic("no")
+		}},
+		"a sibling rotates after a save, and the store is down": {503, func(s *site, _ http.ResponseWriter, of *session.Session) {
+			s.ok(errors.Join(of.SetAbsoluteTimeout(48*time.Hour), of.Save(s.t.Context())))
+			sibling := s.open(of)
+			s.ok(errors.Join(sibling.Rotate(), sibling.Save(s.t.Context()), of.Set("k", 1)))
+			s.store.failBefore(errDown, "save", "touch")
+		}},
 		"a sibling rotates after SetPersistent": {409, func(s *site, _ http.ResponseWriter, of *session.Session) {
 			s.ok(of.SetPersistent(false))
 			sibling := s.open(of)

@@ -314,6 +314,42 @@ func TestSetOwnerRotates(t *testing.T) {
 	}
 }
 
+// What docs/guide/owners.md has a change of password do: whoever has copied this session's cookie, or another one of the
+// user's, is out, and the user goes on here with a new token.
+func TestAChangedPasswordEndsAStolenSession(t *testing.T) {
+	s := newSite(t)
+	login := func(of *session.Session) error { return of.Login("ann") }
+	mine, other, bob := s.browser(s.stored("basket")), s.browser(), s.browser()
+	mine.use(login)
+	other.use(login)
+	bob.use(func(of *session.Session) error { return of.Login("bob") })
+	thief := s.browser()
+	thief.cookies[hostCookie] = mine.token()
+	mine.visit(func(_ http.ResponseWriter, r *http.Request) {
+		ctx, of := r.Context(), session.FromContext(r.Context())
+		s.ok(errors.Join(of.Login("ann"), of.Save(ctx)))
+		if ended, err := s.m.RevokeOwner(ctx, "ann", of.Handle()); ended != 1 || err != nil {
+			t.Errorf("%d ended, %v", ended, err)
+		}
+	})
+	if mine.token() == thief.token() {
+		t.Error("the token is the one from before")
+	}
+	for name, c := range map[string]struct {
+		b     *browser
+		owner string
+	}{"thief": {thief, ""}, "other": {other, ""}, "this one": {mine, "ann"}, "bob": {bob, "bob"}} {
+		c.b.use(func(of *session.Session) error {
+			if of.Owner() != c.owner && of.Err() == nil || c.owner != "" && of.Err() != nil {
+				t.Errorf("%s: %q, %v", name, of.Owner(), of.Err())
+			}
+			return nil
+		})
+	}
+	wantKeys(t, mine.keys(), "basket")
+	wantOpens(t, s, thief.token(), false)
+}
+
 func TestAuthenticatedWithin(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
 		s := newSite(t)

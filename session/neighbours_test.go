@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -76,8 +77,9 @@ func TestHijackWithoutAHandshake(t *testing.T) {
 				s.ok(err)
 				_, err = s.m.Revoke(t.Context(), live.Handle())
 				s.ok(err)
-				if _, err := conn.Read(make([]byte, 1)); err == nil {
-					t.Error("the connection outlives its session")
+				s.ok(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
+				if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+					t.Errorf("the connection outlives its session: %v", err)
 				}
 			})).ServeHTTP(hijackable{httptest.NewRecorder(), ours}, r)
 			_ = theirs.Close()
@@ -139,9 +141,11 @@ func TestAForgedNotificationEndsNothing(t *testing.T) {
 	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, err := session.Watch(r.Context())
 		check(t, err)
-		forge := await(t, "the watch", st.listened)
+		forge, here := await(t, "the watch", st.listened), session.FromContext(r.Context())
 		for _, kind := range []store.EventKind{store.Destroyed, store.Revoked, store.Rotated} {
-			forge(store.Event{Kind: kind, Key: of.Handle()})
+			if forge(store.Event{Kind: kind, Key: of.Handle()}); here.Err() != nil {
+				t.Errorf("a forged event of kind %v has ended it: %v", kind, here.Err())
+			}
 		}
 		// The genuine event comes last, and is known by its cause.
 		_, err = m.Revoke(r.Context(), of.Handle())
@@ -245,6 +249,35 @@ func TestTheErrorHandlerCanDestroy(t *testing.T) {
 				t.Errorf("the cookie is kept: %v, %d rows", kept, s.store.Len())
 			}
 		})
+	}
+}
+
+// The same holds if a request is refused before its session is looked for.
+func TestTheErrorHandlerOfARefusedHandshake(t *testing.T) {
+	answered := false
+	s := newSite(t, func(c *session.Config) {
+		c.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
+			answered = true
+			of := session.FromContext(r.Context())
+			wantIs(t, "Err", of.Err(), session.ErrOrigin)
+			wantIs(t, "Set", of.Set("k", 1), session.ErrOrigin)
+			w.WriteHeader(session.StatusCode(err))
+		}
+	})
+	for range 3 {
+		r := s.browser(s.stored("a")).request()
+		for name, value := range map[string]string{"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "https://evil.example"} {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		s.m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })).ServeHTTP(w, r)
+		wantStatus(t, w, http.StatusForbidden)
+	}
+	if !answered {
+		t.Error("the error handler was not asked")
+	}
+	if log := s.log.String(); strings.Count(log, "WebSocket.Origins") != 1 {
+		t.Errorf("three refusals are logged as %q", log)
 	}
 }
 

@@ -7,12 +7,13 @@ Usage:
   sessions-admin COMMAND SELECTION [flags]
 
 Commands:
-  list      show the live sessions of an owner or a tag, without what they hold
+  list      show the live sessions of owners or a tag, without what they hold
   export    print the same with all that they hold, as one JSON object
   revoke    end sessions; it asks first
 
 Selection, of which all have to hold:
   --owner NAME         the sessions of one user
+  --owner-prefix TEXT  those of the users whose names begin so, as all of a tenant's do in acme/42
   --tag NAME           those with a tag
   --session HANDLE     one session, by the handle that logs and lists show
   --realm NAME         only those of one realm, as a manager's configuration calls it; alone: all of it

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"unicode/utf8"
+
 	"github.com/simples-go/sessions/cmd/internal/cli"
 	"github.com/simples-go/sessions/session/store"
 )
@@ -13,21 +15,21 @@ type selection struct {
 
 // selectionFlags are the flags of a selection.
 type selectionFlags struct {
-	owner, tag, session, realm, except *string
-	everybody                          *bool
+	owner, prefix, tag, session, realm, except *string
+	everybody                                  *bool
 }
 
 func newSelectionFlags(f *cli.Flags) selectionFlags {
 	return selectionFlags{
-		owner: f.String("owner"), tag: f.String("tag"), session: f.String("session"), realm: f.String("realm"),
-		except: f.String("except"), everybody: f.Bool("everybody"),
+		owner: f.String("owner"), prefix: f.String("owner-prefix"), tag: f.String("tag"), session: f.String("session"),
+		realm: f.String("realm"), except: f.String("except"), everybody: f.Bool("everybody"),
 	}
 }
 
 // parse refuses what selects nothing, or more than the command is for. An empty --owner, as a script's unset variable
 // makes it, is no owner: what is left would select too much.
 func (f selectionFlags) parse(changes bool) (s selection, err error) {
-	s = selection{store.Selector{Owner: *f.owner, Tag: *f.tag, Realm: *f.realm}, changes}
+	s = selection{store.Selector{Owner: *f.owner, OwnerPrefix: *f.prefix, Tag: *f.tag, Realm: *f.realm}, changes}
 	if s.Key, err = handleOf("--session", *f.session); err != nil {
 		return s, err
 	}
@@ -36,14 +38,16 @@ func (f selectionFlags) parse(changes bool) (s selection, err error) {
 	}
 	narrow := s.Valid()
 	switch {
+	case !utf8.ValidString(s.OwnerPrefix):
+		return s, cli.Misuse("--owner-prefix is not valid UTF-8")
 	case *f.everybody && (narrow || s.Realm != ""):
 		return s, cli.Misuse("--everybody is all there are: leave out the other selection")
 	case !changes && (*f.everybody || !narrow):
-		return s, cli.Misuse("name --owner, --tag or --session")
+		return s, cli.Misuse("name --owner, --owner-prefix, --tag or --session")
 	case !changes && !s.Except.IsZero():
 		return s, cli.Misuse("--except belongs to revoke")
 	case !narrow && s.Realm == "" && !*f.everybody:
-		return s, cli.Misuse("name --owner, --tag, --session or --realm, or say --everybody")
+		return s, cli.Misuse("name --owner, --owner-prefix, --tag, --session or --realm, or say --everybody")
 	}
 	s.All = !narrow
 	return s, nil

@@ -12,8 +12,9 @@ Flags:
   --table NAME         name of the table (default "sessions")
   --schema NAME        schema of the table, Postgres only (default: by the search path)
   --batch N            rows deleted by one statement, 1 to 100000 (default 500)
-  --pause DURATION     rest between batches, 0 for none (default: long rests while others are at work
-                       in the database, none while nobody is)
+  --pause DURATION     rest between batches, 0 for none (default: none while nobody else is at work in
+                       the database; else 400 times as long as a batch took, at most 5s, and on
+                       Postgres less if it would fall behind)
   --max-duration D     stop after this time, but not before one batch (default 0: no limit)
   --keep DURATION      keep rows for this long after they expired (default 0)
   --dry-run            count all that has expired, delete nothing

@@ -1,6 +1,7 @@
 package ginapp
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -28,5 +29,22 @@ func TestTheObviousMiddlewareIsNoticed(t *testing.T) {
 	c.Want("POST", "/login", 200)
 	if log := c.Log.String(); !strings.Contains(log, "the response has begun before the session was saved") {
 		t.Errorf("nothing is logged: %q", log)
+	}
+}
+
+// gin asks the writer that it is given for CloseNotify, here the manager's.
+func TestAStreamWithinTheMiddleware(t *testing.T) {
+	c := suite.New(t, func(m *session.Manager) http.Handler {
+		r := gin.New()
+		r.GET("/stream", func(c *gin.Context) {
+			c.Stream(func(w io.Writer) bool {
+				_, _ = io.WriteString(w, "hello")
+				return false
+			})
+		})
+		return m.Handler(r)
+	})
+	if body := c.Want("GET", "/stream", 200); body != "hello" {
+		t.Errorf("body %q", body)
 	}
 }

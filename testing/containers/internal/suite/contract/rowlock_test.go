@@ -158,6 +158,39 @@ func TestASessionThatExpiresWhileItsRowIsLocked(t *testing.T) {
 	}
 }
 
+// The same holds if the wait is so brief that the statement itself goes on.
+func TestASessionThatExpiresInABriefWait(t *testing.T) {
+	const rounds = 30 // in most of them the statement begins before the expiry
+	db := containers.Postgres(t)
+	st := pgstore.New(t, db.Pool, postgres.WithoutBatching())
+	for name, write := range map[string]func(context.Context, store.Ref) error{
+		"save":     saving(st, pgstore.Set("k", "1")),
+		"seen row": saving(st, seen(t, pgstore.Set("k", "1"), `{}`)),
+		"touch":    func(ctx context.Context, ref store.Ref) error { _, err := st.Touch(ctx, ref); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range rounds {
+				ctx, ref := t.Context(), pgstore.Created(t, st, store.Change{})
+				if _, err := db.Pool.Exec(ctx, `update sessions set expires_at = clock_timestamp() + interval '25 ms' where id = $1`,
+					[16]byte(ref.Key)); err != nil {
+					t.Fatal(err)
+				}
+				release := lockRow(t, db, ref)
+				written := make(chan error, 1)
+				go func() { written <- write(ctx, ref) }()
+				const over = `select from sessions where id = $1 and pg_sleep_until(expires_at + interval '5 ms') is not null`
+				if _, err := db.Pool.Exec(ctx, over, [16]byte(ref.Key)); err != nil {
+					t.Fatal(err)
+				}
+				release()
+				if err := <-written; !errors.Is(err, store.ErrExpired) {
+					t.Errorf("it was written: %v", err)
+				}
+			}
+		})
+	}
+}
+
 func saving(st store.Store, c store.Change) func(context.Context, store.Ref) error {
 	return func(ctx context.Context, ref store.Ref) error {
 		_, err := st.Save(ctx, ref, c)
