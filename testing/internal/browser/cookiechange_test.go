@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/simples-go/sessions/session"
@@ -44,6 +46,7 @@ var (
 func TestCookieChanges(t *testing.T) {
 	s := newMovingSite(t)
 	browser := startChrome(t, trusting(s.Server), chromedp.Flag("host-resolver-rules", "MAP *.site.test "+s.addr()))
+	p := openTab(browser, &node{addr: s.addr()})
 	for name, c := range map[string]change{
 		"Domain is set":          {hostAlone, allHosts, app, "ann 2", "ann 1"},
 		"Domain is removed":      {allHosts, hostAlone, app, "ann 2", "ann 1"},
@@ -54,7 +57,7 @@ func TestCookieChanges(t *testing.T) {
 		"two sessions by Path":   {folder, wholeHost, outside, " 2", " 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := s.visitor(t, browser)
+			p.on(t)
 			s.moves(p, c)
 			p.reads(app, c.first)
 			p.reads(app, c.then)
@@ -65,7 +68,7 @@ func TestCookieChanges(t *testing.T) {
 		})
 	}
 	t.Run("logout with both", func(t *testing.T) {
-		p := s.visitor(t, browser)
+		p.on(t)
 		s.moves(p, change{before: allHosts, after: hostAlone, again: app})
 		p.posts("logout")
 		p.reads(app, " 0")
@@ -129,23 +132,18 @@ func (s *movingSite) pages() http.Handler {
 	return mux
 }
 
-// moves logs in before the change and after it.
+// moves logs in before the change and after it, in a browser without cookies.
 func (s *movingSite) moves(p *tab, c change) {
 	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
+		p.t.Fatal(err)
+	}
 	s.deploy(c.before)
 	p.goes(app)
 	p.posts("login")
 	s.deploy(c.after)
 	p.goes(c.again)
 	p.posts("login")
-}
-
-// visitor opens a tab of a browser without cookies.
-func (s *movingSite) visitor(t *testing.T, c *chrome) *tab {
-	t.Helper()
-	p := openTab(c, &node{addr: s.addr()}, chromedp.WithNewBrowserContext())
-	p.on(t)
-	return p
 }
 
 // reads visits a page, and checks what it shows.
