@@ -24,6 +24,9 @@ func ReadBase(version int64, data []byte) (*Base, error) {
 	return NewBase(version, obj), nil
 }
 
+// Exceeds reports whether the data are longer than limit, in bytes of text.
+func (b *Base) Exceeds(limit int) bool { return b.data.Exceeds(limit) }
+
 // Whole returns the data of a row after the change if the row has the version c.Base.Version before it, so that a store
 // may write the whole text in the place of merging in the database. It reports false if the change has no base, if it has
 // no entries, or if the result exceeds maxBytes; the row may have another version then, in which it fits.

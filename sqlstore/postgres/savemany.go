@@ -22,8 +22,15 @@ type saveRequest struct {
 
 func (r saveRequest) key() store.Handle { return r.ref.Key }
 
+// foldableText is how large a row's whole text may be to share a statement with others. The server copies it some six times
+// on its way through the batch, which costs more than a statement of its own.
+const foldableText = 8 << 10
+
 // foldable reports whether a plain request may share a statement. What is conditional must see the row as it is.
-func (r saveRequest) foldable() bool { return r.change.IfVersion == 0 && isSmall(r.change) }
+func (r saveRequest) foldable() bool {
+	large := r.change.Base != nil && r.change.Base.Exceeds(foldableText)
+	return r.change.IfVersion == 0 && !large && isSmall(r.change)
+}
 
 func isSmall(c *store.Change) bool {
 	return changeBytes(c) <= foldableBytes && len(c.Delete) <= manyDeletes

@@ -20,6 +20,10 @@ func TestWhichChangesAreOneStatement(t *testing.T) {
 	d, text, hash, device := time.Minute, "ann", store.Hash{}, []byte{1}
 	persistence := store.Persistent
 	set := map[string]jsonText{"a": jsonText(`1`)}
+	base, err := store.ReadBase(1, []byte(`{"a":"`+strings.Repeat("1", foldableText)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]store.Change{
 		"rotation": {Rotate: &hash}, "renewal": {Renew: true}, "own idle": {Idle: &d}, "own absolute": {Absolute: &d},
 		"owner": {Owner: &text}, "tag": {Tag: &text}, "persistence": {Persistence: &persistence}, "device": {Device: &device},
@@ -32,6 +36,7 @@ func TestWhichChangesAreOneStatement(t *testing.T) {
 	}
 	for name, c := range map[string]store.Change{
 		"conditional":     {Set: set, IfVersion: 3},
+		"large whole":     {Set: set, Base: base},
 		"large":           {Set: map[string]jsonText{"a": jsonText(strings.Repeat("1", foldableBytes))}},
 		"large and small": {Set: map[string]jsonText{strings.Repeat("k", foldableBytes): jsonText(`1`)}},
 		"large delete":    {Delete: []string{strings.Repeat("k", foldableBytes+1)}},
