@@ -21,7 +21,6 @@ import (
 // Four collectors at once, none of which waits for the run lock, beside connections that refresh sessions at the moment
 // they expire: what was refreshed is there, and so is every session that had time left.
 func TestCollectorsLeaveLiveSessions(t *testing.T) {
-	t.Parallel()
 	const expiring = 50_000
 	const span = 5 * time.Second
 	for table, opts := range tables() {
@@ -148,7 +147,6 @@ var keepers = map[string][]string{
 // A run that finds rows which the database keeps has not done what it was to do, and says so: whether they fit into one
 // batch or not, and whether all are kept or some. It deletes the others, and does not go on for ever.
 func TestRowsThatTheDatabaseKeeps(t *testing.T) {
-	t.Parallel()
 	for keeper, statements := range keepers {
 		t.Run(keeper, func(t *testing.T) {
 			db := containers.Postgres(t)
@@ -172,7 +170,6 @@ func TestRowsThatTheDatabaseKeeps(t *testing.T) {
 }
 
 func TestRowsOfWhichTheDatabaseKeepsSome(t *testing.T) {
-	t.Parallel()
 	db := containers.Postgres(t)
 	pgstore.Fill(t, db.Pool, 0, 30, -time.Minute, -time.Minute)
 	admin(t, db, `create function keep() returns trigger language plpgsql as
@@ -200,7 +197,6 @@ func collectedAll(t *testing.T, db *containers.Database, s store.Collector) {
 
 // More rows that share an expiry than a batch holds do not keep the collector from getting through.
 func TestCollectorGetsThroughTies(t *testing.T) {
-	t.Parallel()
 	const tied, live = 5_000, 1_000
 	for table, opts := range tables() {
 		t.Run(table, func(t *testing.T) {
@@ -220,7 +216,6 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 
 // A run that has returned does not keep the next one out.
 func TestCollectorLeavesItsLock(t *testing.T) {
-	t.Parallel()
 	db := containers.Postgres(t)
 	for range 300 {
 		report, err := db.Store.Collect(t.Context(), store.CollectOptions{})
@@ -232,7 +227,6 @@ func TestCollectorLeavesItsLock(t *testing.T) {
 
 // Rows to which an operator gave an expiry from before all clocks are collected like others.
 func TestCollectorBeginsAtTheBeginning(t *testing.T) {
-	t.Parallel()
 	ancient := []string{"-infinity", "4713-11-24 BC", "0044-03-15 BC", "0001-01-01", "1600-01-01", "1969-12-31"}
 	const each, live = 7, 20
 	db := containers.Postgres(t)
@@ -274,7 +268,6 @@ func halfExpired(t *testing.T, each int) planned {
 // Where much of a table has expired, the collector goes through its pages, from anywhere to there again, and no batch is
 // larger than it may be: also where a page alone holds more.
 func TestCollectorGoesByPages(t *testing.T) {
-	t.Parallel()
 	const each = 12_500
 	for _, batch := range []int{10, 500} {
 		p := halfExpired(t, each)
@@ -302,7 +295,6 @@ func TestCollectorGoesByPages(t *testing.T) {
 
 // A run whose time is over at once gets on nevertheless, and says what is left.
 func TestCollectorGetsOnInShortRuns(t *testing.T) {
-	t.Parallel()
 	const each = 12_500
 	p := halfExpired(t, each)
 	for runs := 0; ; runs++ {

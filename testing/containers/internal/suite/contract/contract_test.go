@@ -1,9 +1,6 @@
 package contract_test
 
 import (
-	"flag"
-	"runtime"
-	"strconv"
 	"testing"
 
 	"github.com/simples-go/sessions/sqlstore/postgres"
@@ -12,14 +9,7 @@ import (
 	"github.com/simples-go/sessions/testing/storetest"
 )
 
-// TestMain runs more tests at a time than there are processors, unless -parallel says how many: most wait for a database.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", "6")
-	}
-	containers.Main(m)
-}
+func TestMain(m *testing.M) { containers.Main(m) }
 
 // batchings are the ways in which callers may share statements, or not; the last with what a cluster accepts.
 func batchings() map[string][]postgres.Option {

@@ -12,7 +12,6 @@ import (
 
 // What has expired is ErrExpired to every method, whoever asks, as it is in a store that judges by Record.Open.
 func TestWhatHasExpiredIsSaidToEverybody(t *testing.T) {
-	t.Parallel()
 	db := containers.Postgres(t)
 	for batching, opts := range batchings() {
 		s := pgstore.New(t, db.Pool, opts...)

@@ -119,7 +119,6 @@ func (s *site) rows() int {
 
 // What one node writes the next request reads on the other; a destroyed session is gone on both.
 func TestASessionIsOneOnTwoNodes(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	b := s.browser()
 	b.want("", 0, "/set", "key", "key", "value", "one")
@@ -154,7 +153,6 @@ func TestStatementsOfARequest(t *testing.T) {
 
 // Parallel increments on both nodes count them all, and parallel writes of different keys lose none.
 func TestParallelRequestsLoseNothing(t *testing.T) {
-	t.Parallel()
 	const requests = 64
 	b := newSite(t).browser()
 	b.want("", 0, "/set", "key", "key", "value", "one")
@@ -177,7 +175,6 @@ func TestParallelRequestsLoseNothing(t *testing.T) {
 
 // A session that is destroyed beside saves on both nodes never comes back.
 func TestDestroyBesideSavesIsFinal(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	for range 25 {
 		b := s.browser()
@@ -214,7 +211,6 @@ func mustURL(t *testing.T, text string) *url.URL {
 
 // A login that rotates beside requests with the old cookie leaves the browser with the new session.
 func TestRotationBesideRequestsKeepsTheLogin(t *testing.T) {
-	t.Parallel()
 	s := newSite(t)
 	for range 25 {
 		b := s.browser()

@@ -26,7 +26,6 @@ func isolated(t *testing.T, url, level string) *postgres.Store {
 
 // Nodes that save and touch the same sessions at once all get through, whatever the database's default isolation.
 func TestNodesMeetUnderAnyIsolation(t *testing.T) {
-	t.Parallel()
 	const nodes, rounds, sessions = 4, 40, 3
 	for _, level := range []string{"repeatable read", "serializable"} {
 		t.Run(level, func(t *testing.T) {

@@ -50,7 +50,6 @@ func left(t *testing.T, db *containers.Database) int {
 
 // Of many parallel logins on several nodes exactly as many get in as the limit allows.
 func TestParallelLoginsAreRefusedBeyondTheLimit(t *testing.T) {
-	t.Parallel()
 	db := containers.Postgres(t)
 	stores := nodes(t, db, 4)
 	var accepted atomic.Int64
@@ -70,7 +69,6 @@ func TestParallelLoginsAreRefusedBeyondTheLimit(t *testing.T) {
 
 // Where the oldest make room every login gets in, and the limit holds all the same.
 func TestParallelLoginsEndTheOldest(t *testing.T) {
-	t.Parallel()
 	db := containers.Postgres(t)
 	stores := nodes(t, db, 4)
 	together(t, logins, func(n int) error { return login(t, stores[n%len(stores)], true) })

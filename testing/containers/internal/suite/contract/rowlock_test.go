@@ -200,7 +200,6 @@ func saving(st store.Store, c store.Change) func(context.Context, store.Ref) err
 
 // A limit ends no session that has left the owner while it was looked for.
 func TestALimitSparesWhoHasLeftTheOwner(t *testing.T) {
-	t.Parallel()
 	db := containers.Postgres(t)
 	owner := "ada"
 	for name, join := range map[string]func(context.Context, store.Ref) error{

@@ -26,7 +26,6 @@ func sealing(t *testing.T, s store.Store, ids ...string) *session.Manager {
 
 // Sealed entries are merged, modified, listed and sealed anew on every store, and a reader of the rows finds no secret.
 func TestSealedEntriesOnEveryStore(t *testing.T) {
-	t.Parallel()
 	for name, s := range allStores(t) {
 		t.Run(name, func(t *testing.T) {
 			m := sealing(t, s, "old")

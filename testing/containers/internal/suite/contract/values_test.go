@@ -55,7 +55,6 @@ func sqliteStore(t *testing.T) *sqlite.Store {
 
 // What one store takes all take, they return equal values, and they agree to the byte on what is too large.
 func TestStoresTakeTheSameValues(t *testing.T) {
-	t.Parallel()
 	stores := allStores(t)
 	for _, v := range storetest.Values() {
 		if v.Refused() {
@@ -108,7 +107,6 @@ func refuses(t *testing.T, name string, s store.Store, v storetest.Value, size i
 
 // Keys are as free as values: any text but U+0000, and thousands of them.
 func TestStoresTakeTheSameKeys(t *testing.T) {
-	t.Parallel()
 	keys := []string{
 		"", " ", "a b", "a.b", "$", "$.a", "[0]", `"`, `\`, "'", `a"]}`, "{1,2}", "%s", "ключ", "😀", "\u2028", "__proto__",
 		strings.Repeat("k", 10_000),
