@@ -22,8 +22,8 @@ type saveRequest struct {
 
 func (r saveRequest) key() store.Handle { return r.ref.Key }
 
-// foldableText is how large a row's whole text may be to share a statement with others. The server copies it some six times
-// on its way through the batch, which costs more than a statement of its own.
+// foldableText is how large a row's whole text may be to share a statement with others. A batch hands each
+// text from one of its steps to the next; docs/decisions has what that costs.
 const foldableText = 8 << 10
 
 // foldable reports whether a plain request may share a statement. What is conditional must see the row as it is.
