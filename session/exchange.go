@@ -170,9 +170,8 @@ func (x *Exchange) saveLast() (wrote bool, err error) {
 func (x *Exchange) settle() {
 	limit := time.Now().Add(x.manager().config.StoreTimeout)
 	for attempt := 4; x.session.tokenUnknown() && time.Now().Before(limit); attempt++ {
-		ctx, cancel := x.manager().detach(x.ctx)
+		ctx := x.manager().detach(x.ctx)
 		err := x.session.Touch(ctx)
-		cancel()
 		if err == nil {
 			x.session.tokenKnown()
 		}
@@ -184,8 +183,7 @@ func (x *Exchange) settle() {
 
 // save writes what is pending, detached from the request's cancellation.
 func (x *Exchange) save(last bool) (wrote bool, err error) {
-	ctx, cancel := x.manager().detach(x.ctx)
-	defer cancel()
+	ctx := x.manager().detach(x.ctx)
 	return x.session.save(ctx, last)
 }
 
@@ -198,8 +196,7 @@ func (x *Exchange) confirm(wrote bool) {
 	if wrote || !again && !stale {
 		return
 	}
-	ctx, cancel := x.manager().detach(x.ctx)
-	defer cancel()
+	ctx := x.manager().detach(x.ctx)
 	err := x.session.Touch(ctx)
 	x.session.confirmed(err == nil)
 	if err != nil && !errors.Is(err, ErrGone) {

@@ -94,8 +94,7 @@ func (t *takeover) take(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := t.m.detach(ctx)
-	defer cancel()
+	ctx = t.m.detach(ctx)
 	born, err := t.claim(ctx, first)
 	if errors.Is(err, ErrGone) {
 		return t.finish(ctx) // another request has come further

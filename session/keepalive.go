@@ -48,8 +48,7 @@ func (m *Manager) touchSoon(ctx context.Context, s *Session) {
 	ref, owner := s.ref(), s.row.record.Owner
 	go func() {
 		defer m.work.Done()
-		ctx, cancel := m.detach(ctx)
-		defer cancel()
+		ctx := m.detach(ctx)
 		saved, err := m.touchInTurn(ctx, ref, owner)
 		s.endTouch(saved, err)
 		if err != nil && !errors.Is(err, ErrGone) {

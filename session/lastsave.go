@@ -53,8 +53,7 @@ func (l *lastSave) look() error {
 	if l.looked && !l.open || !s.isStored() {
 		return nil
 	}
-	ctx, cancel := l.h.manager().detach(l.h.ctx)
-	defer cancel()
+	ctx := l.h.manager().detach(l.h.ctx)
 	if err := s.Load(ctx); err != nil {
 		return err
 	}

@@ -135,9 +135,7 @@ func (m *Manager) Open(ctx context.Context, id string) (*Session, error) {
 func (m *Manager) NewSession() *Session { return &Session{m: m} }
 
 // detach returns a context that outlives the request, within the store's timeout.
-func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return m.clock.Detached(ctx), func() {}
-}
+func (m *Manager) detach(ctx context.Context) context.Context { return m.clock.Detached(ctx) }
 
 // forLoad returns a context for the load at the beginning of a request, within the store's timeout. A client that leaves
 // does not end it: the load is over soon, and one that is cancelled takes its connection to the database with it. A context
@@ -146,7 +144,7 @@ func (m *Manager) forLoad(ctx context.Context) (context.Context, context.CancelF
 	if _, has := ctx.Deadline(); has {
 		return m.clock.Bound(ctx)
 	}
-	return m.detach(ctx)
+	return m.detach(ctx), func() {}
 }
 
 // Shutdown ends the contexts of all open sockets and watchers with the cause ErrShutdown, waits for their handlers to

@@ -1,7 +1,7 @@
 -- +goose Up
 create table {{table}} (
     id uuid primary key,
-    secret_hash bytea not null,
+    secret_hash bytea not null check (octet_length(secret_hash) = 32),
     version bigint not null,
     created_at timestamptz not null,
     accessed_at timestamptz not null default now(),

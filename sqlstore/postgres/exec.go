@@ -62,9 +62,12 @@ func (s *Store) statement(sql string, args ...any) statement {
 // query runs a statement and calls read for each row with its values in binary form, which are valid during the call
 // only.
 func query(ctx context.Context, q querier, st statement, read func([][]byte) error) (n int, err error) {
-	on, known := q.(onConn)
 	end, fixed := deadline.Fixed(ctx)
-	if !st.ownConn || !known || !fixed {
+	if !fixed || !st.ownConn {
+		return queryRows(ctx, q, st, read)
+	}
+	on, known := q.(onConn)
+	if !known {
 		return queryRows(ctx, q, st, read)
 	}
 	return queryUntil(end, on.Conn().PgConn(), func() (int, error) { return queryRows(context.Background(), q, st, read) })

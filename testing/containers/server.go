@@ -3,7 +3,6 @@ package containers
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -16,9 +15,6 @@ import (
 
 // startTimeout bounds the start of a container, its image's download included.
 const startTimeout = 5 * time.Minute
-
-// directTimeout is how long the container's own address has to answer.
-const directTimeout = 5 * time.Second
 
 // server is a running container with the templates that were made in it.
 type server struct {
@@ -62,41 +58,6 @@ func (s *server) run(image string) {
 	if text, s.err = s.container.ConnectionString(ctx, "sslmode=disable"); s.err == nil {
 		s.url, s.err = url.Parse(text)
 	}
-	if s.err == nil {
-		s.goDirect(ctx)
-	}
-}
-
-// goDirect has the URL name the container's own address if it can be reached, and not the port that Docker publishes, whose
-// proxy copies every byte.
-func (s *server) goDirect(ctx context.Context) {
-	ip, err := s.container.ContainerIP(ctx)
-	if err != nil || ip == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, directTimeout)
-	defer cancel()
-	direct := *s.url
-	direct.Host = net.JoinHostPort(ip, "5432")
-	want, err := identity(ctx, s.url)
-	if err != nil {
-		return
-	}
-	// With a daemon on another machine, the address may be that of another container here.
-	if got, err := identity(ctx, &direct); err == nil && got == want {
-		s.url = &direct
-	}
-}
-
-// identity tells a server from all others.
-func identity(ctx context.Context, u *url.URL) (id string, err error) {
-	conn, err := pgx.Connect(ctx, u.String())
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	err = conn.QueryRow(ctx, "select system_identifier::text from pg_control_system()").Scan(&id)
-	return id, err
 }
 
 // end removes the container at once: there is nothing in it to be saved.

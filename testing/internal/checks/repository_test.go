@@ -115,7 +115,7 @@ func absent(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// output is run if no context and no folder matter, also in a cleanup.
+// output is run for commands that need no context and no folder, also in a cleanup.
 func output(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).Output()

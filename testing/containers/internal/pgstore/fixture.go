@@ -13,7 +13,7 @@ import (
 )
 
 // Harness runs the contract's cases one after the other in one database, emptied for each. The stores are on pool; what a
-// case does behind their back goes through direct, if no pooler is in the way.
+// case does behind their back goes through direct, which leads around a pooler.
 func Harness(pool, direct *pgxpool.Pool, opts ...postgres.Option) storetest.Harness {
 	return storetest.Harness{
 		Require: storetest.All(),

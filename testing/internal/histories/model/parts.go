@@ -48,18 +48,13 @@ func (v *Verdict) told(m *Meta, ops []history.Op) {
 	if m.Tell == 0 {
 		return
 	}
-	stepped := m.stepped(m.times(ops))
 	for i := range ops {
 		socket := &ops[i]
 		if socket.Kind != history.Socket || socket.Outcome == history.OK {
 			continue
 		}
 		for j := range ops {
-			end := &ops[j]
-			if stepped && end.Outcome == history.Gone {
-				continue // the clock may have been stepped back before the socket's row was polled
-			}
-			if ends(end, socket.Token) && socket.Return > end.Return+int64(m.Tell) {
+			if end := &ops[j]; ends(end, socket.Token) && socket.Return > end.Return+int64(m.Tell) {
 				v.violated(Told, socket, "after "+Describe(end), *end, *socket)
 				break
 			}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
-	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 )
@@ -28,7 +27,7 @@ func TestCollectorsLeaveLiveSessions(t *testing.T) {
 		t.Run(table, func(t *testing.T) {
 			db := containers.Postgres(t, append(opts, pgstore.Guarded())...)
 			pgstore.Fill(t, db.Pool, expiring, expiring+live, time.Hour, 2*time.Hour)
-			st := pgstore.New(t, db.Pool, postgres.WithTimeout(time.Minute))
+			st := db.Store
 			together(t, refreshers, func(int) error { // so that all connections are there in time
 				_, err := st.Load(t.Context(), pgstore.Numbered(expiring))
 				return err

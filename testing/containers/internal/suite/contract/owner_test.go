@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -19,8 +18,7 @@ const (
 	limit  = 3
 )
 
-// nodes returns stores that share nothing but the database, as processes do. Their calls have time to wait for each other:
-// those for one owner are made one after the other, on however busy a machine.
+// nodes returns stores that share nothing but the database, as processes do.
 func nodes(t *testing.T, db *containers.Database, n int) []*postgres.Store {
 	t.Helper()
 	var all []*postgres.Store
@@ -29,7 +27,7 @@ func nodes(t *testing.T, db *containers.Database, n int) []*postgres.Store {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, pgstore.New(t, pgstore.Pool(t, config), postgres.WithTimeout(time.Minute)))
+		all = append(all, pgstore.New(t, pgstore.Pool(t, config)))
 	}
 	return all
 }
