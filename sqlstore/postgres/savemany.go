@@ -99,7 +99,7 @@ func samePolicy(requests []saveRequest, rest []int) (same, others []int) {
 // saveTogether serves those requests, which are under one policy.
 func (s *Store) saveTogether(ctx context.Context, requests []saveRequest, which []int,
 	results []batch.Result[store.Saved]) {
-	b := newSaveBatch(requests, which)
+	b := s.newSaveBatch(requests, which)
 	err := s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
 		f := s.fences.next()
 		return s.fenced(ctx, f, b.keys, func(ctx context.Context) error { return s.saveBatch(ctx, conn, b, f) })
@@ -116,44 +116,81 @@ func (s *Store) saveTogether(ctx context.Context, requests []saveRequest, which 
 	}
 }
 
-// saveBatch is the arguments of one statement, and what it has saved.
+// saveBatch is one statement with its arguments, and what it has saved.
 type saveBatch struct {
+	text  string
 	keys  []store.Handle
 	args  []any
+	fence int // its place among args
 	saved map[store.Handle]store.Saved
 }
 
-const manyFenceArg = 9 // among those of saveManyText
-
-func newSaveBatch(requests []saveRequest, which []int) *saveBatch {
+func (s *Store) newSaveBatch(requests []saveRequest, which []int) *saveBatch {
 	size := len(which)
 	b := &saveBatch{keys: make([]store.Handle, size), saved: make(map[store.Handle]store.Saved, size)}
-	ids, hashes := make([]pgtype.UUID, size), make([][]byte, size)
-	base, whole := make([]int64, size), make([][]byte, size)
-	clears, extends, count := make([]bool, size), make([]bool, size), make([]int64, size)
-	deletes, patches := make([]string, size), make([]*string, size)
-	p := requests[which[0]].ref.Policy
+	var (
+		ids, hashes = make([]pgtype.UUID, size), make([][]byte, size)
+		base, whole = make([]int64, size), make([][]byte, size)
+		p           = requests[which[0]].ref.Policy
+		setOnly     = true
+	)
 	for i, at := range which {
 		r := &requests[at]
 		b.keys[i], ids[i], hashes[i] = r.ref.Key, uuid(r.ref.Key), r.ref.Hash[:]
 		base[i], whole[i] = wholeText(r.change, p)
+		setOnly = setOnly && r.setsOnly()
+	}
+	b.args = []any{ids, hashes, base, whole}
+	if setOnly {
+		b.text = s.sql.setMany
+		b.args = append(b.args, setArrays(requests, which)...)
+	} else {
+		b.text = s.sql.saveMany
+		b.args = append(b.args, changeArrays(requests, which)...)
+	}
+	b.fence = len(b.args)
+	b.args = append(b.args, nil, limitMillis(p.Absolute), limitMillis(p.IdleLimit), int64(max(0, p.MaxBytes)))
+	if !setOnly {
+		b.args = append(b.args, idleMillis(p))
+	}
+	return b
+}
+
+// setsOnly reports whether setManyText does for the request.
+func (r *saveRequest) setsOnly() bool {
+	c := r.change
+	return r.n == 1 && len(c.Set) > 0 && len(c.Delete) == 0 && !c.Clear && !c.Extend
+}
+
+// setArrays are the arrays that setManyText alone has.
+func setArrays(requests []saveRequest, which []int) []any {
+	patches := make([]string, len(which))
+	for i, at := range which {
+		patches[i] = objectText(requests[at].change.Set)
+	}
+	return []any{patches}
+}
+
+// changeArrays are the arrays that saveManyText alone has.
+func changeArrays(requests []saveRequest, which []int) []any {
+	size := len(which)
+	clears, extends, count := make([]bool, size), make([]bool, size), make([]int64, size)
+	deletes, patches := make([]string, size), make([]*string, size)
+	for i, at := range which {
+		r := &requests[at]
 		clears[i], extends[i], count[i] = r.change.Clear, r.change.Extend, r.n
 		deletes[i] = arrayText(r.change.Delete)
 		if r.change.HasData() {
 			patches[i] = nullable(objectText(r.change.Set))
 		}
 	}
-	b.args = []any{
-		ids, hashes, base, whole, clears, deletes, patches, count, extends, nil,
-		limitMillis(p.Absolute), limitMillis(p.IdleLimit), idleMillis(p), int64(max(0, p.MaxBytes)),
-	}
-	return b
+	return []any{clears, deletes, patches, count, extends}
 }
 
 func (s *Store) saveBatch(ctx context.Context, q querier, b *saveBatch, f fence) error {
 	clear(b.saved)
-	b.args[manyFenceArg] = f.end
-	text, args := s.sql.saveMany, b.args
+	b.args[b.fence] = f.end
+	text, args := b.text, b.args
 	if s.opts.changes {
 		at, err := s.at(ctx)
 		if err != nil {

@@ -4,8 +4,8 @@ package postgres
 // whole, see locked.go.
 
 // merged is the data of a row, as jsonb, after a save that has not seen it.
-func merged(data, clear, del, patch string) string {
-	return `(case when ` + clear + ` then '{}'::jsonb else ` + data + `::jsonb - ` + del + ` end || ` + patch + `::jsonb)`
+func merged(clear, del, patch string) string {
+	return `(case when ` + clear + ` then '{}'::jsonb else s.data::jsonb - ` + del + ` end || ` + patch + `::jsonb)`
 }
 
 // replaceOneText saves one row that has the version $6 by writing the whole text $7, which is based on that. $5 is the fence.
@@ -21,7 +21,7 @@ func replaceOneText(table string) string {
 // whose text is less than half of that is within it, however the database spaces it. $6 is the version that the row must
 // have, 0 for any.
 func mergeOneText(table string) string {
-	data := merged(`s.data`, `$7::bool`, `$8::text[]`, `$9::text`)
+	data := merged(`$7::bool`, `$8::text[]`, `$9::text`)
 	return updateOne(table, data+`::json`, `($6::bigint = 0 or s.version = $6)
 and case when json_typeof(s.data) <> 'object' then false
   else $10::bigint = 0 or 2 * (octet_length(s.data::text) + octet_length($9)) <= $10 or octet_length(`+data+`::text) <= $10
@@ -35,35 +35,53 @@ and ` + where + lockWait(`'`+briefLockWait+`'`) + `
 returning s.version / (clock_timestamp() < s.expires_at)::int, ` + savedTimes
 }
 
-// saveManyText does what these two do for many rows under one policy, and extends some of them: arrays of ids, secret hashes, base versions, whole texts,
-// whether to clear, keys to delete (a JSON array), entries to set (a JSON object; null if the data stays as it is), how
-// many changes it is that are one here, and whether to extend; then the fence, the manager's absolute timeout, IdleLimit
-// and idle timeout, and the size limit.
+// setManyText does what these two do for many rows under one policy, if all changes set entries and do nothing else, which
+// is what most do: arrays of ids, secret hashes, base versions, whole texts and entries to set (a JSON object); then the
+// fence, the manager's absolute timeout and IdleLimit, and the size limit. The database takes arrays apart one by one, each
+// at a price.
 //
-// The rows are locked in the order of their ids before any is written: two statements whose arrays are sorted would still
-// lock in the order of their plans. A row that somebody else has locked is passed over.
+// A row that somebody else has locked is passed over. As nothing is waited for, the order in which rows are locked does not
+// matter. No step of the statement is materialized: that would copy each text once more.
+func setManyText(table string) string {
+	data := `(s.data::jsonb || m.patch::jsonb)`
+	return `update ` + table + ` s set version = s.version + 1,
+  data = case when s.version = m.base then m.whole::json else ` + data + `::json end
+from (
+  select q.* from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::bigint[], $4::text[], $5::text[])
+    as q (id, hash, base, whole, patch)
+  join ` + table + ` s on q.id = s.id and q.hash = s.secret_hash
+  where ` + alive(`$7::bigint`, `$8::bigint`) + ` and clock_timestamp() < $6
+  for no key update of s skip locked
+) m
+where s.id = m.id and ` + fits(`s.version = m.base`, data, `$9::bigint`) + `
+returning ` + savedColumns + `, s.id`
+}
+
+// fits is the condition under which a row that is not replaced has room for the merged data.
+func fits(replaced, merged, limit string) string {
+	return `case when ` + replaced + ` then true when json_typeof(s.data) <> 'object' then false
+  else ` + limit + ` = 0 or octet_length(` + merged + `::text) <= ` + limit + ` end`
+}
+
+// saveManyText does so for all changes of entries, and extends some of the sessions: arrays of ids, secret hashes, base
+// versions, whole texts, whether to clear, keys to delete (a JSON array), entries to set (a JSON object; null if the data
+// stays as it is), how many changes it is that are one here, and whether to extend; then the fence, the manager's absolute
+// timeout and IdleLimit, the size limit, and the manager's idle timeout.
 func saveManyText(table string) string {
-	data := merged(`data`, `clear`, `array(select json_array_elements_text(del::json))`, `patch`)
-	next := `least(` + after(now, `coalesce(s.idle_timeout_ms, $13::bigint)`) + `, ` +
+	data := merged(`m.clear`, `array(select json_array_elements_text(m.del::json))`, `m.patch`)
+	next := `least(` + after(now, `coalesce(s.idle_timeout_ms, $14::bigint)`) + `, ` +
 		after(`s.created_at`, `coalesce(s.absolute_timeout_ms, $11::bigint)`) + `)`
-	return `with q as materialized (
-  select * from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::text[],
+	return `update ` + table + ` s set version = s.version + m.n,
+  data = case when m.patch is null then s.data when s.version = m.base then m.whole::json else ` + data + `::json end,
+  accessed_at = case when m.extend then ` + now + ` else s.accessed_at end,
+  expires_at = case when m.extend then greatest(s.expires_at, ` + next + `) else s.expires_at end
+from (
+  select q.* from unnest(` + param(`$1::uuid[]`) + `, $2::bytea[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::text[],
     $8::bigint[], $9::bool[]) as q (id, hash, base, whole, clear, del, patch, n, extend)
-), held as materialized (
-  select s.id, s.version = q.base as seen, q.whole, q.clear, q.del, q.patch, q.n,
-    case when s.version <> q.base and q.patch is not null then s.data end as data,
-    case when q.extend then ` + now + ` else s.accessed_at end as accessed_at,
-    case when q.extend then greatest(s.expires_at, ` + next + `) else s.expires_at end as expires_at
-  from ` + table + ` s join q on q.id = s.id and q.hash = s.secret_hash
+  join ` + table + ` s on q.id = s.id and q.hash = s.secret_hash
   where ` + alive(`$11::bigint`, `$12::bigint`) + ` and clock_timestamp() < $10
-  order by s.id for no key update of s skip locked
-), merged as materialized (
-  select id, n, accessed_at, expires_at, seen or patch is null as fits, case when patch is null then null when seen then whole
-    when json_typeof(data) = 'object' then ` + data + `::text end as data
-  from held
-)
-update ` + table + ` s set version = s.version + m.n, data = coalesce(m.data::json, s.data), accessed_at = m.accessed_at,
-  expires_at = m.expires_at
-from merged m where s.id = m.id and (m.fits or m.data is not null and ($14::bigint = 0 or octet_length(m.data) <= $14))
+  for no key update of s skip locked
+) m
+where s.id = m.id and ` + fits(`m.patch is null or s.version = m.base`, data, `$13::bigint`) + `
 returning ` + savedColumns + `, s.id`
 }

@@ -38,8 +38,9 @@ type texts struct {
 	name  string
 
 	load, loadMany, look, inspect, lock string // reads
-	insert, write, saveMany             string
+	insert, write                       string
 	replaceOne, mergeOne                string
+	setMany, saveMany                   string
 	touchOne, touchMany                 string
 	destroy, remove                     string
 }
@@ -57,7 +58,8 @@ func newTexts(t migrations.Table) texts {
 	x.lock = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + named + ` for update`
 	x.insert = insertText(x.table)
 	x.write = writeText(x.table)
-	x.replaceOne, x.mergeOne, x.saveMany = replaceOneText(x.table), mergeOneText(x.table), saveManyText(x.table)
+	x.replaceOne, x.mergeOne = replaceOneText(x.table), mergeOneText(x.table)
+	x.setMany, x.saveMany = setManyText(x.table), saveManyText(x.table)
 	x.touchOne, x.touchMany = touchOneText(x.table), touchManyText(x.table)
 	x.remove = `delete` + from + `s.id = $1 returning s.id, s.expires_at`
 	x.destroy = `delete` + from + `s.id = $1 and s.secret_hash = $2 and clock_timestamp() < $3` + lockWait(`$4`) +

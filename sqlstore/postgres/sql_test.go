@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -46,15 +47,16 @@ func upTo(n int) []int {
 func (x texts) byName() map[string]string {
 	return map[string]string{
 		"load": x.load, "loadMany": x.loadMany, "look": x.look, "touchOne": x.touchOne, "inspect": x.inspect, "lock": x.lock, "insert": x.insert, "write": x.write,
-		"replaceOne": x.replaceOne, "mergeOne": x.mergeOne, "saveMany": x.saveMany, "touchMany": x.touchMany, "destroy": x.destroy, "remove": x.remove,
+		"replaceOne": x.replaceOne, "mergeOne": x.mergeOne, "setMany": x.setMany, "saveMany": x.saveMany, "touchMany": x.touchMany, "destroy": x.destroy, "remove": x.remove,
 	}
 }
 
 func TestStatementsHaveAnArgumentForEachParameter(t *testing.T) {
-	one := saveRequest{change: &store.Change{}}
+	s := &Store{sql: testTexts(t)}
+	args := func(c store.Change) int { return len(s.newSaveBatch([]saveRequest{{change: &c, n: 1}}, []int{0}).args) }
 	for name, n := range map[string]int{
 		"load": 2, "loadMany": 1, "look": 1, "touchOne": 6, "inspect": 1, "lock": 2, "insert": 15, "write": columnCount + 2,
-		"replaceOne": 7, "mergeOne": 10, "saveMany": len(newSaveBatch([]saveRequest{one}, []int{0}).args),
+		"replaceOne": 7, "mergeOne": 10, "setMany": args(store.Change{Set: map[string]json.RawMessage{"a": nil}}), "saveMany": args(store.Change{}),
 		"touchMany": 6, "destroy": 4, "remove": 1,
 	} {
 		text := testTexts(t).byName()[name]
@@ -95,12 +97,12 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 			t.Errorf("key or secret is missing: %s", text)
 		}
 	}
-	for _, text := range []string{x.touchMany, x.saveMany} {
+	for _, text := range []string{x.touchMany, x.setMany, x.saveMany} {
 		if !strings.Contains(text, `q.id = s.id and q.hash = s.secret_hash`) {
 			t.Errorf("key or secret is missing: %s", text)
 		}
-		if !strings.Contains(text, `order by s.id for no key update of s skip locked`) {
-			t.Errorf("rows are locked in no order, or waited for: %s", text)
+		if !strings.Contains(text, `for no key update of s skip locked`) {
+			t.Errorf("locked rows are waited for: %s", text)
 		}
 	}
 }
@@ -108,7 +110,7 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 // What may be held up on its way carries a fence, but for what happens while the row is locked.
 func TestWritesCarryAFence(t *testing.T) {
 	x := testTexts(t)
-	for _, text := range []string{x.replaceOne, x.mergeOne, x.saveMany, x.insert, x.destroy} {
+	for _, text := range []string{x.replaceOne, x.mergeOne, x.setMany, x.saveMany, x.insert, x.destroy} {
 		if !regexp.MustCompile(`clock_timestamp\(\) < \$\d+`).MatchString(text) {
 			t.Errorf("a statement may take effect at any time: %s", text)
 		}
