@@ -14,5 +14,6 @@
 //
 //	go run ./testing/internal/histories check FOLDER
 //
-// checks the kept history once more. docs/reliability.md has what was found.
+// checks the kept history once more. Program soak beside it runs a service for an hour. docs/reliability.md has what was
+// found.
 package main

@@ -63,11 +63,16 @@ func (s *Server) until(ctx context.Context, query string) error {
 }
 
 func (s *Server) ask(ctx context.Context, query string) (yes bool, err error) {
+	err = s.Ask(ctx, query, &yes)
+	return yes, err
+}
+
+// Ask runs a query of one row on a connection of its own.
+func (s *Server) Ask(ctx context.Context, query string, into ...any) error {
 	conn, err := pgx.Connect(ctx, s.URL())
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	err = conn.QueryRow(ctx, query).Scan(&yes)
-	return yes, err
+	return conn.QueryRow(ctx, query).Scan(into...)
 }

@@ -24,7 +24,7 @@ type database struct {
 	noPrepare bool
 	server    *pg.Server
 	proxy     *proxy.Proxy
-	pair      *pair // instead of server and proxy
+	pair      *Pair // instead of server and proxy
 	addrs     []string
 	clock     string // the file that says how far Postgres's clock is off
 }
@@ -86,7 +86,7 @@ func Migrate(ctx context.Context, url string) error {
 
 func (db *database) close() {
 	if db.pair != nil {
-		db.pair.close()
+		db.pair.Close()
 	}
 	if db.proxy != nil {
 		db.proxy.Close()

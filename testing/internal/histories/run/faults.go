@@ -104,13 +104,13 @@ func (r *round) pause(ctx context.Context, most int) bool {
 	}
 }
 
-func (r *round) node() *node { return r.nodes[r.rnd.IntN(len(r.nodes))] }
+func (r *round) node() *Node { return r.nodes[r.rnd.IntN(len(r.nodes))] }
 
 func (r *round) killServer(ctx context.Context) error {
 	n := r.node()
 	n.kill()
 	r.pause(ctx, 300)
-	return n.start()
+	return n.Start()
 }
 
 func (r *round) stopServer(ctx context.Context) error {
@@ -131,8 +131,8 @@ func (r *round) failStore(ctx context.Context) error {
 	return fail(n, 0, 0, 0)
 }
 
-func fail(n *node, before, after, delay int) error {
-	url := fmt.Sprintf("http://%s/fail?before=%d&after=%d&delay=%dms", n.config.Addr, before, after, delay)
+func fail(n *Node, before, after, delay int) error {
+	url := fmt.Sprintf("http://%s/fail?before=%d&after=%d&delay=%dms", n.Config.Addr, before, after, delay)
 	resp, err := http.Post(url, "", nil)
 	if err != nil {
 		return err

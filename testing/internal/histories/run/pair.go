@@ -12,28 +12,49 @@ import (
 	"github.com/simples-go/sessions/testing/internal/histories/history"
 	"github.com/simples-go/sessions/testing/internal/histories/pg"
 	"github.com/simples-go/sessions/testing/internal/histories/proxy"
+	"github.com/simples-go/sessions/testing/internal/histories/serve"
 )
 
-// pair is two Postgres, of which one is the primary and the other its synchronous standby, each behind a network of its
+// Pair is two Postgres, of which one is the primary and the other its synchronous standby, each behind a network of its
 // own, and perhaps a pooler.
-type pair struct {
+type Pair struct {
 	servers  [2]*pg.Server
 	networks [2]*proxy.Proxy
 	poolers  [2]*pg.Bouncer
 	primary  int
+
+	url       string // both hosts
+	listen    string // likewise, around the poolers if there are any
+	noPrepare bool
 }
 
 // patience bounds everything that a failover waits for.
 const patience = 90 * time.Second
 
 func (t *Trial) pair(ctx context.Context) (*database, error) {
+	p, err := NewPair(ctx, t.Dir, t.Pooler)
+	if err != nil {
+		return nil, err
+	}
+	return &database{pair: p, url: p.url, listen: p.listen, noPrepare: p.noPrepare}, nil
+}
+
+// NewPair makes and starts both in folders below dir, with the table, and with PgBouncer before each if asked for.
+func NewPair(ctx context.Context, dir string, pooler bool) (*Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p := &pair{}
-	db := &database{pair: p}
+	p := &Pair{}
+	if err := p.begin(ctx, dir, pooler); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Pair) begin(ctx context.Context, dir string, pooler bool) error {
 	for i := range p.servers {
-		if err := p.make(t.Dir, i); err != nil {
-			return nil, err
+		if err := p.make(dir, i); err != nil {
+			return err
 		}
 	}
 	first := p.servers[0]
@@ -45,16 +66,12 @@ func (t *Trial) pair(ctx context.Context) (*database, error) {
 		err = p.follow(ctx, 1)
 	}
 	if err == nil {
-		err = db.reach(ctx, t.Pooler)
+		err = p.reach(ctx, pooler)
 	}
-	if err != nil {
-		db.close()
-		return nil, err
-	}
-	return db, nil
+	return err
 }
 
-func (p *pair) make(dir string, i int) (err error) {
+func (p *Pair) make(dir string, i int) (err error) {
 	if p.servers[i], err = pg.New(dir, fmt.Sprint("postgres", i)); err != nil {
 		return err
 	}
@@ -63,11 +80,10 @@ func (p *pair) make(dir string, i int) (err error) {
 }
 
 // reach sets how the servers find the database: both hosts in one URL, or a pooler before each.
-func (db *database) reach(ctx context.Context, pooler bool) (err error) {
-	p := db.pair
+func (p *Pair) reach(ctx context.Context, pooler bool) (err error) {
 	direct := p.servers[0].URL(p.networks[0].Addr(), p.networks[1].Addr())
 	if !pooler {
-		db.url = direct
+		p.url = direct
 		return nil
 	}
 	for i, s := range p.servers {
@@ -75,13 +91,13 @@ func (db *database) reach(ctx context.Context, pooler bool) (err error) {
 			return err
 		}
 	}
-	db.url = p.servers[0].URL(p.poolers[0].Addr(), p.poolers[1].Addr())
-	db.listen, db.noPrepare = direct+"&target_session_attrs=read-write", true
+	p.url = p.servers[0].URL(p.poolers[0].Addr(), p.poolers[1].Addr())
+	p.listen, p.noPrepare = direct+"&target_session_attrs=read-write", true
 	return nil
 }
 
 // follow makes server i the standby of the other, and commits wait for it from then on.
-func (p *pair) follow(ctx context.Context, i int) error {
+func (p *Pair) follow(ctx context.Context, i int) error {
 	primary := p.servers[p.primary]
 	if err := p.servers[i].Follow(ctx, p.networks[p.primary].Addr()); err != nil {
 		return err
@@ -89,7 +105,19 @@ func (p *pair) follow(ctx context.Context, i int) error {
 	return errors.Join(primary.Followed(ctx), primary.Synchronous(ctx, true))
 }
 
-func (p *pair) close() {
+// URL is where servers and commands find the database.
+func (p *Pair) URL() string { return p.url }
+
+// Primary is the one that takes writes.
+func (p *Pair) Primary() *pg.Server { return p.servers[p.primary] }
+
+// Configure has a server keep its sessions in the pair.
+func (p *Pair) Configure(c *serve.Config) {
+	c.Store, c.Listen, c.NoPrepare = p.url, p.listen, p.noPrepare
+}
+
+// Close ends all of it.
+func (p *Pair) Close() {
 	for i := range p.servers {
 		if p.poolers[i] != nil {
 			p.poolers[i].Close()
@@ -104,11 +132,11 @@ func (p *pair) close() {
 }
 
 // failovers are how a primary may be lost. Each leaves it unable to answer anybody when the standby takes over.
-var failovers = map[string]func(*pair, context.Context) error{
-	"primary killed":  func(p *pair, _ context.Context) error { p.servers[p.primary].Kill(); return nil },
-	"primary hanging": func(p *pair, _ context.Context) error { p.servers[p.primary].Signal(syscall.SIGSTOP); return nil },
-	"primary silent":  func(p *pair, _ context.Context) error { p.networks[p.primary].Silence(); return nil },
-	"switchover":      func(p *pair, _ context.Context) error { p.servers[p.primary].Stop(); return nil },
+var failovers = map[string]func(*Pair, context.Context) error{
+	"primary killed":  func(p *Pair, _ context.Context) error { p.servers[p.primary].Kill(); return nil },
+	"primary hanging": func(p *Pair, _ context.Context) error { p.servers[p.primary].Signal(syscall.SIGSTOP); return nil },
+	"primary silent":  func(p *Pair, _ context.Context) error { p.networks[p.primary].Silence(); return nil },
+	"switchover":      func(p *Pair, _ context.Context) error { p.servers[p.primary].Stop(); return nil },
 }
 
 // failover loses the primary, promotes the standby, and makes the old one a standby again.
@@ -116,17 +144,31 @@ func (r *round) failover(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	p, start := r.db.pair, history.Now()
-	if err := failovers[name](p, ctx); err != nil {
+	if err := p.Lose(ctx, name); err != nil {
 		return err
 	}
-	old, next := p.primary, 1-p.primary
-	if err := errors.Join(p.servers[next].Synchronous(ctx, false), p.servers[next].Promote(ctx)); err != nil {
-		return fmt.Errorf("%s: promoting: %w", name, err)
-	}
-	p.primary = next
 	r.events = append(r.events, history.Op{Kind: history.Failover, Call: start, Return: history.Now(), Outcome: history.OK, Why: name})
 	time.Sleep(recovery)
-	p.servers[old].Kill() // it must never come back as a primary
+	return p.Restore(ctx)
+}
+
+// Lose loses the primary in one of the ways that FaultsOf names, promotes the standby, and returns once that takes writes.
+func (p *Pair) Lose(ctx context.Context, how string) error {
+	if err := failovers[how](p, ctx); err != nil {
+		return err
+	}
+	next := 1 - p.primary
+	if err := errors.Join(p.servers[next].Synchronous(ctx, false), p.servers[next].Promote(ctx)); err != nil {
+		return fmt.Errorf("%s: promoting: %w", how, err)
+	}
+	p.primary = next
+	return nil
+}
+
+// Restore makes the one that was lost a standby of the other. It must never come back as a primary.
+func (p *Pair) Restore(ctx context.Context) error {
+	old := 1 - p.primary
+	p.servers[old].Kill()
 	p.networks[old].Cut()
 	p.networks[old].Heal()
 	return p.follow(ctx, old)

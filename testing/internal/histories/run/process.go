@@ -91,14 +91,15 @@ func (p *process) wait() error {
 	return nil
 }
 
-// node is a server under trial. Its address stays when it is killed and started again.
-type node struct {
-	config serve.Config
+// Node is a server under trial. Its address stays when it is killed and started again.
+type Node struct {
+	Config serve.Config
 	*process
 }
 
-func (n *node) start() (err error) {
-	if n.process, err = start("serve", n.config); err != nil {
+// Start starts it, and returns once it serves.
+func (n *Node) Start() (err error) {
+	if n.process, err = start("serve", n.Config); err != nil {
 		return err
 	}
 	if line, err := n.stdout.ReadString('\n'); err != nil {
@@ -108,8 +109,20 @@ func (n *node) start() (err error) {
 	return nil
 }
 
-// panics returns what the server said of a panic or a race that is not part of the trial.
-func (n *node) trouble() string {
+// Stop has it end as an operator does, and waits for that.
+func (n *Node) Stop() error {
+	n.signal(syscall.SIGTERM)
+	return n.wait()
+}
+
+// Kill ends it with SIGKILL.
+func (n *Node) Kill() { n.kill() }
+
+// PID is its process's.
+func (n *Node) PID() int { return n.cmd.Process.Pid }
+
+// Trouble returns what the server said of a panic or a race that is not part of the trial.
+func (n *Node) Trouble() string {
 	text := n.stderr.String()
 	for _, sign := range []string{"DATA RACE", "fatal error:", "concurrent map"} {
 		if strings.Contains(text, sign) {

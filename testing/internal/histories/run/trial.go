@@ -100,7 +100,7 @@ type round struct {
 	db      *database
 	rnd     *rand.Rand
 	meta    model.Meta
-	nodes   []*node
+	nodes   []*Node
 	clients []*process
 	events  []history.Op // that the clients do not know
 	dir     string
@@ -163,14 +163,14 @@ func (r *round) serve() error {
 		if err != nil {
 			return err
 		}
-		n := &node{config: serve.Config{
+		n := &Node{Config: serve.Config{
 			Addr: addr, Store: r.db.url, Listen: r.db.listen, NoPrepare: r.db.noPrepare, Grace: r.meta.Grace,
 			OwnerMax: r.meta.OwnerMax, EndOldest: r.meta.EndOldest, Mistake: r.Mistake, Seed: r.Seed + uint64(i),
 		}}
 		if i == r.Nodes-1 && r.has("short deadlines") {
-			n.config.StoreTimeout = 5 * time.Millisecond
+			n.Config.StoreTimeout = 5 * time.Millisecond
 		}
-		if err := n.start(); err != nil {
+		if err := n.Start(); err != nil {
 			return err
 		}
 		r.nodes = append(r.nodes, n)
@@ -211,7 +211,7 @@ func (r *round) drivers(i int, servers []string, file string) drive.Config {
 func (r *round) drive(ctx context.Context) ([]history.Op, error) {
 	var servers, files []string
 	for _, n := range r.nodes {
-		servers = append(servers, n.config.Addr)
+		servers = append(servers, n.Config.Addr)
 	}
 	for i := range drivers {
 		files = append(files, filepath.Join(r.dir, fmt.Sprintf("clients%d.jsonl", i)))
@@ -233,7 +233,7 @@ func (r *round) drive(ctx context.Context) ([]history.Op, error) {
 
 func (r *round) read(files []string, errs error) ([]history.Op, error) {
 	for _, n := range r.nodes {
-		if text := n.process.stderr.String(); n.trouble() != "" {
+		if text := n.process.stderr.String(); n.Trouble() != "" {
 			errs = errors.Join(errs, fmt.Errorf("a server says: %s", text))
 		}
 	}

@@ -2,6 +2,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/simples-go/sessions/migrations/migrate"
@@ -27,6 +30,7 @@ type Config struct {
 	Store        string        // memory, sqlite:PATH, or a Postgres URL
 	Listen       string        // a Postgres URL that goes around the pooler; "-": none
 	NoPrepare    bool          // the pooler knows nothing of prepared statements
+	Poll         time.Duration // of open sockets' sessions; default 300 ms
 	StoreTimeout time.Duration // zero fields: the library's defaults
 	Grace        time.Duration
 	OwnerMax     int
@@ -72,7 +76,7 @@ func (c *Config) manager(s store.Store) (*session.Manager, error) {
 		Logger:          slog.New(slog.DiscardHandler),
 		ErrorHandler:    answerError,
 		WebSocket: session.WebSocket{
-			AllowMissingOrigin: true, PollInterval: 300 * time.Millisecond, OnSaveError: noteSaveError,
+			AllowMissingOrigin: true, PollInterval: cmp.Or(c.Poll, 300*time.Millisecond), OnSaveError: noteSaveError,
 		},
 	})
 }
@@ -87,7 +91,7 @@ func New(c *Config, s store.Store) (http.Handler, *session.Manager, error) {
 	return newService(m, faulty), m, nil
 }
 
-// Main is the server as a process: it serves until its standard input ends.
+// Main is the server as a process: it serves until its standard input ends, or in peace after SIGTERM.
 func Main(config string, in io.Reader, out io.Writer) error {
 	var c Config
 	if err := json.Unmarshal([]byte(config), &c); err != nil {
@@ -99,7 +103,7 @@ func Main(config string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	handler, _, err := New(&c, s)
+	handler, m, err := New(&c, s)
 	if err != nil {
 		return err
 	}
@@ -108,11 +112,32 @@ func Main(config string, in io.Reader, out io.Writer) error {
 		_, _ = io.Copy(io.Discard, in)
 		_ = server.Close()
 	}()
+	ended := endInPeace(server, m)
 	_, _ = fmt.Fprintln(out, "serving")
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return nil
+	return ended()
+}
+
+// endInPeace ends the server after SIGTERM, as a deployment does. The function that it returns waits for that, if it has
+// begun.
+func endInPeace(server *http.Server, m *session.Manager) func() error {
+	asked, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	done := make(chan error, 1)
+	go func() {
+		<-asked.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		done <- errors.Join(server.Shutdown(ctx), m.Shutdown(ctx))
+	}()
+	return func() error {
+		if asked.Err() == nil {
+			stop()
+			return nil
+		}
+		return <-done
+	}
 }
 
 // answerError answers a request whose session could not be loaded or committed.

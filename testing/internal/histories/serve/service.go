@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -30,6 +31,7 @@ func newService(m *session.Manager, f *faulty) http.Handler {
 	mux.HandleFunc("POST /revoke", s.revoke)
 	mux.HandleFunc("GET /list", s.list)
 	mux.HandleFunc("POST /fail", s.fail)
+	mux.HandleFunc("GET /state", s.state)
 	return mux
 }
 
@@ -105,6 +107,11 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) {
 	all, err := s.m.Sessions(r.Context(), r.URL.Query().Get("owner"))
 	res.Return, res.Error, res.View = history.Now(), classify(err), map[string]int64{"n": int64(len(all))}
 	reply(w, http.StatusOK, res)
+}
+
+// state says what the process has in use.
+func (s *service) state(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, wire.State{Goroutines: runtime.NumGoroutine(), Sockets: s.m.OpenSockets()})
 }
 
 // fail sets of how many calls in a thousand the store fails, before it does them and after.

@@ -57,6 +57,12 @@ type Answer struct {
 	Text    string           `json:"text,omitempty"`
 }
 
+// State is what a server has in use.
+type State struct {
+	Goroutines int `json:"goroutines"`
+	Sockets    int `json:"sockets"`
+}
+
 // Class is the kind of an error, as far as a client has to know.
 type Class string
 

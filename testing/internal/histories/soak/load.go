@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// load is all browsers. It asks at a fixed rate, whether answers come or not, so that a request's time includes its
+// waiting.
+type load struct {
+	config
+	report   *report
+	nodes    []*node
+	browsers []*browser
+	graves   graves
+	http     *http.Client // for requests
+	sockets  *http.Client // has as many connections as there are sockets
+	open     atomic.Int64
+	unknown  atomic.Int64 // increments that nobody has acknowledged
+	asked    sync.WaitGroup
+}
+
+func newLoad(c config, nodes []*node, r *report) *load {
+	l := &load{config: c, nodes: nodes, report: r,
+		http:    client(&http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}),
+		sockets: client(&http.Transport{})}
+	for i := range c.Browsers {
+		l.browsers = append(l.browsers, &browser{load: l, number: i})
+	}
+	return l
+}
+
+// connections bounds those of requests to one node. What finds none waits.
+const connections = 256
+
+func client(t *http.Transport) *http.Client { return &http.Client{Transport: t, Timeout: patience} }
+
+// patience is how long a client waits for an answer.
+const patience = 30 * time.Second
+
+// fill gives each browser a session.
+func (l *load) fill(ctx context.Context) error {
+	browsers := make(chan *browser)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for b := range browsers {
+				b.mu.Lock()
+				b.begin()
+				b.mu.Unlock()
+			}
+		})
+	}
+	for _, b := range l.browsers {
+		browsers <- b
+	}
+	close(browsers)
+	wg.Wait()
+	l.report.requests.take() // they are not part of the load
+	return ctx.Err()
+}
+
+// run asks until ctx ends, and returns when all has its answer and all sockets are closed.
+func (l *load) run(ctx context.Context) {
+	var sockets sync.WaitGroup
+	for i, b := range l.browsers[:l.Sockets] {
+		sockets.Go(func() {
+			late := l.opening() * time.Duration(i) / time.Duration(l.Sockets)
+			if sleep(ctx, late) {
+				(&socket{browser: b, rnd: rand.New(rand.NewPCG(l.Seed, uint64(i)))}).run(ctx)
+			}
+		})
+	}
+	rnd := rand.New(rand.NewPCG(l.Seed, 1<<40))
+	for n, start := 0, time.Now(); ; n++ {
+		due := start.Add(time.Duration(n) * time.Second / time.Duration(l.Rate))
+		if !sleep(ctx, time.Until(due)) {
+			break
+		}
+		do, b := actions[rnd.IntN(len(actions))], l.browsers[rnd.IntN(len(l.browsers))]
+		l.asked.Go(func() { do(b, due) })
+	}
+	sockets.Wait()
+	l.asked.Wait()
+}
+
+// opening is the time in which the sockets are opened.
+func (l *load) opening() time.Duration { return l.Duration / 60 }
+
+// sleep reports whether the whole time was slept.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if d <= 0 {
+		return true
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// node picks one that the balancer has not taken out.
+func (l *load) node() *node {
+	for first, i := rand.IntN(len(l.nodes)), 0; i < len(l.nodes); i++ {
+		if n := l.nodes[(first+i)%len(l.nodes)]; !n.out.Load() {
+			return n
+		}
+	}
+	return l.nodes[0]
+}
+
+// compare looks at the end whether each session has what was acknowledged.
+func (l *load) compare() {
+	for _, b := range l.browsers {
+		b.mu.Lock()
+		b.last()
+		b.mu.Unlock()
+	}
+}
