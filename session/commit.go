@@ -75,16 +75,14 @@ func (s *Session) tokenUnknown() bool {
 func (s *Session) tokenKnown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.row.possible = nil
+	s.settleToken()
 }
 
 // expiredMeanwhile ends a request well that began while the session lived: its response stands, and nothing is saved.
 func (s *Session) expiredMeanwhile() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.discard()
-	s.seal()
-	s.cookie = cookieExpiry
+	s.expireCookie()
 }
 
 // drop discards what is pending.
@@ -115,11 +113,7 @@ func (s *Session) cookieStale() bool {
 func (s *Session) confirmed(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ok {
-		s.cookie = cookieToken
-	} else {
-		s.cookie = cookieNone
-	}
+	s.sendToken(ok)
 }
 
 // answered reports whether the handler's response stands although the session could not be saved: if its own Save has

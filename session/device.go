@@ -182,8 +182,8 @@ func (x *Exchange) checkDevice(proof string) {
 	if len(s.row.record.Device) == 0 || s.ended != nil {
 		return
 	}
-	s.proven = proves(s.row.record.Device, proof, s.row.token.handle(), s.storeNow())
-	if s.proven {
+	if proves(s.row.record.Device, proof, s.row.token.handle(), s.storeNow()) {
+		s.prove()
 		return
 	}
 	x.m.observe(x.ctx, OpUnproven, s.row.token.handle(), s.row.record.Owner, time.Now(), ErrUnproven)
@@ -210,7 +210,7 @@ func (s *Session) DeviceIsBound() bool {
 // offered that by itself. It returns ErrNoCookie after the response has begun.
 func (s *Session) BindDevice() error {
 	return s.changeWithCookie(func() error {
-		s.offer = true
+		s.offerBinding()
 		return nil
 	})
 }

@@ -328,5 +328,5 @@ func (x *Exchange) takeOver(r *http.Request) error {
 func (s *Session) resend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cookie = cookieToken
+	s.sendToken(true)
 }

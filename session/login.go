@@ -84,7 +84,7 @@ func (s *Session) Login(owner string, options ...LoginOption) error {
 // login does what Login says. s.mu is held.
 func (s *Session) login(owner string, l login) {
 	if before := s.owner(); before != "" && before != owner && !l.keep {
-		s.pending.newer = patch{clear: true}
+		s.startOver()
 	}
 	s.renew()
 	p := &s.pending.newer

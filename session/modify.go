@@ -89,7 +89,7 @@ func (mod *modification) settle(saved store.Saved, err error) {
 	s := mod.s
 	if err != nil {
 		s.mu.Lock()
-		s.pending.inflight = mod.before
+		s.putInflight(mod.before)
 		s.mu.Unlock()
 	}
 	if err != errUnchanged {
@@ -192,7 +192,7 @@ func (s *Session) drafted(rec store.Record, obj jsonobj.Object, all patch) (stor
 	if rec.Data != nil {
 		s.load(rec, obj)
 	}
-	s.pending.inflight = all
+	s.putInflight(all)
 	c := all.change(s.m.realm)
 	c.Extend = s.touchDue(s.m.policy())
 	if rec.Data != nil {

@@ -25,7 +25,7 @@ func (s *Session) Save(ctx context.Context) error {
 func (s *Session) setLastErr(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending.lastErr = err
+	s.saveEnded(err)
 }
 
 // save is Save, and reports whether it has written; with last, nothing that needs a cookie can be changed from its snapshot

@@ -11,7 +11,8 @@ import (
 )
 
 // state is what a connection knows of its session's row, what it has changed, and how far it has come. All transitions
-// are in this file, and no other file writes these fields; docs/concepts/states.md draws them. Session.mu guards it.
+// are in this file, and no other file writes these fields, but for pending.newer, to which each change adds its part;
+// docs/concepts/states.md draws them. Session.mu guards it.
 type state struct {
 	row     row
 	pending pending
@@ -143,6 +144,9 @@ func (s *state) restart() {
 	s.pending.newer.create = true
 }
 
+// startOver drops what is pending, and all entries with the next save.
+func (s *state) startOver() { s.pending.newer = patch{clear: true} }
+
 // fork makes the session one of its own out of what it has loaded and changed, because a parallel request has rotated the
 // row or it has expired meanwhile: for a login, which may begin a session in any case.
 func (s *state) fork() {
@@ -269,6 +273,23 @@ func (s *state) moved(to *token) {
 	}
 }
 
+// settleToken notes that a write has succeeded under the token that is known.
+func (s *state) settleToken() { s.row.possible = nil }
+
+// putInflight replaces what is in flight, for a function of Modify and back.
+func (s *state) putInflight(p patch) { s.pending.inflight = p }
+
+// saveEnded notes how the handler's own last save has ended.
+func (s *state) saveEnded(err error) { s.pending.lastErr = err }
+
+// sendToken decides whether the client is sent the row's token.
+func (s *state) sendToken(due bool) {
+	s.cookie = cookieNone
+	if due {
+		s.cookie = cookieToken
+	}
+}
+
 // written applies the times that a write has returned.
 func (s *state) written(saved store.Saved) {
 	r := &s.row.record
@@ -353,6 +374,19 @@ var errWithheld error = &endedHere{ErrExpired}
 
 // errUnproven is ErrUnproven for this request.
 var errUnproven error = &endedHere{ErrUnproven}
+
+// prove notes that the request comes from the session's device.
+func (s *state) prove() { s.proven = true }
+
+// offerBinding has the browser offered to bind the session to its device.
+func (s *state) offerBinding() { s.offer = true }
+
+// expireCookie ends a request whose session has expired meanwhile: nothing is saved, and the cookie ends.
+func (s *state) expireCookie() {
+	s.discard()
+	s.seal()
+	s.cookie = cookieExpiry
+}
 
 // destroyed ends the session by this connection's own doing: its entries are forgotten.
 func (s *state) destroyed() {

@@ -3,7 +3,14 @@ package session
 import (
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"iter"
+	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -251,3 +258,79 @@ func stateManager(t *testing.T) *Manager {
 
 // noStore is asked for nothing.
 type noStore struct{ store.Store }
+
+// What a session knows is written in state.go alone, but for the parts of pending.newer.
+func TestOneFileWritesTheState(t *testing.T) {
+	fields := fieldsOf(reflect.TypeFor[state](), reflect.TypeFor[row](), reflect.TypeFor[pending]())
+	files, _ := filepath.Glob("*.go")
+	writes := 0
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(gotoken.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for target := range assigned(file) {
+			path := selectors(target)
+			if len(path) < 2 || !fields[path[len(path)-1]] || !ofState(path) {
+				continue
+			}
+			writes++
+			if name != "state.go" {
+				t.Errorf("%s writes %s", name, strings.Join(path, "."))
+			}
+		}
+	}
+	if writes < 30 {
+		t.Errorf("%d writes were found, which are not all", writes)
+	}
+}
+
+func fieldsOf(types ...reflect.Type) map[string]bool {
+	all := map[string]bool{}
+	for _, typ := range types {
+		for i := range typ.NumField() {
+			all[typ.Field(i).Name] = true
+		}
+	}
+	return all
+}
+
+// ofState reports whether a path such as s.pending.inflight names something of a session's state.
+func ofState(path []string) bool {
+	if slices.Contains(path, "newer") {
+		return path[len(path)-1] == "newer" && len(path) > 1
+	}
+	return path[0] == "s" || slices.Contains(path, "session") || slices.Contains(path, "state")
+}
+
+// assigned yields what is assigned to in a file.
+func assigned(file *ast.File) iter.Seq[ast.Expr] {
+	return func(yield func(ast.Expr) bool) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if a, ok := n.(*ast.AssignStmt); ok && a.Tok != gotoken.DEFINE {
+				for _, target := range a.Lhs {
+					if !yield(target) {
+						return false
+					}
+				}
+			}
+			return true
+		})
+	}
+}
+
+// selectors are the names of an expression such as s.row.token; nil of any other.
+func selectors(e ast.Expr) []string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return []string{e.Name}
+	case *ast.SelectorExpr:
+		if of := selectors(e.X); of != nil {
+			return append(of, e.Sel.Name)
+		}
+	}
+	return nil
+}
