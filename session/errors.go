@@ -41,7 +41,7 @@ var (
 
 	// ErrValue is returned for a value or key that cannot be stored: it is not JSON, or not the JSON that every database
 	// holds.
-	ErrValue = errors.New("session: value cannot be stored")
+	ErrValue = store.ErrValue
 
 	// ErrSealed is returned for an entry that cannot be decrypted: its key is not among Config.Sealing's, it belongs to
 	// another session or entry, or it was changed. The text names the key's id. The session itself goes on.

@@ -41,6 +41,10 @@ var (
 	// ErrCorrupt is returned if a row's data is not a JSON object. The session cannot be read; it can be destroyed.
 	ErrCorrupt = errors.New("session: stored data is not a JSON object")
 
+	// ErrValue is returned for a value or name that the database cannot hold, such as text that is no valid UTF-8. Nothing was
+	// written.
+	ErrValue = errors.New("session: value cannot be stored")
+
 	// ErrOwnerLimit is returned by Create and Save if the owner has as many live sessions as Policy.Owner allows.
 	ErrOwnerLimit = errors.New("session: owner has too many sessions")
 )

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -28,7 +27,7 @@ var errFenced = &localError{"the statement has reached the database too late"}
 func isSession(err error) bool {
 	for _, answer := range [...]error{
 		store.ErrGone, store.ErrConflict, store.ErrTooLarge, store.ErrCorrupt, store.ErrExists,
-		store.ErrOwnerLimit, session.ErrValue,
+		store.ErrOwnerLimit, store.ErrValue,
 	} {
 		if errors.Is(err, answer) {
 			return true
@@ -44,7 +43,7 @@ func failed(what string, err error) error {
 	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) && isValue(server) {
-		return fmt.Errorf("postgres: %s: %w: %w", what, session.ErrValue, err)
+		return fmt.Errorf("postgres: %s: %w: %w", what, store.ErrValue, err)
 	}
 	if server != nil && isPooled(server) {
 		return fmt.Errorf("postgres: %s: is there a pooler that knows nothing of prepared statements? "+

@@ -73,6 +73,17 @@ func TestMigrationsImportNothing(t *testing.T) {
 	}
 }
 
+// TestStoresKnowTheContractOnly: a store imports session/store, and nothing that applications call.
+func TestStoresKnowTheContractOnly(t *testing.T) {
+	for _, dir := range []string{"./sqlstore/postgres", "./sqlstore/sqlite", "./sqlstore/sqlitedb", "./session/memstore"} {
+		for _, p := range list(t, "-deps", dir) {
+			if p.ImportPath == modulePath+"/session" {
+				t.Errorf("%s imports session, directly or not", dir)
+			}
+		}
+	}
+}
+
 // TestDriversStayApart: the store of one database brings neither the other's driver nor goose.
 func TestDriversStayApart(t *testing.T) {
 	apart := map[string][]string{
