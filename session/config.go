@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/simples-go/sessions/session/store"
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Config configures a Manager. The zero value is the secure one: sessions of an hour's idle and a day's absolute timeout
@@ -30,7 +31,7 @@ type Config struct {
 	// does not overwrite the new cookie. Default 30 seconds; negative: none.
 	RotationGrace time.Duration
 
-	// MaxBytes bounds a session's data; see Size. Default 1 MB (1<<20), at most 100 MB.
+	// MaxBytes bounds a session's data; see [store.Size]. Default 1 MiB (1<<20), at most 100 MiB.
 	MaxBytes int
 
 	// Realm keeps the token of one manager from opening a session under another on the same table, and their owners and

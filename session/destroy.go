@@ -14,10 +14,10 @@ import (
 // that is gone already is no error. ErrRotated is returned if a parallel request holds the new token; otherwise the
 // database's error, with the session as it was.
 func (s *Session) Destroy(ctx context.Context) error {
-	if err := s.exchange.take(ctx); err != nil {
+	if err := s.exchanges.lock(ctx); err != nil {
 		return fmt.Errorf("session: destroy: %w", err)
 	}
-	defer s.exchange.give()
+	defer s.exchanges.unlock()
 	s.mu.Lock()
 	switch {
 	case s.phase == closed:

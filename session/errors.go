@@ -8,9 +8,11 @@ import (
 
 // Errors that callers distinguish with errors.Is. They never contain a token.
 //
-// ErrExpired, ErrRotated, ErrDestroyed and ErrRevoked each say more exactly how a session ended and match ErrGone too.
+// ErrExpired, ErrRotated, ErrDestroyed, ErrRevoked and ErrUnproven each say more exactly how a session ended, for this
+// connection at least, and match ErrGone too.
 var (
-	// ErrGone is returned if there is no live session: it is unknown, expired or destroyed.
+	// ErrGone is returned if there is no session for this connection: it is unknown, it has ended, or it lives on under a
+	// token that the connection does not have.
 	ErrGone = store.ErrGone
 
 	// ErrExpired is returned when the idle or absolute timeout has passed. It matches ErrGone.

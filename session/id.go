@@ -6,10 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"github.com/simples-go/sessions/session/store"
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/simples-go/sessions/session/store"
 )
 
 const (

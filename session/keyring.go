@@ -19,8 +19,8 @@ type keyring struct {
 	source  func(context.Context) ([]SealingKey, error)
 	timeout time.Duration
 
-	asking sync.Mutex // held for the length of a call of source; taken before mu
-	asked  time.Time  // guarded by asking
+	fetching sync.Mutex // held for the length of a call of source; taken before mu
+	fetched  time.Time  // guarded by fetching
 
 	mu   sync.RWMutex
 	keys []sealing.Key
@@ -32,12 +32,12 @@ func newKeyring(c *Sealing, timeout time.Duration) (*keyring, error) {
 		r.set(c.Keys)
 		return r, nil
 	}
-	return r, r.ask()
+	return r, r.fetch()
 }
 
-// ask calls the source.
-func (r *keyring) ask() error {
-	r.asked = time.Now()
+// fetch calls the source.
+func (r *keyring) fetch() error {
+	r.fetched = time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
 	keys, err := r.source(ctx)
@@ -89,12 +89,12 @@ func (r *keyring) find(id string) (sealing.Key, error) {
 	if ok || r.source == nil {
 		return key, missing(ok)
 	}
-	r.asking.Lock()
-	defer r.asking.Unlock()
-	if key, ok = r.known(id); ok || time.Since(r.asked) < keyringPause {
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	if key, ok = r.known(id); ok || time.Since(r.fetched) < keyringPause {
 		return key, missing(ok)
 	}
-	if err := r.ask(); err != nil {
+	if err := r.fetch(); err != nil {
 		return key, fmt.Errorf("%w: %w", errUnknownKey, err)
 	}
 	key, ok = r.known(id)

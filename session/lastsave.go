@@ -9,13 +9,12 @@ import (
 )
 
 // lastSave is the save at the end of a socket, which is tried again for a while. An attempt that seems to have failed
-// may have taken effect, and others may have saved since: every further attempt depends on the row's
-// version.
+// may have taken effect, and others may have saved since: every further attempt depends on the row's version.
 type lastSave struct {
-	h      *handling
-	looked bool
-	open   bool  // an attempt has ended whose outcome is unknown
-	base   int64 // the row's version before the attempts, as far as it is known that they have not raised it
+	h            *handling
+	versionKnown bool
+	undecided    bool  // an attempt has ended whose outcome is unknown
+	base         int64 // the row's version before the attempts, as far as it is known that they have not raised it
 }
 
 // run saves what is pending, and tries again until the limit.
@@ -30,11 +29,11 @@ func (l *lastSave) run(limit time.Time) error {
 }
 
 func (l *lastSave) attempt() error {
-	if err := l.look(); err != nil {
+	if err := l.readVersion(); err != nil {
 		return err
 	}
 	_, err := l.h.save(false)
-	l.open = l.open || err != nil && !nothingWritten(err)
+	l.undecided = l.undecided || err != nil && !nothingWritten(err)
 	return err
 }
 
@@ -46,11 +45,11 @@ func (l *lastSave) mayTryAgain(err error) bool {
 // errOvertaken is the error of a last save that may have taken effect before others saved the same session.
 var errOvertaken = errors.New("session: others have saved since an attempt that may have taken effect: it is not repeated")
 
-// look learns the row's version before the first attempt, and after one whose outcome is unknown whether it has taken
+// readVersion learns the row's version before the first attempt, and after one whose outcome is unknown whether it has taken
 // effect.
-func (l *lastSave) look() error {
+func (l *lastSave) readVersion() error {
 	s := &l.h.session
-	if l.looked && !l.open || !s.isStored() {
+	if l.versionKnown && !l.undecided || !s.isStored() {
 		return nil
 	}
 	ctx := l.h.manager().detach(l.h.ctx)
@@ -59,12 +58,12 @@ func (l *lastSave) look() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.open {
+	if l.undecided {
 		if err := s.resume(l.base); err != nil {
 			return err
 		}
 	}
-	l.looked, l.base = true, s.row.record.Version
+	l.versionKnown, l.base = true, s.row.record.Version
 	return nil
 }
 

@@ -23,10 +23,10 @@ func (s *Session) Load(ctx context.Context) error {
 
 // withRow runs fn while no other goroutine of the connection calls the store, if the session lives and has a row.
 func (s *Session) withRow(ctx context.Context, what string, fn func(*Manager, store.Ref) error) error {
-	if err := s.exchange.take(ctx); err != nil {
+	if err := s.exchanges.lock(ctx); err != nil {
 		return fmt.Errorf("session: %s: %w", what, err)
 	}
-	defer s.exchange.give()
+	defer s.exchanges.unlock()
 	s.mu.Lock()
 	if s.ended != nil || s.row.presence != stored {
 		defer s.mu.Unlock()
@@ -37,7 +37,7 @@ func (s *Session) withRow(ctx context.Context, what string, fn func(*Manager, st
 	return fn(m, ref)
 }
 
-// reload loads the row and applies it to the session. s.exchange is held.
+// reload loads the row and applies it to the session. s.exchanges is held.
 func (s *Session) reload(ctx context.Context, m *Manager, ref store.Ref) (store.Record, error) {
 	start := time.Now()
 	rec, err := m.store.Load(ctx, ref)
@@ -103,7 +103,7 @@ func (s *Session) Touch(ctx context.Context) error {
 	return s.withRow(ctx, "touch", func(m *Manager, ref store.Ref) error { return s.touchNow(ctx, m, ref) })
 }
 
-// touchNow writes an access, due or not. s.exchange is held.
+// touchNow writes an access, due or not. s.exchanges is held.
 func (s *Session) touchNow(ctx context.Context, m *Manager, ref store.Ref) error {
 	ref.Policy.Step, ref.Policy.RecordAccess = 0, true
 	owner := s.knownOwner()

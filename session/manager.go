@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/internal/deadline"
+	"github.com/simples-go/sessions/internal/keylock"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -32,7 +33,7 @@ type Manager struct {
 type shared struct {
 	store Store
 	hub   *hub
-	rows  rowTurns
+	rows  keylock.Locks[Handle] // of rows that Modify changes
 
 	touches   chan struct{}  // holds one for each touch in the background
 	work      sync.WaitGroup // touches, long-lived handlers and a collector

@@ -135,10 +135,10 @@ func (h *handling) finish() {
 		return
 	}
 	if h.w.failed {
-		return // the client has been told that nothing was saved
+		return // the response says that nothing was saved
 	}
 	if err := h.session.forgive(); err != nil {
-		h.report(err) // no response could tell of it any more, and the changes that did not fail are to be saved
+		h.report(err) // it is too late for the response, and the changes that did not fail are to be saved
 	}
 	if h.socket {
 		h.finishSocket()

@@ -53,10 +53,10 @@ type modification struct {
 }
 
 func (s *Session) modify(ctx context.Context, fn func(*Draft) error) error {
-	if err := s.exchange.take(ctx); err != nil {
+	if err := s.exchanges.lock(ctx); err != nil {
 		return fmt.Errorf("session: modify: %w", err)
 	}
-	defer s.exchange.give()
+	defer s.exchanges.unlock()
 	mod := modification{s: s, fn: fn}
 	if err := mod.begin(); err != nil {
 		return err
@@ -110,11 +110,11 @@ func (mod *modification) run(ctx context.Context) (store.Saved, error) {
 		}
 		return s.write(ctx, mod.m, c)
 	}
-	give, err := mod.m.rows.take(ctx, ref.Key)
+	unlock, err := mod.m.rows.Lock(ctx, ref.Key)
 	if err != nil {
 		return store.Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
 	}
-	defer give()
+	defer unlock()
 	for attempt := 0; ; attempt++ {
 		saved, err := mod.attempt(ctx, attempt)
 		if !errors.Is(err, store.ErrConflict) {

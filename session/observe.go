@@ -19,7 +19,7 @@ const (
 	OpRotate   Op = "rotate"   // beside the OpSave that carried it
 	OpUnproven Op = "unproven" // a request lacks the proof of the device to which its session is bound
 	OpReuse    Op = "reuse"    // a token from before a rotation has come back after the grace: a sign of theft
-	OpCheck    Op = "check"    // of the sessions with open sockets; Handle is zero
+	OpCheck    Op = "check"    // a poll of the rows of sessions with open sockets; Handle is zero
 	OpImport   Op = "import"   // of a session of another system, or of none that lives there
 	OpCollect  Op = "collect"  // deleted Observation.Deleted expired rows; Handle is zero
 	OpEnd      Op = "end"      // an open socket's session has ended; Err says how

@@ -13,9 +13,9 @@ type Outcome uint8
 // The outcomes of operations. Only Failed is worth an alert.
 const (
 	OK        Outcome = iota
-	Refused           // as it has to be: the session has ended, a limit is reached, the request is not allowed
-	Failed            // the database, or a mistake of this server's code, configuration or data
-	Cancelled         // the client has gone, the caller has given up, or the manager is shutting down
+	Refused           // the session has ended, a limit is reached, or the request is not allowed
+	Failed            // the database has failed, or this server's code, configuration or data is wrong
+	Cancelled         // the client has gone, the caller has cancelled its context, or the manager is shutting down
 )
 
 // String returns "ok", "refused", "failed" or "cancelled".

@@ -118,7 +118,7 @@ func (x *Exchange) Announce(header http.Header) {
 	}
 	for _, value := range values {
 		header.Add(name, value)
-		x.tellOuter(name, value)
+		x.keepInOuterResponses(name, value)
 	}
 }
 
@@ -133,8 +133,8 @@ func (x *Exchange) fields() (name string, values []string) {
 	return name, values
 }
 
-// tellOuter has managers around this one keep a field if their own commit fails.
-func (x *Exchange) tellOuter(name, value string) {
+// keepInOuterResponses has managers around this one keep a field if their own commit fails.
+func (x *Exchange) keepInOuterResponses(name, value string) {
 	for sc := x.scope.outer; sc != nil; sc = sc.outer {
 		if sc.h != nil {
 			sc.h.w.keep(name, value)

@@ -31,10 +31,10 @@ func (s *Session) setLastErr(err error) {
 // save is Save, and reports whether it has written; with last, nothing that needs a cookie can be changed from its snapshot
 // on.
 func (s *Session) save(ctx context.Context, last bool) (wrote bool, err error) {
-	if err := s.exchange.take(ctx); err != nil {
+	if err := s.exchanges.lock(ctx); err != nil {
 		return false, fmt.Errorf("session: save: %w", err)
 	}
-	defer s.exchange.give()
+	defer s.exchanges.unlock()
 	s.mu.Lock()
 	taken, err := s.snapshot(last)
 	m := s.m
@@ -49,7 +49,7 @@ func (s *Session) save(ctx context.Context, last bool) (wrote bool, err error) {
 	return err == nil, err
 }
 
-// saveTaken writes what is in flight. s.exchange is held.
+// saveTaken writes what is in flight. s.exchanges is held.
 func (s *Session) saveTaken(ctx context.Context, m *Manager) error {
 	saved, err := store.Saved{}, errPanicked
 	defer func() { s.settle(saved, err) }() // also if the store panics
@@ -69,7 +69,7 @@ func (s *Session) forked(err error) bool {
 	from := s.choose().handle()
 	s.fork()
 	s.moveSealed(from)
-	s.take()
+	s.sendOff()
 	return true
 }
 
@@ -84,7 +84,7 @@ func (s *Session) inflightChange() store.Change {
 	return c
 }
 
-// write creates or saves the row. s.exchange is held.
+// write creates or saves the row. s.exchanges is held.
 func (s *Session) write(ctx context.Context, m *Manager, c store.Change) (store.Saved, error) {
 	s.mu.Lock()
 	ref, presence, owner := s.ref(), s.row.presence, valueOr(c.Owner, s.row.record.Owner)

@@ -197,7 +197,7 @@ func (s *Session) moveSealed(from Handle) {
 			text, err = s.m.sealer.move(from, s.choose().handle(), name, text)
 		}
 		if err != nil {
-			s.m.config.Logger.Warn("session: a sealed entry does not come along to a new session", "error", err)
+			s.m.config.Logger.Warn("session: a sealed entry cannot be encrypted for the new session and stays out of it", "error", err)
 			continue
 		}
 		edits[name] = text

@@ -16,7 +16,7 @@ import (
 // All methods are safe for concurrent use by the goroutines of one connection. Changes are pending until saved, which the
 // middleware does at the connection's end; reading shows them at once.
 type Session struct {
-	exchange turn // held for the length of each exchange with the store; taken before mu
+	exchanges ctxMutex // held for the length of each exchange with the store; taken before mu
 
 	mu sync.Mutex // guards all below
 	m  *Manager
@@ -42,8 +42,8 @@ func (s *Session) IsNew() bool {
 	return s.row.presence != stored
 }
 
-// Err returns how the session ended for this connection, or nil: ErrRotated, or an error that matches ErrGone. The entries
-// that were there stay readable by all but Get, which returns Err.
+// Err returns how the session ended for this connection, an error that matches ErrGone, or why it could not be loaded; nil
+// while it lives. The entries that were there stay readable by all but Get, which returns Err.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -115,18 +115,18 @@ func withHeader(conn net.Conn, buffer *bufio.ReadWriter, header http.Header) (ne
 	if len(header["Set-Cookie"]) == 0 {
 		return conn, buffer
 	}
-	tc := &tellingConn{Conn: conn, fields: fields.Bytes()}
-	return tc, bufio.NewReadWriter(buffer.Reader, bufio.NewWriter(tc))
+	hc := &handshakeConn{Conn: conn, fields: fields.Bytes()}
+	return hc, bufio.NewReadWriter(buffer.Reader, bufio.NewWriter(hc))
 }
 
-// tellingConn puts fields into the first response header that is written to it.
-type tellingConn struct {
+// handshakeConn puts fields into the first response header that is written to it.
+type handshakeConn struct {
 	net.Conn
 	fields []byte // nil once they are written
 }
 
 // Write implements net.Conn.
-func (c *tellingConn) Write(p []byte) (int, error) {
+func (c *handshakeConn) Write(p []byte) (int, error) {
 	end := bytes.Index(p, []byte("\r\n")) + 2
 	if c.fields == nil || end < 2 || !bytes.HasPrefix(p, []byte("HTTP/1.1 101")) || bytes.Contains(p, []byte("\r\nSet-Cookie: ")) {
 		c.fields = nil

@@ -196,12 +196,12 @@ func (s *state) snapshot(last bool) (bool, error) {
 	case !last && s.phase != open && (s.row.presence != stored || s.pending.newer.needsCookie()):
 		return false, ErrNoCookie
 	}
-	s.take()
+	s.sendOff()
 	return true, nil
 }
 
-// take moves what is pending to inflight.
-func (s *state) take() {
+// sendOff moves what is pending to inflight.
+func (s *state) sendOff() {
 	s.choose()
 	s.pending.inflight, s.pending.newer, s.pending.owed = s.pending.newer, patch{}, true
 }

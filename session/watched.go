@@ -1,8 +1,9 @@
 package session
 
 import (
-	"github.com/simples-go/sessions/session/store"
 	"time"
+
+	"github.com/simples-go/sessions/session/store"
 )
 
 // The methods that the hub calls on a Session. Each takes the session's lock.
