@@ -24,7 +24,8 @@ func New(sessions *session.Manager) http.Handler {
 	r.Use(sessions.Handler)
 	r.Use(middleware.Recoverer) // inside as well, or outside alone: a panic saves nothing
 	r.Get("/events", events)
-	routes(r.With(middleware.Timeout(10*time.Second)), sessions) // for all but streams
+	r.Get("/socket", suite.Socket)
+	routes(r.With(middleware.Timeout(10*time.Second)), sessions) // for all but streams and sockets
 	return r
 }
 
@@ -73,6 +74,7 @@ func routes(r chi.Router, sessions *session.Manager) {
 		}
 	})
 	r.Post("/break", func(_ http.ResponseWriter, r *http.Request) { suite.Break(r.Context()) })
+	r.Post("/abort", func(_ http.ResponseWriter, r *http.Request) { suite.Abort(r.Context()) })
 }
 
 // answer writes what a handler has made, or its error.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/simples-go/sessions/examples/frameworks/suite"
@@ -26,12 +27,12 @@ type (
 	done  = connect.Response[emptypb.Empty]
 )
 
-// New returns the program.
-func New(sessions *session.Manager) http.Handler {
+// New returns the program, with a limit of time for its calls.
+func New(sessions *session.Manager, limit time.Duration) http.Handler {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	with := []connect.HandlerOption{
 		connect.WithReadMaxBytes(1 << 20),
-		connect.WithInterceptors(logCalls(log), Sessions(sessions)),
+		connect.WithInterceptors(logCalls(log), within(limit), Sessions(sessions)),
 		connect.WithRecover(func(context.Context, connect.Spec, http.Header, any) error {
 			return connect.NewError(connect.CodeInternal, errors.New("panic"))
 		}),
@@ -44,6 +45,8 @@ func New(sessions *session.Manager) http.Handler {
 	mux.Handle(Service+"End", connect.NewUnaryHandler(Service+"End", a.End, with...))
 	mux.Handle(Service+"Fill", connect.NewUnaryHandler(Service+"Fill", a.Fill, with...))
 	mux.Handle(Service+"Break", connect.NewUnaryHandler(Service+"Break", a.Break, with...))
+	mux.Handle(Service+"Abort", connect.NewUnaryHandler(Service+"Abort", a.Abort, with...))
+	mux.Handle(Service+"Late", connect.NewUnaryHandler(Service+"Late", a.Late, with...))
 	mux.Handle(Service+"Events", connect.NewServerStreamHandler(Service+"Events", a.Events, with...))
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -55,6 +58,17 @@ func logCalls(log *slog.Logger) connect.UnaryInterceptorFunc {
 			out, err := next(ctx, in)
 			log.InfoContext(ctx, in.Spec().Procedure, "error", err)
 			return out, err
+		}
+	}
+}
+
+// within limits the time of calls.
+func within(limit time.Duration) connect.UnaryInterceptorFunc {
+	return func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, in connect.AnyRequest) (connect.AnyResponse, error) {
+			ctx, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			return next(ctx, in)
 		}
 	}
 }
@@ -120,6 +134,23 @@ func (a *account) Break(ctx context.Context, _ *empty) (*done, error) {
 	}
 	suite.Break(ctx)
 	return nil, nil
+}
+
+// Abort changes the session and gives up.
+func (a *account) Abort(ctx context.Context, _ *empty) (*done, error) {
+	if err := session.FromContext(ctx).Set("broken", true); err != nil {
+		return nil, failed(err)
+	}
+	return nil, connect.NewError(connect.CodeAborted, errors.New("aborted"))
+}
+
+// Late logs in, and takes longer than it may.
+func (a *account) Late(ctx context.Context, in *text) (*done, error) {
+	if _, err := suite.Login(ctx, in.Msg.Value); err != nil {
+		return nil, failed(err)
+	}
+	<-ctx.Done()
+	return nil, connect.NewError(connect.CodeDeadlineExceeded, ctx.Err())
 }
 
 // Events greets, and ends with the session.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/simples-go/sessions/examples/frameworks/suite"
@@ -26,12 +27,16 @@ type client struct {
 
 // protocols runs a test in each of connect's.
 func protocols(t *testing.T, test func(*testing.T, *client, *session.Manager)) {
+	protocolsWithin(t, time.Minute, test)
+}
+
+func protocolsWithin(t *testing.T, limit time.Duration, test func(*testing.T, *client, *session.Manager)) {
 	for name, protocol := range map[string]connect.ClientOption{
 		"connect": connect.WithProtoJSON(), "gRPC": connect.WithGRPC(), "gRPC-Web": connect.WithGRPCWeb(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, _ := suite.NewManager(t, session.Config{Header: tokenHeader})
-			server := httptest.NewUnstartedServer(New(m))
+			server := httptest.NewUnstartedServer(New(m, limit))
 			server.Config.Protocols = &http.Protocols{}
 			server.Config.Protocols.SetUnencryptedHTTP2(true)
 			server.Start()
@@ -129,6 +134,7 @@ func TestFailures(t *testing.T) {
 		c.account()
 		c.do("Fill", connect.CodeResourceExhausted)
 		c.do("Break", connect.CodeInternal)
+		c.do("Abort", connect.CodeAborted)
 		if user := c.account().User; user != "ada" {
 			t.Errorf("%q is logged in", user)
 		}
@@ -138,6 +144,16 @@ func TestFailures(t *testing.T) {
 		}
 		if copied(errWho) == errWho {
 			t.Error("an error of all clients gets the token of one")
+		}
+	})
+}
+
+// A call that has taken too long saves nothing, though its handler has logged somebody in.
+func TestTooLate(t *testing.T) {
+	protocolsWithin(t, 10*time.Millisecond, func(t *testing.T, c *client, m *session.Manager) {
+		call[wrapperspb.StringValue, emptypb.Empty](c, "Late", wrapperspb.String("ada"), connect.CodeDeadlineExceeded)
+		if list, err := m.Sessions(t.Context(), "ada"); err != nil || len(list) != 0 {
+			t.Errorf("%d sessions, %v", len(list), err)
 		}
 	})
 }

@@ -36,8 +36,10 @@ func New(sessions *session.Manager) http.Handler { return with(sessions, Session
 
 func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) http.Handler {
 	e := echo.New()
-	e.Use(middleware.RequestID(), middleware.RequestLoggerWithConfig(quiet), middleware.Gzip(), middleware.BodyLimit("1M"))
+	e.Use(middleware.RequestID(), middleware.RequestLoggerWithConfig(quiet), middleware.BodyLimit("1M"))
+	e.Use(middleware.GzipWithConfig(middleware.GzipConfig{Skipper: echo.Context.IsWebSocket})) // it would keep the 101 back
 	e.Use(middleware.CSRF(), sessionsMiddleware, middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: silent}))
+	e.Use(middleware.ContextTimeoutWithConfig(middleware.ContextTimeoutConfig{Skipper: isStream, Timeout: 10 * time.Second}))
 	e.POST("/login", func(c echo.Context) error {
 		var body struct{ User string }
 		if err := c.Bind(&body); err != nil {
@@ -83,9 +85,14 @@ func with(sessions *session.Manager, sessionsMiddleware echo.MiddlewareFunc) htt
 		return nil
 	})
 	e.POST("/break", func(c echo.Context) error { suite.Break(c.Request().Context()); return nil })
+	e.POST("/abort", func(c echo.Context) error { suite.Abort(c.Request().Context()); return nil })
 	e.GET("/events", events)
+	e.GET("/socket", func(c echo.Context) error { suite.Socket(c.Response(), c.Request()); return nil })
 	return e
 }
+
+// isStream is for what takes longer than a request.
+func isStream(c echo.Context) bool { return c.Path() == "/events" || c.IsWebSocket() }
 
 // quiet logs nowhere.
 var quiet = middleware.RequestLoggerConfig{

@@ -76,6 +76,7 @@ func New(sessions *session.Manager) *fiber.App {
 		return nil
 	})
 	app.Post("/break", func(c fiber.Ctx) error { suite.Break(c.Context()); return nil })
+	app.Post("/abort", func(c fiber.Ctx) error { suite.Abort(c.Context()); return nil })
 	app.Get("/events", events)
 	app.Get("/socket", socket)
 	return app

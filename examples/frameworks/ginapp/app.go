@@ -4,7 +4,10 @@ package ginapp
 import (
 	"io"
 	"net/http"
+	"time"
 
+	"github.com/gin-contrib/gzip"
+	"github.com/gin-contrib/timeout"
 	"github.com/gin-gonic/gin"
 	"github.com/simples-go/sessions/examples/frameworks/suite"
 	"github.com/simples-go/sessions/session"
@@ -14,8 +17,16 @@ import (
 func New(sessions *session.Manager) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.Use(gin.LoggerWithWriter(io.Discard), gin.RecoveryWithWriter(io.Discard), limit, sameOrigin)
+	r.Use(gin.LoggerWithWriter(io.Discard), gin.RecoveryWithWriter(io.Discard))
+	r.Use(gzip.Gzip(gzip.DefaultCompression), limit, sameOrigin)
 	r.Use(Sessions(sessions), gin.RecoveryWithWriter(io.Discard))
+	r.GET("/events", events)
+	r.GET("/socket", func(c *gin.Context) { suite.Socket(c.Writer, c.Request) })
+	routes(r.Group("/", timeout.New(timeout.WithTimeout(10*time.Second))), sessions) // for all but streams and sockets
+	return r
+}
+
+func routes(r gin.IRoutes, sessions *session.Manager) {
 	r.POST("/login", func(c *gin.Context) {
 		var body struct{ User string }
 		if err := c.ShouldBindJSON(&body); err != nil {
@@ -60,8 +71,7 @@ func New(sessions *session.Manager) http.Handler {
 		}
 	})
 	r.POST("/break", func(c *gin.Context) { suite.Break(c.Request.Context()) })
-	r.GET("/events", events)
-	return r
+	r.POST("/abort", func(c *gin.Context) { suite.Abort(c.Request.Context()) })
 }
 
 // limit bounds the body.

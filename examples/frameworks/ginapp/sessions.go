@@ -2,6 +2,7 @@ package ginapp
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"net/http"
 
@@ -18,7 +19,10 @@ func Sessions(m *session.Manager) gin.HandlerFunc {
 			inner := &writer{ResponseWriter: outer, to: w}
 			c.Request, c.Writer = r, inner
 			c.Next()
-			inner.WriteHeaderNow() // a status without a body
+			if last := c.Errors.Last(); last != nil && errors.Is(last, http.ErrAbortHandler) {
+				inner.WriteHeader(http.StatusInternalServerError) // gin's Recovery has taken it, and leaves a 200
+			}
+			inner.begin() // a status without a body
 		})).ServeHTTP(outer, c.Request)
 		c.Writer = outer
 	}
@@ -39,13 +43,19 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// WriteHeaderNow sends the status.
-func (w *writer) WriteHeaderNow() {
+// begin commits the session. The header is gin's to send, with the first byte: middleware outside, such as that which
+// compresses, may change it until then.
+func (w *writer) begin() {
 	if !w.begun {
 		w.begun = true
 		w.to.WriteHeader(w.Status())
-		w.ResponseWriter.WriteHeaderNow()
 	}
+}
+
+// WriteHeaderNow sends the status.
+func (w *writer) WriteHeaderNow() {
+	w.begin()
+	w.ResponseWriter.WriteHeaderNow()
 }
 
 // Status returns the status that is or will be sent.
@@ -61,7 +71,7 @@ func (w *writer) Written() bool { return w.begun || w.ResponseWriter.Written() }
 
 // Write sends the status, if that has not left, and p.
 func (w *writer) Write(p []byte) (int, error) {
-	w.WriteHeaderNow()
+	w.begin()
 	return w.to.Write(p)
 }
 
@@ -70,7 +80,7 @@ func (w *writer) WriteString(s string) (int, error) { return w.Write([]byte(s)) 
 
 // Flush sends what is buffered.
 func (w *writer) Flush() {
-	w.WriteHeaderNow()
+	w.begin()
 	_ = http.NewResponseController(w.to).Flush()
 }
 

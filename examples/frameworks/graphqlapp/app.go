@@ -6,9 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/graph-gophers/graphql-go"
 	"github.com/simples-go/sessions/examples/frameworks/suite"
 	"github.com/simples-go/sessions/session"
@@ -30,10 +35,14 @@ type Account { user: String!  flash: String!  here: ID!  sessions: [ID!]! }
 // New returns the program.
 func New(sessions *session.Manager) http.Handler {
 	parsed := graphql.MustParseSchema(schema, &resolver{sessions}, graphql.MaxDepth(10), graphql.Logger(silent{}))
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /graphql", execute(parsed))
-	mux.HandleFunc("GET /graphql", subscribe(parsed))
-	return http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(sessions.Handler(mux), 1<<20))
+	r := chi.NewRouter()
+	logger := middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", 0)})
+	r.Use(middleware.RequestID, logger, middleware.Recoverer, middleware.Compress(5), middleware.RequestSize(1<<20))
+	r.Use(http.NewCrossOriginProtection().Handler)
+	r.Use(sessions.Handler)
+	r.With(middleware.Timeout(10*time.Second)).Post("/graphql", execute(parsed))
+	r.Get("/graphql", subscribe(parsed)) // a WebSocket
+	return r
 }
 
 // execute answers queries and mutations. One that has failed as a whole, a panic included, has a status of 500, so that

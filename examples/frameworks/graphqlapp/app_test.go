@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 	"github.com/simples-go/sessions/examples/frameworks/suite"
+	"github.com/simples-go/sessions/session"
 )
 
 type shown struct {
@@ -127,6 +128,47 @@ func TestSubscription(t *testing.T) {
 	err = wsjson.Read(t.Context(), conn, &m)
 	if code := websocket.CloseStatus(err); code != 4001 {
 		t.Errorf("the socket of the token from before ends with %v, %v", m, err)
+	}
+}
+
+// A subscription ends with its session, however that ends.
+func TestSubscriptionEnds(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *suite.Client){
+		"logout": func(t *testing.T, c *suite.Client) { send(t, c, `mutation { logout }`, 200) },
+		"revoked": func(t *testing.T, c *suite.Client) {
+			if n, err := c.Manager.RevokeOwner(t.Context(), "ada", session.Handle{}); n != 1 || err != nil {
+				t.Fatalf("%d revoked, %v", n, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := suite.New(t, New)
+			send(t, c, `mutation { login(user: "ada") { user } }`, 200)
+			conn, _, err := dial(t, c, c.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.CloseNow()
+			one := message{ID: "1", Type: "subscribe", Payload: json.RawMessage(`{"query":"subscription { account { user } }"}`)}
+			for _, m := range []message{{Type: "connection_init"}, one} {
+				if err := wsjson.Write(t.Context(), conn, m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var m message
+			for m.Type != "next" {
+				if err := wsjson.Read(t.Context(), conn, &m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			end(t, c)
+			for err == nil {
+				err = wsjson.Read(t.Context(), conn, &m)
+			}
+			if code := websocket.CloseStatus(err); code != 4001 {
+				t.Errorf("the socket ends with %v, after %v", err, m)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/simples-go/sessions/examples/frameworks/suite"
 	"github.com/simples-go/sessions/session"
@@ -16,13 +17,13 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// New returns the program.
-func New(sessions *session.Manager) *grpc.Server {
+// New returns the program, with a limit of time for its calls.
+func New(sessions *session.Manager, limit time.Duration) *grpc.Server {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(1<<20),
-		grpc.ChainUnaryInterceptor(logCall(log), recoverCall, Unary(sessions)),
-		grpc.ChainStreamInterceptor(Stream(sessions)),
+		grpc.ChainUnaryInterceptor(logCall(log), recoverCall, within(limit), Unary(sessions)),
+		grpc.ChainStreamInterceptor(recoverStream, Stream(sessions)),
 	)
 	server.RegisterService(describe(&account{sessions}), nil)
 	return server
@@ -45,6 +46,25 @@ func recoverCall(ctx context.Context, in any, _ *grpc.UnaryServerInfo, next grpc
 		}
 	}()
 	return next(ctx, in)
+}
+
+// recoverStream is recoverCall for streams.
+func recoverStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = status.Error(codes.Internal, "panic")
+		}
+	}()
+	return next(srv, ss)
+}
+
+// within limits the time of calls.
+func within(limit time.Duration) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, in any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return next(ctx, in)
+	}
 }
 
 // account is the service.
@@ -107,6 +127,23 @@ func (a *account) Break(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty, 
 	}
 	suite.Break(ctx)
 	return nil, nil
+}
+
+// Abort changes the session and gives up.
+func (a *account) Abort(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty, error) {
+	if err := session.FromContext(ctx).Set("broken", true); err != nil {
+		return nil, failed(err)
+	}
+	return nil, status.Error(codes.Aborted, "aborted")
+}
+
+// Late logs in, and takes longer than it may.
+func (a *account) Late(ctx context.Context, in *wrapperspb.StringValue) (*emptypb.Empty, error) {
+	if _, err := suite.Login(ctx, in.Value); err != nil {
+		return nil, failed(err)
+	}
+	<-ctx.Done()
+	return nil, status.FromContextError(ctx.Err()).Err()
 }
 
 // Events greets, and ends with the session.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/simples-go/sessions/examples/frameworks/suite"
 	"github.com/simples-go/sessions/session"
@@ -24,13 +25,15 @@ type client struct {
 }
 
 // serve serves the program and returns a client of it.
-func serve(t *testing.T) (*client, *session.Manager) {
+func serve(t *testing.T) (*client, *session.Manager) { return serveWithin(t, time.Minute) }
+
+func serveWithin(t *testing.T, limit time.Duration) (*client, *session.Manager) {
 	m, _ := suite.NewManager(t, session.Config{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := New(m)
+	server := New(m, limit)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return dial(t, listener.Addr().String()), m
@@ -119,11 +122,21 @@ func TestFailures(t *testing.T) {
 	c.account()
 	c.call("Fill", codes.ResourceExhausted)
 	c.call("Break", codes.Internal)
+	c.call("Abort", codes.Aborted)
 	if user := c.account().User; user != "ada" {
 		t.Errorf("%q is logged in", user)
 	}
 	list, err := m.Sessions(t.Context(), "ada", "a", "b", "broken")
 	if err != nil || len(list) != 1 || len(list[0].Keys()) != 0 {
+		t.Errorf("%d sessions, %v", len(list), err)
+	}
+}
+
+// A call that has taken too long saves nothing, though its handler has logged somebody in.
+func TestTooLate(t *testing.T) {
+	c, m := serveWithin(t, 10*time.Millisecond)
+	c.want("Late", wrapperspb.String("ada"), &emptypb.Empty{}, codes.DeadlineExceeded)
+	if list, err := m.Sessions(t.Context(), "ada"); err != nil || len(list) != 0 {
 		t.Errorf("%d sessions, %v", len(list), err)
 	}
 }

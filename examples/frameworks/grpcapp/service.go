@@ -19,6 +19,7 @@ func describe(a *account) *grpc.ServiceDesc {
 		Methods: []grpc.MethodDesc{
 			method("Login", a.Login), method("Logout", a.Logout), method("Account", a.Account),
 			method("End", a.End), method("Fill", a.Fill), method("Break", a.Break),
+			method("Abort", a.Abort), method("Late", a.Late),
 		},
 		Streams: []grpc.StreamDesc{{
 			StreamName: "Events", ServerStreams: true,

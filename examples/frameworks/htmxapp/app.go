@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
+	"log"
 	"net/http"
 	"time"
 
@@ -27,7 +29,8 @@ func New(sessions *session.Manager) http.Handler {
 		panic(err) // a mistake in the lines above
 	}
 	r := chi.NewRouter()
-	r.Use(middleware.RequestID, middleware.Recoverer, middleware.Compress(5), middleware.RequestSize(1<<20))
+	logger := middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", 0)})
+	r.Use(middleware.RequestID, logger, middleware.Recoverer, middleware.Compress(5), middleware.RequestSize(1<<20))
 	r.Use(http.NewCrossOriginProtection().Handler)
 	r.Use(sessions.Handler)
 	r.Get("/events", events)

@@ -41,6 +41,33 @@ func TestHTMX(t *testing.T) {
 	}
 }
 
+// A session ends by a button on the other's page, and by its own logout.
+func TestEnds(t *testing.T) {
+	here := suite.New(t, New)
+	there := here.Another()
+	post(there, "/login", "user=ada")
+	list, err := here.Manager.Sessions(t.Context(), "ada")
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d sessions, %v", len(list), err)
+	}
+	button := "/sessions/" + list[0].Handle.String()
+	post(here, "/login", "user=ada")
+	if shown := here.Want("GET", "/account", 200); strings.Count(shown, "hx-delete") != 2 || !strings.Contains(shown, button) {
+		t.Errorf("the account shows %s", shown)
+	}
+	here.Want("DELETE", button, 200)
+	here.Want("DELETE", button, 404)
+	if page := there.Want("GET", "/", 200); !strings.Contains(page, "/login") {
+		t.Errorf("still logged in there: %s", page)
+	}
+	if post(here, "/logout", "").Header.Get("HX-Refresh") == "" {
+		t.Error("the page goes on after the logout")
+	}
+	if page := here.Want("GET", "/", 200); !strings.Contains(page, "/login") {
+		t.Errorf("still logged in: %s", page)
+	}
+}
+
 // The stream tells of a change, and of the session's end.
 func TestEvents(t *testing.T) {
 	c := suite.New(t, New)

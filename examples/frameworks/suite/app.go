@@ -4,8 +4,11 @@ package suite
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 	"github.com/simples-go/sessions/session"
 )
 
@@ -68,4 +71,39 @@ func Refuse(ctx context.Context) error {
 func Break(ctx context.Context) {
 	_ = session.FromContext(ctx).Set("broken", true)
 	panic("broken")
+}
+
+// Abort changes the session and gives the response up.
+func Abort(ctx context.Context) {
+	_ = session.FromContext(ctx).Set("broken", true)
+	panic(http.ErrAbortHandler)
+}
+
+var received = session.NewKey("received", 0)
+
+// Socket counts in the session what it receives. The middleware has checked the Origin, and ends the request's context
+// with the session.
+func Socket(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return // Accept has answered
+	}
+	defer conn.CloseNow()
+	ctx, s := r.Context(), session.FromContext(r.Context())
+	untilClosed := context.WithoutCancel(ctx) // a Read or Write that is cancelled closes the socket without a code
+	defer context.AfterFunc(ctx, func() {
+		if code, reason := session.CloseCode(ctx); code != 0 {
+			_ = conn.Close(websocket.StatusCode(code), reason)
+		}
+		_ = conn.CloseNow()
+	})()
+	for {
+		if _, _, err := conn.Read(untilClosed); err != nil {
+			return
+		}
+		n, err := received.Modify(ctx, s, func(n int) (int, error) { return n + 1, nil })
+		if err != nil || wsjson.Write(untilClosed, conn, n) != nil {
+			return
+		}
+	}
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/memstore"
 )
@@ -229,10 +231,19 @@ func RunServed(t *testing.T, app Serve) {
 		c := NewServed(t, app)
 		c.Want("POST", "/login", 200)
 		c.Want("POST", "/break", 500)
-		list, err := c.Manager.Sessions(t.Context(), "ada", "broken")
-		if err != nil || len(list) != 1 || len(list[0].Keys()) != 0 {
-			t.Errorf("%d sessions, %v", len(list), err)
+		c.unbroken()
+	})
+	t.Run("an abort saves nothing, and is no success", func(t *testing.T) {
+		c := NewServed(t, app)
+		c.Want("POST", "/login", 200)
+		response, err := c.Client.Do(c.Request("POST", "/abort", ""))
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode < 500 {
+				t.Errorf("status %d", response.StatusCode)
+			}
 		}
+		c.unbroken()
 	})
 	t.Run("an event stream ends with the session", func(t *testing.T) {
 		c := NewServed(t, app)
@@ -254,5 +265,46 @@ func RunServed(t *testing.T, app Serve) {
 		if rest, err := io.ReadAll(lines); err != nil || !strings.Contains(string(rest), "data: bye") {
 			t.Errorf("%q, %v", rest, err)
 		}
+	})
+	t.Run("a WebSocket has the session and ends with it", func(t *testing.T) {
+		c := NewServed(t, app)
+		c.Want("POST", "/login", 200)
+		if _, response, err := c.dial("https://evil.example"); err == nil || response == nil || response.StatusCode != 403 {
+			t.Fatalf("a foreign page's handshake: %v", err)
+		}
+		conn, _, err := c.dial(c.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.CloseNow()
+		for want := 1; want <= 2; want++ {
+			var got int
+			if err := conn.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			if err := wsjson.Read(t.Context(), conn, &got); err != nil || got != want {
+				t.Fatalf("received %d, %v", got, err)
+			}
+		}
+		c.Want("POST", "/logout", 204)
+		if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != 4001 {
+			t.Errorf("the socket ends with %v", err)
+		}
+	})
+}
+
+// unbroken checks that the user's session has nothing of a handler that has failed.
+func (c *Client) unbroken() {
+	c.t.Helper()
+	list, err := c.Manager.Sessions(c.t.Context(), "ada", "broken")
+	if err != nil || len(list) != 1 || len(list[0].Keys()) != 0 {
+		c.t.Errorf("%d sessions, %v", len(list), err)
+	}
+}
+
+// dial opens a socket as a page of that origin does.
+func (c *Client) dial(origin string) (*websocket.Conn, *http.Response, error) {
+	return websocket.Dial(c.t.Context(), "ws"+strings.TrimPrefix(c.URL, "http")+"/socket", &websocket.DialOptions{
+		HTTPClient: c.Client, HTTPHeader: http.Header{"Origin": {origin}},
 	})
 }

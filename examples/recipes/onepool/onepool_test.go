@@ -1,6 +1,7 @@
 package onepool
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -10,37 +11,71 @@ import (
 
 func TestMain(m *testing.M) { containers.Main(m) }
 
-// GORM's transaction ends the sessions or leaves them, on the connections of the one pool.
+// A transaction of each ends the sessions or leaves them, on the connections of the one pool.
 func TestOnePool(t *testing.T) {
 	pool := containers.Postgres(t).Pool
-	sessions, db, err := Open(pool)
+	app, err := Open(pool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.AutoMigrate(&User{}); err != nil {
+	defer app.SQL.Close()
+	if err := app.GORM.AutoMigrate(&User{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Create(&User{Name: "ann", Password: "old"}).Error; err != nil {
+	for name, change := range map[string]func(ctx context.Context, user, hash string) error{
+		"GORM": app.ByGORM, "ent": app.ByEnt, "sqlc": app.BySQLC,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := app.GORM.Create(&User{Name: name, Password: "old"}).Error; err != nil {
+				t.Fatal(err)
+			}
+			s, other := app.login(t, name), app.login(t, "somebody else")
+			before := pool.Stat().AcquireCount()
+			if err := change(t.Context(), name, ""); err == nil {
+				t.Error("an empty password is taken")
+			}
+			if got := pool.Stat().AcquireCount(); got == before {
+				t.Error("it has connections of its own")
+			}
+			if got := app.password(t, name); got != "old" {
+				t.Errorf("after a transaction that failed the password is %q", got)
+			}
+			if err := s.Load(t.Context()); err != nil {
+				t.Errorf("after a transaction that failed: %v", err)
+			}
+			if err := change(t.Context(), name, "new"); err != nil {
+				t.Fatal(err)
+			}
+			if got := app.password(t, name); got != "new" {
+				t.Errorf("the password is %q", got)
+			}
+			if err := s.Load(t.Context()); !errors.Is(err, session.ErrGone) {
+				t.Errorf("after the change: %v", err)
+			}
+			if err := other.Load(t.Context()); err != nil {
+				t.Errorf("somebody else: %v", err)
+			}
+		})
+	}
+	if got := pool.Stat().AcquiredConns(); got != 0 {
+		t.Errorf("%d connections are not given back", got)
+	}
+}
+
+func (a *App) login(t *testing.T, user string) *session.Session {
+	t.Helper()
+	s := a.Sessions.NewSession()
+	if err := errors.Join(s.Login(user), s.Save(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	s := sessions.NewSession()
-	if err := errors.Join(s.Login("ann"), s.Save(t.Context())); err != nil {
+	return s
+}
+
+func (a *App) password(t *testing.T, user string) (password string) {
+	t.Helper()
+	row := a.SQL.QueryRowContext(t.Context(), "select password from users where name = $1", user)
+	if err := row.Scan(&password); err != nil {
 		t.Fatal(err)
 	}
-	before := pool.Stat().AcquireCount()
-	if err := ChangePassword(t.Context(), db, "ann", ""); err == nil {
-		t.Error("an empty password is taken")
-	}
-	if got := pool.Stat().AcquireCount(); got == before {
-		t.Error("GORM has connections of its own")
-	}
-	if err := s.Load(t.Context()); err != nil {
-		t.Errorf("after a transaction that failed: %v", err)
-	}
-	if err := ChangePassword(t.Context(), db, "ann", "new"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Load(t.Context()); !errors.Is(err, session.ErrGone) {
-		t.Errorf("after the change: %v", err)
-	}
+	return password
 }

@@ -1,0 +1,2 @@
+// Package migrate has the table of ent's schema, for ent's own migrations.
+package migrate

@@ -1,0 +1,2 @@
+// Package predicate has the types of conditions.
+package predicate

@@ -1,0 +1,2 @@
+// Package user has the names and conditions of the table of users.
+package user

@@ -1,0 +1,2 @@
+// Package queries is made by sqlc of the statements in queries.sql.
+package queries

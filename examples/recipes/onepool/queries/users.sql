@@ -1,0 +1,4 @@
+create table users (
+    name text primary key,
+    password text not null check (password <> '')
+);
