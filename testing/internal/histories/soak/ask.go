@@ -40,7 +40,8 @@ func (l *load) ask(due time.Time, token string, req wire.Request) (*answer, *nod
 
 // send makes a request that was due at a time, and notes how long it took from then on and whether it failed.
 func (l *load) send(due time.Time, method, path, token string, body []byte, into any) (*node, error) {
-	n := l.node()
+	n, done := l.node()
+	defer done()
 	cookie, failed, err := l.exchange(n, method, path, token, body, into)
 	if a, ok := into.(*answer); ok {
 		a.cookie = cookie

@@ -26,7 +26,8 @@ type load struct {
 
 func newLoad(c config, nodes []*node, r *report) *load {
 	l := &load{config: c, nodes: nodes, report: r,
-		http:    client(&http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}),
+		http: client(&http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections,
+			IdleConnTimeout: 10 * time.Second}),
 		sockets: client(&http.Transport{})}
 	for i := range c.Browsers {
 		l.browsers = append(l.browsers, &browser{load: l, number: i})
@@ -107,14 +108,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// node picks one that the balancer has not taken out.
-func (l *load) node() *node {
-	for first, i := rand.IntN(len(l.nodes)), 0; i < len(l.nodes); i++ {
-		if n := l.nodes[(first+i)%len(l.nodes)]; !n.out.Load() {
-			return n
+// node picks one that the balancer has not taken out, and notes that it is busy until done is called.
+func (l *load) node() (n *node, done func()) {
+	first := rand.IntN(len(l.nodes))
+	for i := range l.nodes {
+		n = l.nodes[(first+i)%len(l.nodes)]
+		n.busy.Add(1)
+		if !n.out.Load() {
+			break
 		}
+		n.busy.Add(-1)
+		n = nil
 	}
-	return l.nodes[0]
+	if n == nil { // the only one: it will be there again
+		n = l.nodes[0]
+		n.busy.Add(1)
+	}
+	return n, func() { n.busy.Add(-1) }
 }
 
 // compare looks at the end whether each session has what was acknowledged.

@@ -37,7 +37,7 @@ const deafening = "does not tell sockets"
 // onMemory has the load work until something is noticed or it has asked enough.
 func onMemory(t *testing.T, mistake string) *report {
 	conf := config{Duration: time.Second, Rate: 400, Sockets: 10, Browsers: 20, Say: 50 * time.Millisecond,
-		Idle: time.Second, Tell: time.Minute, Nodes: 2, Seed: 1, Log: io.Discard}
+		Reconnect: 100 * time.Millisecond, Idle: time.Second, Tell: time.Minute, Nodes: 2, Seed: 1, Log: io.Discard}
 	if mistake == deafening {
 		conf.Tell, conf.Duration = time.Second, 5*time.Second
 	}

@@ -54,6 +54,7 @@ func (c *config) flags(f *flag.FlagSet) {
 	f.DurationVar(&c.Alone, "alone", 15*time.Second, "how long a new primary has no standby")
 	f.DurationVar(&c.Idle, "idle", time.Minute, "after which visitors who do not come back have expired")
 	f.DurationVar(&c.Say, "say", 30*time.Second, "between two messages of a socket, on average")
+	f.DurationVar(&c.Reconnect, "reconnect", 5*time.Second, "within which a socket that was lost is opened again")
 	f.DurationVar(&c.Tell, "tell", time.Minute, "within which a socket has to hear of its session's end")
 	f.IntVar(&c.Nodes, "nodes", 2, "server processes")
 	f.IntVar(&c.Rate, "rate", 500, "requests per second")

@@ -11,6 +11,7 @@ import (
 type node struct {
 	run.Node
 	out   atomic.Bool
+	busy  atomic.Int64 // requests that were given to it
 	life  atomic.Int64 // how often it was started
 	pid   atomic.Int64
 	wrote atomic.Int64 // when it last acknowledged a write, in nanoseconds since 1970
@@ -25,8 +26,11 @@ func (n *node) begin() error {
 	return err
 }
 
-// drain is how long a node is left out by the balancer before it is asked to end: what was sent to it has arrived then.
-const drain = 500 * time.Millisecond
+// drain is how long a node that is left out by the balancer has for the requests that it still has.
+const drain = 10 * time.Second
+
+// moment is how long it takes until something may have changed.
+const moment = 20 * time.Millisecond
 
 // starting is for how long a node is started again and again, as a supervisor does: there may be no primary now.
 const starting = time.Minute
@@ -34,7 +38,9 @@ const starting = time.Minute
 // restart takes the node out, ends it in peace, starts it again and takes it in.
 func (n *node) restart() error {
 	n.out.Store(true)
-	time.Sleep(drain)
+	for end := time.Now().Add(drain); n.busy.Load() > 0 && time.Now().Before(end); {
+		time.Sleep(moment)
+	}
 	n.pid.Store(0)
 	if err := n.Stop(); err != nil {
 		return err
@@ -47,7 +53,7 @@ func (n *node) restart() error {
 		if time.Since(start) > starting {
 			return err
 		}
-		time.Sleep(drain)
+		time.Sleep(moment)
 	}
 	n.out.Store(false)
 	return nil

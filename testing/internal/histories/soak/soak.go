@@ -21,7 +21,7 @@ import (
 // config says what a soak is made of; see the flags.
 type config struct {
 	Duration, Sample, Collect, Restart, Failover time.Duration
-	Alone, Idle, Say, Tell                       time.Duration
+	Alone, Idle, Say, Tell, Reconnect            time.Duration
 	Nodes, Rate, Sockets, Browsers               int
 	Pooler                                       bool
 	Seed                                         uint64

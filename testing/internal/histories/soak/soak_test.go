@@ -25,12 +25,12 @@ func shortly(t *testing.T) config {
 	return config{
 		Duration: 30 * time.Second, Sample: time.Second, Collect: 4 * time.Second, Restart: 10 * time.Second,
 		Failover: 24 * time.Second, Alone: 3 * time.Second, Idle: 2 * time.Second, Say: time.Second, Tell: time.Minute,
-		Nodes: 2, Rate: 60, Sockets: 40, Browsers: 80, Seed: 1, Dir: t.TempDir(), Log: io.Discard,
+		Reconnect: time.Second, Nodes: 2, Rate: 60, Sockets: 40, Browsers: 80, Seed: 1, Dir: t.TempDir(), Log: io.Discard,
 	}
 }
 
-// TestSoak: nothing that was acknowledged is lost and nothing comes back, over restarts, a failover and collections, and
-// all that is to be sampled is.
+// TestSoak: nothing that was acknowledged is lost and nothing comes back, over restarts, a failover and collections,
+// and all that is to be sampled is.
 func TestSoak(t *testing.T) {
 	if _, err := pg.Bin(); errors.Is(err, pg.ErrMissing) && os.Getenv("CI") == "" {
 		t.Skip(err)
@@ -45,7 +45,8 @@ func TestSoak(t *testing.T) {
 		t.Error(text)
 	}
 	for what, n := range map[string]int64{"reads": r.reads.Load(), "old tokens": r.olds.Load(),
-		"messages": r.messages.Load(), "increments at the end": r.kept.Load(), "sockets that were told": int64(len(r.tellings.sorted()))} {
+		"messages": r.messages.Load(), "increments at the end": r.kept.Load(),
+		"sockets that were told": int64(len(r.tellings.sorted()))} {
 		if n == 0 {
 			t.Errorf("there were no %s", what)
 		}

@@ -21,13 +21,16 @@ type socket struct {
 
 // run opens the socket again and again until ctx ends.
 func (s *socket) run(ctx context.Context) {
-	for sleep(ctx, time.Duration(s.rnd.IntN(500))*time.Millisecond) {
+	for wait := time.Duration(0); sleep(ctx, wait); {
+		wait = rand.N(s.Reconnect + 1)
 		conn := s.dial()
 		if conn == nil {
 			continue
 		}
 		s.open.Add(1)
-		s.stay(ctx, conn)
+		if s.stay(ctx, conn) {
+			wait = 0
+		}
 		s.open.Add(-1)
 	}
 }
@@ -43,7 +46,9 @@ func (s *socket) dial() *websocket.Conn {
 	least := s.acked.Load()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, resp, err := websocket.Dial(ctx, "ws://"+s.node().Config.Addr+"/socket", &websocket.DialOptions{
+	n, done := s.node()
+	defer done()
+	conn, resp, err := websocket.Dial(ctx, "ws://"+n.Config.Addr+"/socket", &websocket.DialOptions{
 		HTTPClient: s.sockets, HTTPHeader: http.Header{"Cookie": {"session=" + s.token}},
 	})
 	if err != nil {
@@ -68,8 +73,9 @@ func (s *socket) dial() *websocket.Conn {
 	return nil
 }
 
-// stay says something now and then, until the server ends the socket or the time is over.
-func (s *socket) stay(ctx context.Context, conn *websocket.Conn) {
+// stay says something now and then, until the server ends the socket or the time is over. It reports whether the socket
+// has heard of its session's end, and not of its node's.
+func (s *socket) stay(ctx context.Context, conn *websocket.Conn) (told bool) {
 	replies := make(chan []byte)
 	ended := make(chan struct{})
 	defer close(ended)
@@ -78,14 +84,13 @@ func (s *socket) stay(ctx context.Context, conn *websocket.Conn) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-replies: // nobody has asked: it is closed
-			s.told()
-			return
+			return s.told()
 		case <-time.After(time.Duration(s.rnd.Int64N(int64(2 * s.Say)))):
 		}
 		if s.deaf() || !s.say(conn, replies) {
-			return
+			return false
 		}
 	}
 }
@@ -106,15 +111,17 @@ func (s *socket) read(conn *websocket.Conn, replies chan<- []byte, ended <-chan 
 	}
 }
 
-// told notes how long a socket took to hear of its session's end. It may have heard before whoever ended it had an
-// answer.
-func (s *socket) told() {
+// told reports whether the session has ended, and notes how long the socket took to hear of that. It may have heard
+// before whoever ended it had an answer.
+func (s *socket) told() bool {
 	shut := time.Now()
 	s.mu.RLock() // what ends the session has its answer now
 	defer s.mu.RUnlock()
-	if at, buried := s.graves.since(s.token); buried {
+	at, buried := s.graves.since(s.token)
+	if buried {
 		s.report.tellings.add(max(0, shut.Sub(at)), false)
 	}
+	return buried
 }
 
 // deaf reports whether the socket has not heard of its session's end. The longest that one took is in the report.
