@@ -51,6 +51,25 @@ func (s *state) whole() patch {
 }
 `
 
+// TestMutantsAreListed: docs/reliability.md names the promise of each, and no other.
+func TestMutantsAreListed(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "reliability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| promise | the core … | found by |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := strings.Split(table, "\n")
+	if len(rows) != len(mutants) {
+		t.Errorf("%d rows and %d mutants", len(rows), len(mutants))
+	}
+	for _, m := range mutants {
+		if !strings.Contains(table, "| "+m.promise+" |") {
+			t.Errorf("the table does not have %q", m.promise)
+		}
+	}
+}
+
 // TestMutantsAreFound makes one mistake after the other, and has simulations run until one of them finds it.
 func TestMutantsAreFound(t *testing.T) {
 	for _, m := range mutants {
