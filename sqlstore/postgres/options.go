@@ -117,7 +117,9 @@ func WithDistributed() Option { return func(o *options) { o.distributed = on } }
 func WithoutPreparedStatements() Option { return func(o *options) { o.noPrepare = true } }
 
 // WithListenURL gives Watch a connection of its own to the database, past the pooler that the pool goes through. By
-// default Watch connects as the pool does, outside of it; through a pooler it does not listen.
+// default Watch connects as the pool does, outside of it; through a pooler it does not listen. It has to be the server
+// that the pool's connections lead to: what the pool sends to one node of a cluster does not arrive at another, and
+// Watch then polls and logs why.
 func WithListenURL(url string) Option {
 	return func(o *options) { o.listenURL, o.listenHere = url, false }
 }

@@ -8,15 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
 
 const (
-	roleVariable   = "SESSIONS_TEST_ROLE"
-	argVariable    = "SESSIONS_TEST_ARG"
-	roundsVariable = "SESSIONS_TEST_ROUNDS"
+	roleVariable = "SESSIONS_TEST_ROLE"
+	argVariable  = "SESSIONS_TEST_ARG"
 )
 
 // Roles are what the test binary can be started as. Each gets the argument of Start; its error is printed.
@@ -82,19 +80,4 @@ func (p *Process) Wait() error {
 		return fmt.Errorf("%w: %s", err, p.stderr.String())
 	}
 	return nil
-}
-
-// Rounds returns how often a test repeats what may go wrong once in many times: SESSIONS_TEST_ROUNDS if it is set, else
-// unset.
-func Rounds(tb testing.TB, unset int) int {
-	tb.Helper()
-	text := os.Getenv(roundsVariable)
-	if text == "" {
-		return unset
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		tb.Fatalf("%s=%q is no number of rounds", roundsVariable, text)
-	}
-	return n
 }

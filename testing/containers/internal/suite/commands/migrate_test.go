@@ -9,6 +9,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/simples-go/sessions/internal/chance"
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/testing/containers"
@@ -36,7 +37,7 @@ func migrateUp(url string) error {
 
 // Eight processes that start together on a fresh database apply each migration once.
 func TestManyStartersMigrateOnce(t *testing.T) {
-	for range process.Rounds(t, 5) {
+	for range chance.Rounds(t, 5) {
 		t.Run("round", func(t *testing.T) {
 			db := containers.Postgres(t, containers.WithoutMigrations())
 			var starters []*process.Process

@@ -12,12 +12,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/internal/chance"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/store"
 	"github.com/simples-go/sessions/sqlstore/postgres"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
-	"github.com/simples-go/sessions/testing/containers/internal/process"
 	"github.com/simples-go/sessions/testing/containers/internal/wire"
 )
 
@@ -170,7 +170,7 @@ func TestWhatWasDestroyedIsGone(t *testing.T) {
 	const callers = 16
 	db := containers.Postgres(t)
 	st := pgstore.New(t, db.Pool)
-	rounds := process.Rounds(t, 1000)
+	rounds := chance.Rounds(t, 1000)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	destroyed := make([][]store.Ref, callers)

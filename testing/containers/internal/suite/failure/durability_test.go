@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
 
+	"github.com/simples-go/sessions/internal/chance"
 	"github.com/simples-go/sessions/testing/containers/internal/node"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 	"github.com/simples-go/sessions/testing/containers/internal/process"
@@ -29,7 +30,7 @@ func TestDurability(t *testing.T) {
 // losesNothing kills the writing process and the database in turn, each time in the middle of saves.
 func losesNothing(t *testing.T, n *node.Node) {
 	saves := 0
-	rounds := process.Rounds(t, 10)
+	rounds := chance.Rounds(t, 10)
 	for round := range rounds {
 		victim := "database"
 		if round%2 == 0 {

@@ -1,0 +1,210 @@
+package chance
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/simples-go/sessions/internal/retry"
+	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
+)
+
+// newRef names a session that does not exist yet.
+func newRef() store.Ref {
+	ref := store.Ref{Policy: store.Policy{
+		Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour},
+		Grace:    30 * time.Second, MaxBytes: 1 << 20, Realm: realm,
+	}}
+	_, _ = rand.Read(ref.Key[:])
+	_, _ = rand.Read(ref.Hash[:])
+	return ref
+}
+
+// newOwner is a name that nobody else has.
+func newOwner() string { return rand.Text() }
+
+// createAndDestroy has a session created by somebody who loses patience, perhaps once more, and destroyed. It is gone then.
+func createAndDestroy(r *Round) error {
+	ref, owner := newRef(), newOwner()
+	if r.oneIn(2) {
+		ref.Policy.Owner = store.OwnerLimit{Max: 2, EndOldest: true}
+	}
+	ctx, leave := context.WithTimeout(context.Background(), r.moment(4*time.Millisecond))
+	_, err := r.Store.Create(ctx, ref, store.Change{Owner: &owner})
+	leave()
+	if err != nil && r.oneIn(2) {
+		if err := createAgain(r, ref, owner); err != nil {
+			return err
+		}
+	}
+	if err := persist(func() error { return r.Store.Delete(context.Background(), ref) }); err != nil {
+		return fmt.Errorf("destroying: %w", err)
+	}
+	retry.Sleep(context.Background(), r.moment(20*time.Millisecond))
+	rows, err := r.Calm.Inspect(context.Background(), []store.Handle{ref.Key})
+	if err == nil && len(rows) > 0 {
+		err = errors.New("a destroyed session is back")
+	}
+	return err
+}
+
+func createAgain(r *Round, ref store.Ref, owner string) error {
+	return persist(func() error {
+		_, err := r.Store.Create(context.Background(), ref, store.Change{Owner: &owner})
+		if err == nil || errors.Is(err, store.ErrExists) {
+			_, err = r.Store.Save(context.Background(), ref, store.Change{Set: map[string]json.RawMessage{"k": []byte("1")}})
+		}
+		return err
+	})
+}
+
+// persist calls fn until it succeeds. It gives up when nothing can go wrong so often by chance.
+func persist(fn func() error) (err error) {
+	for range 50 {
+		if err = fn(); err == nil || errors.Is(err, store.ErrGone) {
+			return err
+		}
+	}
+	return err
+}
+
+// savesGivenUp has a few connections of one session save an entry each. Many of the saves are given up, and made again
+// until they are acknowledged. What was acknowledged last is there.
+func savesGivenUp(r *Round) error {
+	const connections = 3
+	m, shutdown, err := manager(r.Store, session.Config{})
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+	first := m.NewSession()
+	if err := persist(func() error { return errors.Join(first.Generate(), first.Save(context.Background())) }); err != nil {
+		return err
+	}
+	var rounds []*Round
+	for range connections {
+		rounds = append(rounds, r.apart())
+	}
+	return all(connections, func(n int) error { return saveImpatiently(rounds[n], m, first.ID().Reveal(), strconv.Itoa(n)) })
+}
+
+func saveImpatiently(r *Round, m *session.Manager, token, key string) error {
+	const saves = 4
+	s, err := open(m, token)
+	if err != nil {
+		return err
+	}
+	for n := range saves {
+		if err := s.Set(key, n); err != nil {
+			return err
+		}
+		ctx, leave := r.impatient(2)
+		err := s.Save(ctx)
+		leave()
+		if err != nil {
+			err = persist(func() error { return s.Save(context.Background()) })
+		}
+		if err == nil {
+			err = holds(r, token, key, n)
+		}
+		if err != nil {
+			return fmt.Errorf("save %d of entry %s: %w", n, key, err)
+		}
+	}
+	return nil
+}
+
+func open(m *session.Manager, token string) (s *session.Session, err error) {
+	err = persist(func() error {
+		s, err = m.Open(context.Background(), token)
+		return err
+	})
+	return s, err
+}
+
+// holds looks at what is stored, after a moment.
+func holds(r *Round, token, key string, want int) error {
+	retry.Sleep(context.Background(), r.moment(10*time.Millisecond))
+	s, shutdown, err := look(r, token)
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+	if got, err := session.Get[int](s, key); err != nil || got != want {
+		return fmt.Errorf("it is %d, %v, after %d was acknowledged", got, err, want)
+	}
+	return nil
+}
+
+// look opens a token where nothing goes wrong.
+func look(r *Round, token string) (*session.Session, func(), error) {
+	m, shutdown, err := manager(r.Calm, session.Config{})
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := m.Open(context.Background(), token)
+	if err != nil {
+		shutdown()
+		return nil, nil, err
+	}
+	return s, shutdown, nil
+}
+
+// leavingTheOwner has sessions leave their owner while others join, whom the owner's limit makes room for. Those of which
+// it was acknowledged that they have left live on.
+func leavingTheOwner(r *Round) error {
+	const leaving, joining = 3, 2
+	owner := newOwner()
+	m, shutdown, err := manager(r.Store, session.Config{Owner: session.OwnerLimit{Max: 1, EndOldest: true}})
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+	unlimited, shutdown, err := manager(r.Calm, session.Config{})
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+	tokens, waits := make([]string, leaving), make([]time.Duration, leaving+joining)
+	for i := range tokens {
+		s := unlimited.NewSession()
+		if err := errors.Join(s.SetOwner(owner), s.Save(context.Background())); err != nil {
+			return err
+		}
+		tokens[i] = s.ID().Reveal()
+	}
+	for i := range waits {
+		waits[i] = r.moment(3 * time.Millisecond)
+	}
+	return all(leaving+joining, func(n int) error {
+		retry.Sleep(context.Background(), waits[n])
+		if n < leaving {
+			return leave(m, unlimited, tokens[n])
+		}
+		s := m.NewSession()
+		return persist(func() error { return errors.Join(s.SetOwner(owner), s.Save(context.Background())) })
+	})
+}
+
+func leave(m, unlimited *session.Manager, token string) error {
+	s, err := m.Open(context.Background(), token)
+	if errors.Is(err, session.ErrGone) {
+		return nil // the limit was there first
+	}
+	if err == nil {
+		err = errors.Join(s.SetOwner(""), s.Save(context.Background()))
+	}
+	if err != nil {
+		return nil // it is not acknowledged
+	}
+	retry.Sleep(context.Background(), 5*time.Millisecond)
+	if _, err := unlimited.Open(context.Background(), token); err != nil {
+		return fmt.Errorf("a session that has left the owner: %w", err)
+	}
+	return nil
+}
