@@ -176,6 +176,30 @@ func TestTheLastViewStaysReadable(t *testing.T) {
 	wantKeys(t, mine.Keys())
 }
 
+// So do those of a handler that lives long, whose session is revoked while it loops over them.
+func TestTheLastViewStaysReadableInALoop(t *testing.T) {
+	s := newSite(t)
+	live := s.stored("a", "b")
+	s.browser(live).visit(func(_ http.ResponseWriter, r *http.Request) {
+		ctx, err := session.Watch(r.Context())
+		s.ok(err)
+		of := session.FromContext(r.Context())
+		var seen []string
+		for key := range of.All() {
+			if len(seen) == 0 {
+				_, err := s.m.Revoke(t.Context(), live.Handle())
+				s.ok(err)
+				<-ctx.Done()
+			}
+			if seen = append(seen, key); !of.Has(key) || of.Len() != 2 {
+				t.Errorf("%q is there: %v, of %d entries", key, of.Has(key), of.Len())
+			}
+		}
+		wantKeys(t, seen, "a", "b")
+		wantIs(t, "Err", of.Err(), session.ErrRevoked)
+	})
+}
+
 // A visitor who sets something and deletes it leaves nothing.
 func TestSetAndDeleteLeaveNoRow(t *testing.T) {
 	s := newSite(t)

@@ -1,6 +1,6 @@
 // Package chance plays situations in which a promise has been broken once, many times and in a random order each time:
-// contexts are given up, the store fails before or after it has done what it was asked, parallel requests meet. The tests
-// of each store play them there.
+// contexts are given up, the store fails before or after it has done what it was asked, parallel requests meet. The
+// tests of each store play them there.
 package chance
 
 import (
@@ -29,6 +29,7 @@ type Store interface {
 type Place struct {
 	Store   Store
 	Calm    Store               // on the same rows, by a way on which nothing goes wrong
+	Late    time.Duration       // how long a statement whose caller has left may be on its way
 	Advance func(time.Duration) // shifts the times of all rows into the past
 }
 
@@ -121,8 +122,9 @@ func number(tb testing.TB, variable string, unset uint64) uint64 {
 	return n
 }
 
-// EachSeed calls play with one seed after the other, so many at a time: as often as Rounds says, from SESSIONS_TEST_SEED
-// on, which is 1 if it is not set. It ends with the first error, and says how to have the same round again.
+// EachSeed calls play with one seed after the other, so many at a time: as often as Rounds says, from
+// SESSIONS_TEST_SEED on, which is 1 if it is not set. It ends with the first error, and says how to have the same round
+// again.
 func EachSeed(t *testing.T, rounds, together int, play func(seed uint64) error) {
 	t.Helper()
 	first := number(t, seedVariable, 1)

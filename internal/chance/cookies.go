@@ -50,8 +50,8 @@ func set(key string) step {
 	return change("set", func(s *session.Session) error { return s.Set(key, 1) })
 }
 
-// parallelCookies has handlers change, save and rotate a session in some order, and panic, fail or begin their answer in
-// between. No answer brings a token that was dead when its handler returned, or one that was never stored.
+// parallelCookies has handlers change, save and rotate a session in some order, and panic, fail or begin their answer
+// in between. No answer brings a token that was dead when its handler returned, or one that was never stored.
 func parallelCookies(r *Round) error {
 	s, err := newScene(r, r.Rand.IntN(2)*r.Rand.IntN(40))
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// rotationsAfterACreate gives a new session an owner, and saves, rotates and logs in, while creates and saves fail without
-// saying whether they took effect. In the end the owner has one session, by its last token, and none after its Destroy.
+// rotationsAfterACreate gives a new session an owner, and saves, rotates and logs in, while creates and saves fail
+// without saying whether they took effect. In the end the owner has one session, by its last token, and none after its
+// Destroy.
 func rotationsAfterACreate(r *Round) error {
 	owner, faults := newOwner(), newFaulty(r, 50)
 	m, shutdown, err := manager(faults, session.Config{})
@@ -74,7 +75,7 @@ func stumble(r *Round, s *session.Session, owner string) (tokens []string, err e
 func haveOne(r *Round, m *session.Manager, owner, token string, others []string) error {
 	all, err := m.Sessions(context.Background(), owner)
 	if err != nil || len(all) != 1 {
-		return fmt.Errorf("the owner has %d sessions, %w", len(all), err)
+		return errors.Join(fmt.Errorf("the owner has %d sessions", len(all)), err)
 	}
 	for _, t := range append(others, token) {
 		_, shutdown, err := look(r, t)
@@ -82,7 +83,7 @@ func haveOne(r *Round, m *session.Manager, owner, token string, others []string)
 			shutdown()
 		}
 		if opens := err == nil; opens != (t == token) {
-			return fmt.Errorf("a token that is the last one %v opens the session %v: %w", t == token, opens, err)
+			return fmt.Errorf("a token opens the session: %v; it is the last one: %v; %v", opens, t == token, err)
 		}
 	}
 	return nil
@@ -110,18 +111,18 @@ func untilTheEnd(r *Round) error {
 		}
 		r.Advance(min(r.moment(idle-config.TouchStep-near), left-near))
 		if err := access(r, config, token); err != nil {
-			return fmt.Errorf("%v before the absolute end, of which %v are idle and %v the step: %w", left, idle, config.TouchStep, err)
+			return fmt.Errorf("%v before the absolute end, idle %v, step %v: %w", left, idle, config.TouchStep, err)
 		}
 	}
 	if err != nil {
 		return err
 	}
 	if _, err := record(r, config, token); err != nil {
-		return fmt.Errorf("a moment before the absolute end, of which %v are idle and %v the step: %w", idle, config.TouchStep, err)
+		return fmt.Errorf("a moment before the absolute end, idle %v, step %v: %w", idle, config.TouchStep, err)
 	}
 	r.Advance(near)
 	if _, err := record(r, config, token); !errors.Is(err, session.ErrGone) {
-		return fmt.Errorf("after the absolute end: %w", err)
+		return fmt.Errorf("after the absolute end: %v", err)
 	}
 	return nil
 }
@@ -198,7 +199,8 @@ func extended(r *Round, config session.Config, token string) error {
 		end = last
 	}
 	if !now.ExpiresAt.Equal(end) || now.Now.Sub(now.AccessedAt) > time.Minute {
-		return fmt.Errorf("an Update, %v ago by the row, leaves %v of %v", now.Now.Sub(now.AccessedAt), now.ExpiresAt.Sub(end), config)
+		return fmt.Errorf("an Update, accessed at %v and now %v, leaves %v until the end",
+			now.AccessedAt, now.Now, end.Sub(now.ExpiresAt))
 	}
 	return nil
 }

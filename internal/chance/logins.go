@@ -11,9 +11,9 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// parallelLogins has a browser log in, renew and change its session in parallel requests, some of whose answers it does not
-// wait for, while statements fail with and without effect. Who hears of what was done is logged in with the basket by
-// whichever cookie the browser keeps, and nobody is locked out.
+// parallelLogins has a browser log in, renew and change its session in parallel requests, some of whose answers it does
+// not wait for, while statements fail with and without effect. Who hears of what was done is logged in with the basket
+// by whichever cookie the browser keeps, and nobody is locked out.
 func parallelLogins(r *Round) error {
 	s, err := newScene(r, r.Rand.IntN(2)*r.Rand.IntN(60))
 	if err != nil {
@@ -67,7 +67,8 @@ func (s *scene) unheard(v *visit) error {
 	return nil
 }
 
-// loggedIn returns an error if a login that found the session is refused, or its answer does not bring what was promised.
+// loggedIn returns an error if a login that found the session is refused, or its answer does not bring what was
+// promised.
 func (s *scene) loggedIn(v *visit) error {
 	if !v.authenticates() || v.lost {
 		return nil
@@ -94,7 +95,8 @@ func (s *scene) opens(token string, by *visit) error {
 	return nil
 }
 
-// notLockedOut returns an error if the browser has no good token although it has heard all that was done to the session.
+// notLockedOut returns an error if the browser has no good token although it has heard all that was done to the
+// session.
 func (s *scene) notLockedOut() error {
 	inOrder := slices.SortedFunc(slices.Values(s.visits), func(a, b *visit) int { return int(a.answered - b.answered) })
 	holds, by, rotated := s.token, &visit{n: -1, basket: true, does: []step{set("k")}}, false

@@ -115,7 +115,8 @@ func (s *scene) send(v *visit) {
 	request := httptest.NewRequest(http.MethodGet, "https://app.example.com/", nil).WithContext(ctx)
 	request.AddCookie(&http.Cookie{Name: cookie, Value: s.token})
 	w := httptest.NewRecorder()
-	recovering(s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(v, w, r) }))).ServeHTTP(w, request)
+	handler := s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(v, w, r) }))
+	recovering(handler).ServeHTTP(w, request)
 	v.status, v.lost = w.Code, ctx.Err() != nil
 	for _, c := range w.Result().Cookies() {
 		if c.MaxAge >= 0 && c.Name == cookie {

@@ -28,7 +28,8 @@ func newRef() store.Ref {
 // newOwner is a name that nobody else has.
 func newOwner() string { return rand.Text() }
 
-// createAndDestroy has a session created by somebody who loses patience, perhaps once more, and destroyed. It is gone then.
+// createAndDestroy has a session created by somebody who loses patience, perhaps once more, and destroyed. It is gone
+// then.
 func createAndDestroy(r *Round) error {
 	ref, owner := newRef(), newOwner()
 	if r.oneIn(2) {
@@ -45,7 +46,7 @@ func createAndDestroy(r *Round) error {
 	if err := persist(func() error { return r.Store.Delete(context.Background(), ref) }); err != nil {
 		return fmt.Errorf("destroying: %w", err)
 	}
-	retry.Sleep(context.Background(), r.moment(20*time.Millisecond))
+	retry.Sleep(context.Background(), r.Late)
 	rows, err := r.Calm.Inspect(context.Background(), []store.Handle{ref.Key})
 	if err == nil && len(rows) > 0 {
 		err = errors.New("a destroyed session is back")
@@ -83,14 +84,16 @@ func savesGivenUp(r *Round) error {
 	}
 	defer shutdown()
 	first := m.NewSession()
-	if err := persist(func() error { return errors.Join(first.Generate(), first.Save(context.Background())) }); err != nil {
+	err = persist(func() error { return errors.Join(first.Generate(), first.Save(context.Background())) })
+	if err != nil {
 		return err
 	}
 	var rounds []*Round
 	for range connections {
 		rounds = append(rounds, r.apart())
 	}
-	return all(connections, func(n int) error { return saveImpatiently(rounds[n], m, first.ID().Reveal(), strconv.Itoa(n)) })
+	token := first.ID().Reveal()
+	return all(connections, func(n int) error { return saveImpatiently(rounds[n], m, token, strconv.Itoa(n)) })
 }
 
 func saveImpatiently(r *Round, m *session.Manager, token, key string) error {
@@ -116,7 +119,8 @@ func saveImpatiently(r *Round, m *session.Manager, token, key string) error {
 			return fmt.Errorf("save %d of entry %s: %w", n, key, err)
 		}
 	}
-	return nil
+	retry.Sleep(context.Background(), r.Late)
+	return holds(r, token, key, saves-1)
 }
 
 func open(m *session.Manager, token string) (s *session.Session, err error) {
@@ -127,9 +131,8 @@ func open(m *session.Manager, token string) (s *session.Session, err error) {
 	return s, err
 }
 
-// holds looks at what is stored, after a moment.
+// holds looks at what is stored.
 func holds(r *Round, token, key string, want int) error {
-	retry.Sleep(context.Background(), r.moment(10*time.Millisecond))
 	s, shutdown, err := look(r, token)
 	if err != nil {
 		return err
@@ -155,8 +158,8 @@ func look(r *Round, token string) (*session.Session, func(), error) {
 	return s, shutdown, nil
 }
 
-// leavingTheOwner has sessions leave their owner while others join, whom the owner's limit makes room for. Those of which
-// it was acknowledged that they have left live on.
+// leavingTheOwner has sessions leave their owner while others join, whom the owner's limit makes room for. Those of
+// which it was acknowledged that they have left live on.
 func leavingTheOwner(r *Round) error {
 	const leaving, joining = 3, 2
 	owner := newOwner()

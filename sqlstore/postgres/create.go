@@ -36,7 +36,7 @@ func (s *Store) Create(ctx context.Context, ref store.Ref, change store.Change) 
 
 func (s *Store) create(ctx context.Context, at *site, ref store.Ref, r *store.Record) (saved store.Saved, err error) {
 	if joins(r.Owner, "", ref.Policy) {
-		err = s.withLock(ctx, r.Key, func(lock time.Duration) (err error) {
+		err = s.withLock(ctx, s.ownerPlace(at, ref.Policy.Realm, r.Owner), func(lock time.Duration) (err error) {
 			saved, err = s.insert(ctx, r, func(ctx context.Context, conn *pgxpool.Conn) (store.Saved, error) {
 				return s.insertWithinLimit(ctx, conn, at, ref, r, lock)
 			})

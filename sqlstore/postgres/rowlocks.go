@@ -10,7 +10,8 @@ import (
 
 // A row that somebody has locked, an operator in psql for example, must not keep the connections of all others busy
 // with waiting. So a statement waits for a lock for a moment only. A caller that finds the row locked then joins
-// lockQueue, in which few callers at a time wait longer, and one for each row.
+// lockQueue, in which few callers at a time wait longer, and one for each row. New sessions wait for their owner's lock in
+// the same way.
 const (
 	briefLockWait = `50`
 	briefLock     = 50 * time.Millisecond

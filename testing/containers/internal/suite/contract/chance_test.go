@@ -18,8 +18,14 @@ import (
 	"github.com/simples-go/sessions/testing/containers/internal/wire"
 )
 
-// byChance is how often a situation is played on Postgres, and how many rounds are under way at a time.
-const byChance, atATime = 40, 12
+const (
+	byChance = 24 // rounds of a situation
+	atATime  = 12
+
+	// patience is the time of a call. A fence is a quarter of it, and a message may come after that.
+	patience = 2 * time.Second
+	onTheWay = patience * 3 / 8
+)
 
 // What has broken a promise once, in many random orders: beside what package chance disturbs, messages are late and
 // connections break.
@@ -27,8 +33,8 @@ func TestByChance(t *testing.T) {
 	for _, s := range chance.Situations {
 		t.Run(s.Name, func(t *testing.T) {
 			db := containers.Postgres(t)
-			place := chance.Place{Store: lagging(t, db), Calm: db.Store, Advance: func(d time.Duration) { older(t, db, d) }}
-			together := atATime
+			place, together := chance.Place{Store: lagging(t, db), Calm: db.Store, Late: onTheWay}, atATime
+			place.Advance = func(d time.Duration) { older(t, db, d) }
 			if s.Alone {
 				place.Store, together = db.Store, 1
 			}
@@ -40,14 +46,13 @@ func TestByChance(t *testing.T) {
 // lagging is a store whose messages are late now and then, up to later than their fences, and whose connections break.
 func lagging(t *testing.T, db *containers.Database) *postgres.Store {
 	t.Helper()
-	const timeout = 2 * time.Second // a fence is a quarter of it
 	config, err := pgxpool.ParseConfig(db.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config.MaxConns = 16
-	config.ConnConfig.DialFunc = wire.NewLag(1, 15, 500*time.Microsecond, timeout*3/8).Dial
-	return pgstore.New(t, pgstore.Pool(t, config), postgres.WithoutListen(), postgres.WithTimeout(timeout))
+	config.ConnConfig.DialFunc = wire.NewLag(1, 30, 500*time.Microsecond, onTheWay).Dial
+	return pgstore.New(t, pgstore.Pool(t, config), postgres.WithoutListen(), postgres.WithTimeout(patience))
 }
 
 func older(t *testing.T, db *containers.Database, d time.Duration) {
@@ -76,7 +81,8 @@ func expiryInALock(r *chance.Round, db *containers.Database) error {
 	if _, err := r.Store.Create(ctx, ref, store.Change{}); err != nil {
 		return err
 	}
-	const expires = `update sessions set expires_at = date_trunc('milliseconds', clock_timestamp() + $2::interval) where id = $1`
+	const expires = `update sessions set expires_at = date_trunc('milliseconds', clock_timestamp() + $2::interval)
+		where id = $1`
 	key, life := [16]byte(ref.Key), time.Duration(5+r.Rand.IntN(60))*time.Millisecond
 	if _, err := db.Pool.Exec(ctx, expires, key, life); err != nil {
 		return err
@@ -95,9 +101,9 @@ func expiryInALock(r *chance.Round, db *containers.Database) error {
 	_, found := r.Calm.Load(ctx, ref)
 	switch {
 	case over && !errors.Is(answer, store.ErrExpired):
-		return fmt.Errorf("it had expired when its lock of %v was released, and is written: %w", held, answer)
+		return fmt.Errorf("it had expired when its lock of %v was released, and is written: %v", held, answer)
 	case over && !errors.Is(found, store.ErrExpired):
-		return fmt.Errorf("it had expired when its lock of %v was released, and is back: %w", held, found)
+		return fmt.Errorf("it had expired when its lock of %v was released, and is back: %v", held, found)
 	case answer != nil && !errors.Is(answer, store.ErrExpired):
 		return answer
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,32 @@ func writeSomehow(t *testing.T, st store.Store, ref store.Ref, n int) {
 	if err != nil {
 		t.Errorf("a session whose row was locked for a while: %v", err)
 	}
+}
+
+// While a login waits for the session that it has to end, with the owner's lock, one connection is in use, however many log
+// in.
+func TestLoginsOfOneOwnerWaitInTurn(t *testing.T) {
+	const others = 40
+	db, owner := containers.Postgres(t), "ada"
+	pool := sizedPool(t, db, 8)
+	st := pgstore.New(t, pool, postgres.WithTimeout(time.Minute))
+	release := lockRow(t, db, pgstore.Created(t, st, store.Change{Owner: &owner}))
+	var begun atomic.Int64
+	var logins sync.WaitGroup
+	for range others {
+		logins.Go(func() {
+			begun.Add(1)
+			ref := pgstore.Ref()
+			ref.Policy.Owner = store.OwnerLimit{Max: 1, EndOldest: true}
+			if _, err := st.Create(t.Context(), ref, store.Change{Owner: &owner}); err != nil {
+				t.Errorf("a login: %v", err)
+			}
+		})
+	}
+	eventually(t, func() bool { return begun.Load() == others && pool.Stat().AcquiredConns() > 1 })
+	eventually(t, func() bool { return pool.Stat().AcquiredConns() == 1 })
+	release()
+	logins.Wait()
 }
 
 // What waits for a row's lock until the session has expired finds it so.
