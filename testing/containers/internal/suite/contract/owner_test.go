@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	logins = 64
+	logins = 32
 	limit  = 3
 )
 
