@@ -109,7 +109,7 @@ func (s *scene) confirmed(v *visit) error {
 	ref.Policy = store.Policy{
 		Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 48 * time.Hour}, Grace: time.Minute, Realm: realm,
 	}
-	if _, err := s.Calm.Load(context.Background(), ref); err != nil && !errors.Is(err, store.ErrRotated) {
+	if _, err := load(s.Round, ref); err != nil && !errors.Is(err, store.ErrRotated) {
 		return fmt.Errorf("request %d brings a token that never opened anything: %w", v.n, err)
 	}
 	return nil

@@ -37,11 +37,19 @@ func rotationsAfterACreate(r *Round) error {
 	if err := persist(func() error { return s.Destroy(context.Background()) }); err != nil {
 		return err
 	}
-	left, err := m.Sessions(context.Background(), owner)
+	left, err := sessions(m, owner)
 	if err == nil && len(left) > 0 {
 		err = fmt.Errorf("%d sessions are the owner's after Destroy", len(left))
 	}
 	return err
+}
+
+func sessions(m *session.Manager, owner string) (found []session.Summary, err error) {
+	err = persist(func() error {
+		found, err = m.Sessions(context.Background(), owner)
+		return err
+	})
+	return found, err
 }
 
 // stumble changes the session in some steps, whose saves may fail, and returns all tokens that it has had.
@@ -73,7 +81,7 @@ func stumble(r *Round, s *session.Session, owner string) (tokens []string, err e
 }
 
 func haveOne(r *Round, m *session.Manager, owner, token string, others []string) error {
-	all, err := m.Sessions(context.Background(), owner)
+	all, err := sessions(m, owner)
 	if err != nil || len(all) != 1 {
 		return errors.Join(fmt.Errorf("the owner has %d sessions", len(all)), err)
 	}
@@ -134,7 +142,7 @@ func created(r *Round, config session.Config) (token string, err error) {
 	}
 	defer shutdown()
 	s := m.NewSession()
-	err = errors.Join(s.Generate(), s.Save(context.Background()))
+	err = persist(func() error { return errors.Join(s.Generate(), s.Save(context.Background())) })
 	return s.ID().Reveal(), err
 }
 
@@ -149,7 +157,15 @@ func record(r *Round, config session.Config, token string) (store.Record, error)
 		return store.Record{}, err
 	}
 	ref.Policy = policy
-	return r.Calm.Load(context.Background(), ref)
+	return load(r, ref)
+}
+
+func load(r *Round, ref store.Ref) (found store.Record, err error) {
+	err = persist(func() error {
+		found, err = r.Calm.Load(context.Background(), ref)
+		return err
+	})
+	return found, err
 }
 
 // access reads the session in a request, saves an entry, or updates it.

@@ -1,7 +1,6 @@
 package chance
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -123,7 +122,7 @@ func (s *scene) oneToken(rotated bool) error {
 		return err
 	}
 	defer shutdown()
-	if _, err := m.Open(context.Background(), s.token); rotated && err == nil {
+	if _, err := open(m, s.token); rotated && err == nil {
 		return errors.New("two tokens open the session")
 	}
 	return nil

@@ -86,7 +86,7 @@ func newScene(r *Round, faults int) (*scene, error) {
 	}
 	defer shutdown()
 	first := calm.NewSession()
-	err = errors.Join(first.Set("basket", 1), first.Save(context.Background()))
+	err = persist(func() error { return errors.Join(first.Set("basket", 1), first.Save(context.Background())) })
 	s.token = first.ID().Reveal()
 	return s, err
 }

@@ -47,11 +47,13 @@ func createAndDestroy(r *Round) error {
 		return fmt.Errorf("destroying: %w", err)
 	}
 	retry.Sleep(context.Background(), r.Late)
-	rows, err := r.Calm.Inspect(context.Background(), []store.Handle{ref.Key})
-	if err == nil && len(rows) > 0 {
-		err = errors.New("a destroyed session is back")
-	}
-	return err
+	return persist(func() error {
+		rows, err := r.Calm.Inspect(context.Background(), []store.Handle{ref.Key})
+		if err == nil && len(rows) > 0 {
+			err = fmt.Errorf("a destroyed session is back: %w", errBroken)
+		}
+		return err
+	})
 }
 
 func createAgain(r *Round, ref store.Ref, owner string) error {
@@ -64,14 +66,21 @@ func createAgain(r *Round, ref store.Ref, owner string) error {
 	})
 }
 
-// persist calls fn until it succeeds. It gives up when nothing can go wrong so often by chance.
+// patience is how long a call is repeated. Nothing goes wrong for so long by chance.
+const patience = 5 * time.Minute
+
+// errBroken is the error of a promise that is not kept.
+var errBroken = errors.New("a promise is broken")
+
+// persist calls fn until it succeeds, or says that the session has ended or a promise is broken.
 func persist(fn func() error) (err error) {
-	for range 50 {
-		if err = fn(); err == nil || errors.Is(err, store.ErrGone) {
+	for begun := time.Now(); time.Since(begun) < patience; {
+		if err = fn(); err == nil || errors.Is(err, store.ErrGone) || errors.Is(err, errBroken) {
 			return err
 		}
+		retry.Sleep(context.Background(), time.Millisecond)
 	}
-	return err
+	return fmt.Errorf("after %v: %w", patience, err)
 }
 
 // savesGivenUp has a few connections of one session save an entry each. Many of the saves are given up, and made again
@@ -150,7 +159,7 @@ func look(r *Round, token string) (*session.Session, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := m.Open(context.Background(), token)
+	s, err := open(m, token)
 	if err != nil {
 		shutdown()
 		return nil, nil, err
@@ -176,7 +185,7 @@ func leavingTheOwner(r *Round) error {
 	tokens, waits := make([]string, leaving), make([]time.Duration, leaving+joining)
 	for i := range tokens {
 		s := unlimited.NewSession()
-		if err := errors.Join(s.SetOwner(owner), s.Save(context.Background())); err != nil {
+		if err := persist(func() error { return errors.Join(s.SetOwner(owner), s.Save(context.Background())) }); err != nil {
 			return err
 		}
 		tokens[i] = s.ID().Reveal()
@@ -206,7 +215,7 @@ func leave(m, unlimited *session.Manager, token string) error {
 		return nil // it is not acknowledged
 	}
 	retry.Sleep(context.Background(), 5*time.Millisecond)
-	if _, err := unlimited.Open(context.Background(), token); err != nil {
+	if _, err := open(unlimited, token); err != nil {
 		return fmt.Errorf("a session that has left the owner: %w", err)
 	}
 	return nil

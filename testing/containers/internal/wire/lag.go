@@ -11,7 +11,7 @@ import (
 )
 
 // Lag dials connections over which messages take their time, and some of which break on the client's side: what the client
-// has sent is on its way then, and the server gets it all the same.
+// has sent is on its way then, and the server gets it all the same. No connection breaks while it is being made.
 type Lag struct {
 	Breaks int           // of a thousand messages; the connection breaks when such a one has been sent
 	Late   time.Duration // how long such a message is on its way, at most
@@ -37,11 +37,14 @@ func (l *Lag) Dial(ctx context.Context, network, address string) (net.Conn, erro
 	return c, nil
 }
 
-// draw returns how long a message takes, and whether the connection breaks.
-func (l *Lag) draw() (takes time.Duration, breaks bool) {
+// greeting is how many messages a client sends before a connection is made, or some more.
+const greeting = 6
+
+// draw returns how long the n-th message takes, and whether the connection breaks.
+func (l *Lag) draw(n int) (takes time.Duration, breaks bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if breaks = l.rand.IntN(1000) < l.Breaks; breaks {
+	if breaks = n > greeting && l.rand.IntN(1000) < l.Breaks; breaks {
 		return time.Duration(l.rand.Int64N(int64(l.Late))), true
 	}
 	return time.Duration(l.rand.Int64N(int64(l.Usual))), false
@@ -88,8 +91,10 @@ func (c *lagging) Close() error {
 }
 
 func (c *lagging) deliver() {
+	n := 0
 	for message := range c.messages {
-		takes, breaks := c.lag.draw()
+		n++
+		takes, breaks := c.lag.draw(n)
 		if breaks {
 			c.broken.Store(true)
 			_ = c.Conn.SetReadDeadline(time.Now()) // who reads shall look

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 
 const (
 	byChance = 24 // rounds of a situation
-	atATime  = 12
+	atATime  = 6
 
 	// patience is the time of a call. A fence is a quarter of it, and a message may come after that.
 	patience = 2 * time.Second
@@ -50,7 +51,7 @@ func lagging(t *testing.T, db *containers.Database) *postgres.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.MaxConns = 16
+	config.MaxConns = 8
 	config.ConnConfig.DialFunc = wire.NewLag(1, 30, 500*time.Microsecond, onTheWay).Dial
 	return pgstore.New(t, pgstore.Pool(t, config), postgres.WithoutListen(), postgres.WithTimeout(patience))
 }
@@ -68,7 +69,7 @@ func TestExpiryByChance(t *testing.T) {
 	for batching, opts := range batchings() {
 		t.Run(batching, func(t *testing.T) {
 			db := containers.Postgres(t)
-			st := pgstore.New(t, sizedPool(t, db, 16), opts...)
+			st := pgstore.New(t, sizedPool(t, db, 8), opts...)
 			chance.EachSeed(t, byChance, atATime, func(seed uint64) error {
 				return expiryInALock(chance.NewRound(chance.Place{Store: st, Calm: db.Store}, seed), db)
 			})
@@ -100,12 +101,12 @@ func expiryInALock(r *chance.Round, db *containers.Database) error {
 	answer := <-written
 	_, found := r.Calm.Load(ctx, ref)
 	switch {
-	case over && !errors.Is(answer, store.ErrExpired):
-		return fmt.Errorf("it had expired when its lock of %v was released, and is written: %v", held, answer)
-	case over && !errors.Is(found, store.ErrExpired):
-		return fmt.Errorf("it had expired when its lock of %v was released, and is back: %v", held, found)
-	case answer != nil && !errors.Is(answer, store.ErrExpired):
-		return answer
+	case over && answer == nil:
+		return fmt.Errorf("it had expired when its lock of %v was released, and is written", held)
+	case over && found == nil:
+		return fmt.Errorf("it had expired when its lock of %v was released, and is back", held)
+	case !errors.Is(cmp.Or(answer, store.ErrExpired), store.ErrExpired):
+		return fmt.Errorf("the write: %w", answer)
 	}
 	return nil
 }
