@@ -52,7 +52,7 @@ func lagging(t *testing.T, db *containers.Database) *postgres.Store {
 		t.Fatal(err)
 	}
 	config.MaxConns = 8
-	config.ConnConfig.DialFunc = wire.NewLag(1, 30, 500*time.Microsecond, onTheWay).Dial
+	config.ConnConfig.DialFunc = wire.NewLag(1, 12, 500*time.Microsecond, onTheWay).Dial
 	return pgstore.New(t, pgstore.Pool(t, config), postgres.WithoutListen(), postgres.WithTimeout(patience))
 }
 
