@@ -20,6 +20,12 @@ func TestBindingOutlives(t *testing.T) {
 		p.yields(s, fetched, one)
 		p.yields(s, fetched, "[]")
 	})
+	t.Run("a database that goes down between a challenge and its answer", func(t *testing.T) {
+		p.on(t)
+		s.downAfterTheChallenge(p)
+		p.yields(s, fetched, "[200]")
+		p.yields(s, fetched, "[]")
+	})
 	t.Run("a restart of the browser", func(t *testing.T) {
 		p.checkProblems()
 		browser.close()
@@ -31,14 +37,33 @@ func TestBindingOutlives(t *testing.T) {
 	})
 }
 
+const (
+	tableAway = "alter table sessions rename to away"
+	tableBack = "alter table away rename to sessions"
+
+	status = "fetch('/owner').then((r) => r.status)"
+)
+
+// downAfterTheChallenge makes a request of a browser whose proof has ended, and takes the table away when the browser
+// answers the challenge that it gets for that.
+func (s *deviceSite) downAfterTheChallenge(p *tab) {
+	p.t.Helper()
+	p.forget(s)
+	s.failing.Store(true)
+	defer s.execute(tableBack)
+	p.is(status, "503")
+	if got := s.refreshes(); got != "[403 503]" {
+		p.t.Errorf("refreshes: %s", got)
+	}
+}
+
 // whileDown makes requests of a browser whose proof has ended, while the nodes have no table: a refresh is tried, and told
 // to come again.
 func (s *deviceSite) whileDown(p *tab) {
 	p.t.Helper()
 	p.forget(s)
-	s.execute("alter table sessions rename to away")
-	defer s.execute("alter table away rename to sessions")
-	const status = "fetch('/owner').then((r) => r.status)"
+	s.execute(tableAway)
+	defer s.execute(tableBack)
 	for range 2 {
 		p.is(status, "503")
 		if got := s.refreshes(); got != "[503]" {
