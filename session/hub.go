@@ -66,7 +66,7 @@ func (h *hub) enter() bool {
 // loaded. One without a row waits: for the row, or for the shutdown. For one that has joined, the configuration may have
 // become that of a manager within m's.
 func (h *hub) join(mb *member, m *Manager) {
-	row := mb.session.watched()
+	row := mb.session.hubView()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {

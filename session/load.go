@@ -11,8 +11,8 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Load loads the session again, in mid-connection. Pending changes stay, on top of what is loaded. A session that has
-// no row is left as it is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the
+// Load reads the session's row again while the handler runs, to see what other requests have saved since. The middleware
+// has read it before the handler. Pending changes stay, on top of what is read. A session that has no row is left as it is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the
 // database.
 func (s *Session) Load(ctx context.Context) error {
 	return s.withRow(ctx, "load", func(m *Manager, ref store.Ref) error {
@@ -90,9 +90,9 @@ func retryWithPossibleTokens[T any](s *Session, ref store.Ref, got T, err error,
 	return got, err
 }
 
-// Update extends the expiration as an access does: to now plus the idle timeout, within the absolute one. The
-// middleware does so by itself when it is worth a write; Update writes in any case. It returns the errors of Load, and
-// ErrClosed.
+// Update extends the expiration as an access does: to now plus the idle timeout, within the absolute one. It saves no
+// entries: Save does. The middleware extends sessions by itself when that is worth a write; Update writes in any case. It
+// returns the errors of Load, and ErrClosed.
 func (s *Session) Update(ctx context.Context) error { return s.Touch(ctx) }
 
 // Touch is Update.

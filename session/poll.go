@@ -133,7 +133,7 @@ func (p *poller) check(ctx context.Context, keys []Handle, causes map[Handle]err
 		interval = p.m.config.WebSocket.PollInterval
 	}
 	for chunk := range slices.Chunk(keys, inspectSize) {
-		members := p.hub.watching(chunk)
+		members := p.hub.membersOf(chunk)
 		if len(members) == 0 {
 			continue
 		}
@@ -162,8 +162,8 @@ func (p *poller) checkChunk(ctx context.Context, keys []Handle, members []polled
 	}
 }
 
-// watching returns the members that watch one of keys, in their order.
-func (h *hub) watching(keys []Handle) (found []polled) {
+// membersOf returns the members that watch one of keys, in their order.
+func (h *hub) membersOf(keys []Handle) (found []polled) {
 	h.mu.Lock()
 	for _, key := range keys {
 		for mb := h.members[key]; mb != nil; mb = mb.next {
@@ -172,7 +172,7 @@ func (h *hub) watching(keys []Handle) (found []polled) {
 	}
 	h.mu.Unlock()
 	for i := range found {
-		found[i].token = found[i].session.watched().token
+		found[i].token = found[i].session.hubView().token
 	}
 	return found
 }

@@ -21,7 +21,7 @@ func (h *handling) beginSocket() bool {
 	if h.m.config.WebSocket.Create {
 		h.session.wantRow()
 	}
-	h.ctx = h.watched(h.ctx)
+	h.ctx = h.contextOfSession(h.ctx)
 	h.r = h.r.WithContext(h.ctx)
 	return true
 }
@@ -60,8 +60,8 @@ func (h *handling) onOwnStack(step func(*handling) error) error {
 	return o.err
 }
 
-// watched returns a context that ends with the session, and adds the session to those that the hub watches.
-func (x *Exchange) watched(parent context.Context) context.Context {
+// contextOfSession returns a context that ends with the session, and adds the session to those that the hub watches.
+func (x *Exchange) contextOfSession(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
 	x.watch = &member{session: &x.session, cancel: cancel}
 	x.m.hub.join(x.watch, x.m)
@@ -99,7 +99,7 @@ func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (h *handling) adopt(conn net.Conn) {
 	h.socket = true
 	if h.watch == nil && h.work() {
-		context.AfterFunc(h.watched(h.ctx), func() { _ = conn.Close() })
+		context.AfterFunc(h.contextOfSession(h.ctx), func() { _ = conn.Close() })
 	}
 }
 

@@ -32,10 +32,11 @@ func Watch(ctx context.Context) (context.Context, error) {
 	case h.socket && h.session.Err() == nil:
 		return ctx, nil // it is what the handler has got
 	}
-	return sc.x.watching(ctx)
+	return sc.x.endWithSession(ctx)
 }
 
-func (x *Exchange) watching(ctx context.Context) (context.Context, error) {
+// endWithSession returns a context that ends with ctx or the session.
+func (x *Exchange) endWithSession(ctx context.Context) (context.Context, error) {
 	if err := x.session.Err(); err != nil {
 		return ctx, err
 	}
@@ -43,7 +44,7 @@ func (x *Exchange) watching(ctx context.Context) (context.Context, error) {
 		if !x.work() {
 			return ctx, ErrShutdown
 		}
-		x.ended = x.watched(x.ctx)
+		x.ended = x.contextOfSession(x.ctx)
 	}
 	watching, cancel := context.WithCancelCause(ctx)
 	context.AfterFunc(x.ended, func() { cancel(context.Cause(x.ended)) })

@@ -8,22 +8,22 @@ import (
 
 // The methods that the hub calls on a Session. Each takes the session's lock.
 
-// watchedRow is what the hub has to know of a session that is watched.
-type watchedRow struct {
+// hubView is what the hub has to know of a session.
+type hubView struct {
 	presence presence
 	token    *token
 	ended    error
 	interval time.Duration
 }
 
-func (s *Session) watched() watchedRow {
+func (s *Session) hubView() hubView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return watchedRow{s.row.presence, s.row.token, s.ended, s.m.interval(s.row.record.Timeouts)}
+	return hubView{s.row.presence, s.row.token, s.ended, s.m.interval(s.row.record.Timeouts)}
 }
 
 // pollInterval is how often the session has to be polled.
-func (s *Session) pollInterval() time.Duration { return s.watched().interval }
+func (s *Session) pollInterval() time.Duration { return s.hubView().interval }
 
 // ownTimeouts returns the timeouts that are set on the session itself.
 func (s *Session) ownTimeouts() store.Timeouts {
