@@ -11,21 +11,27 @@ import (
 // Draft is the session that a function of Modify changes: its entries, with the methods that Session has for them. It is
 // valid for the length of the call, for one goroutine.
 type Draft struct {
-	s      *Session
-	base   jsonobj.Object
-	edit   patch
-	sealer *sealer
-	row    Handle
+	s     *Session
+	m     *Manager
+	base  jsonobj.Object
+	edit  patch
+	row   Handle
+	clock reading
 }
 
 // Set is Session.Set.
 func (d *Draft) Set(key string, value any) error {
 	raw, err := d.s.encode(key, value)
-	if err == nil && d.sealer.seals(key) {
-		raw, err = d.sealer.seal(d.row, key, raw)
-	}
 	if err == nil {
-		d.edit.put(key, raw)
+		err = d.put(key, entry{text: raw})
+	}
+	return err
+}
+
+func (d *Draft) put(key string, e entry) error {
+	text, err := d.m.storedText(d.row, key, e)
+	if err == nil {
+		d.edit.put(key, text)
 	}
 	return err
 }
@@ -47,11 +53,11 @@ func (d *Draft) Clear() error {
 }
 
 // Has is Session.Has.
-func (d *Draft) Has(key string) bool { return d.find(key) != nil }
+func (d *Draft) Has(key string) bool { return d.find(key).text != nil }
 
 // Raw is Session.Raw.
 func (d *Draft) Raw(key string) (json.RawMessage, bool) {
-	raw := d.find(key)
+	raw := d.find(key).text
 	return slices.Clone(raw), raw != nil
 }
 
@@ -66,31 +72,44 @@ func (d *Draft) All() iter.Seq2[string, json.RawMessage] { return allOf(d.view()
 
 // lookup implements Getter.
 func (d *Draft) lookup(key string) (json.RawMessage, error) {
-	return d.sealer.open(d.row, key, d.find(key))
+	return d.m.sealer.open(d.row, key, d.find(key))
 }
 
-func (d *Draft) find(key string) json.RawMessage {
-	if value, decided := d.edit.lookup(key); decided {
-		return value
+func (d *Draft) find(key string) entry {
+	text, decided := d.edit.lookup(key)
+	if !decided {
+		text, _ = d.base.Get(key)
 	}
-	value, _ := d.base.Get(key)
-	return value
+	return d.clock.live(text)
 }
 
-func (d *Draft) view() jsonobj.Object { return d.edit.apply(d.base) }
+func (d *Draft) view() jsonobj.Object { return visible(d.edit.apply(d.base), d.clock.now()) }
 
-// reseal seals with the current key what the row holds under former ones. Only a Modify can do that for entries that it
-// does not change: a plain save would overwrite what others have set meanwhile.
+// tidy removes what has ended, and seals with the current key what the row holds under former ones. Only a Modify can do
+// that with entries that it does not change: a plain save would undo what others have set meanwhile.
+func (d *Draft) tidy() {
+	if d.edit.clear {
+		return
+	}
+	for _, key := range endedKeys(d.base, d.clock.now()) {
+		if _, changed := d.edit.lookup(key); !changed {
+			d.edit.remove(key, true)
+		}
+	}
+	d.reseal()
+}
+
+// reseal seals with the current key what the row holds under former ones.
 func (d *Draft) reseal() {
-	if d.sealer == nil || d.edit.clear {
+	if d.m.sealer == nil {
 		return
 	}
 	for _, m := range d.base.Members() {
 		name := m.Key()
-		if _, changed := d.edit.lookup(name); changed || !d.sealer.stale(name, m.Value) {
+		if _, changed := d.edit.lookup(name); changed || !d.m.sealer.stale(name, m.Value) {
 			continue
 		}
-		if text, err := d.sealer.move(d.row, d.row, name, m.Value); err == nil {
+		if text, err := d.m.sealer.move(d.row, d.row, name, m.Value, 0); err == nil {
 			d.edit.put(name, text)
 		}
 	}

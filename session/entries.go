@@ -19,14 +19,37 @@ import (
 func (s *Session) Set(key string, value any) error {
 	raw, err := s.encode(key, value)
 	return s.change(func() error {
-		if err == nil && s.m.sealer.seals(key) {
-			raw, err = s.m.sealer.seal(s.choose().handle(), key, raw)
-		}
 		if err == nil {
-			s.pending.newer.put(key, raw)
+			err = s.put(key, entry{text: raw})
 		}
 		return err
 	})
+}
+
+// put makes an entry pending. s.mu is held.
+func (s *Session) put(key string, e entry) error {
+	var row Handle
+	if s.m.sealer.seals(key) {
+		row = s.choose().handle()
+	}
+	text, err := s.m.storedText(row, key, e)
+	if err == nil {
+		s.pending.newer.put(key, text)
+	}
+	return err
+}
+
+// storedText is an entry as it is stored: in its envelope, and sealed for a row if it is to be.
+func (m *Manager) storedText(row Handle, key string, e entry) (text json.RawMessage, err error) {
+	if m.sealer.seals(key) {
+		text, err = m.sealer.seal(row, key, e)
+	} else {
+		text = e.wrap()
+	}
+	if limit := m.config.MaxBytes; err == nil && len(text) > limit {
+		return nil, tooLarge(key, limit)
+	}
+	return text, err
 }
 
 func (s *Session) encode(key string, value any) (json.RawMessage, error) {
@@ -68,7 +91,7 @@ func (s *Session) change(fn func() error) error {
 // Delete removes an entry. If there is none, nothing changes. It returns those errors of Set that concern the session.
 func (s *Session) Delete(key string) error {
 	return s.shrink(func() {
-		if s.find(key) != nil {
+		if s.find(key).text != nil {
 			s.pending.newer.remove(key, s.row.presence != absent || s.beneath(key) != nil)
 		}
 	})
@@ -101,24 +124,24 @@ func (s *Session) shrink(fn func()) error {
 // lookup implements Getter.
 func (s *Session) lookup(key string) (json.RawMessage, error) {
 	s.mu.Lock()
-	raw, ended, sealer := s.find(key), s.ended, s.m.sealer
-	if raw == nil || ended != nil || !sealer.seals(key) {
+	e, ended, sealer := s.find(key), s.ended, s.m.sealer
+	if e.text == nil || ended != nil || !sealer.seals(key) {
 		defer s.mu.Unlock()
-		return raw, ended
+		return e.text, ended
 	}
 	row := s.choose().handle()
 	s.mu.Unlock()
-	return sealer.open(row, key, raw)
+	return sealer.open(row, key, e)
 }
 
-// stored returns an entry's text as it is stored, nil if there is none.
+// stored returns an entry's text as it is stored, without its end; nil if there is none.
 func (s *Session) stored(key string) json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.find(key)
+	return s.find(key).text
 }
 
-// Raw returns a copy of the JSON text of an entry, as it is stored.
+// Raw returns a copy of the JSON text of an entry, as it is stored, without its end if SetFor has given it one.
 func (s *Session) Raw(key string) (json.RawMessage, bool) {
 	raw := s.stored(key)
 	return slices.Clone(raw), raw != nil
@@ -141,7 +164,7 @@ func (s *Session) Keys() []string {
 	return keysOf(s.view())
 }
 
-// All iterates over the entries as they were at its call, sorted by key, as JSON text as it is stored.
+// All iterates over the entries as they were at its call, sorted by key, as JSON text as Raw returns it.
 func (s *Session) All() iter.Seq2[string, json.RawMessage] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Getter is what typed access reads from: a [Session], a [Draft] inside of Modify, a [Summary] of a list.
@@ -18,6 +19,7 @@ type Getter interface {
 // Setter is what typed access writes to: a [Session] or a [Draft].
 type Setter interface {
 	Set(key string, value any) error
+	SetFor(key string, value any, d time.Duration) error
 	Delete(key string) error
 }
 

@@ -256,8 +256,8 @@ func (t *takeover) encode(ctx context.Context, in *Imported, out *readout) error
 	s := &Session{m: t.m}
 	for key, value := range in.Entries {
 		raw, err := s.encodeForeign(key, value)
-		if err == nil && t.m.sealer.seals(key) {
-			raw, err = t.m.sealer.seal(t.token.handle(), key, raw)
+		if err == nil {
+			raw, err = t.m.storedText(t.token.handle(), key, entry{text: raw})
 		}
 		if err != nil {
 			problems = append(problems, err)

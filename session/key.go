@@ -1,6 +1,9 @@
 package session
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Key is a typed entry, with a value for sessions that do not have it. Declare one per entry:
 //
@@ -8,10 +11,20 @@ import "context"
 type Key[T any] struct {
 	name string
 	def  T
+	life time.Duration
+	ends bool // after life
 }
 
 // NewKey returns the key of an entry; def is what Get returns if there is none.
-func NewKey[T any](name string, def T) Key[T] { return Key[T]{name, def} }
+func NewKey[T any](name string, def T) Key[T] { return Key[T]{name: name, def: def} }
+
+// EndsAfter returns the key of an entry that ends before its session does: d after it was last set, as SetFor has it.
+//
+//	var sudo = session.NewKey("sudo", false).EndsAfter(5 * time.Minute)
+func (k Key[T]) EndsAfter(d time.Duration) Key[T] {
+	k.life, k.ends = d, true
+	return k
+}
 
 // Name returns the entry's key.
 func (k Key[T]) Name() string { return k.name }
@@ -34,8 +47,16 @@ func (k Key[T]) Find(r Getter) (value T, ok bool, err error) {
 // Has reports whether there is an entry.
 func (k Key[T]) Has(r Getter) bool { return r.Has(k.name) }
 
-// Set is Session.Set with a value of the key's type.
-func (k Key[T]) Set(s Setter, value T) error { return s.Set(k.name, value) }
+// Set is Session.Set with a value of the key's type, or Session.SetFor if the key has EndsAfter.
+func (k Key[T]) Set(s Setter, value T) error {
+	if k.ends {
+		return s.SetFor(k.name, value, k.life)
+	}
+	return s.Set(k.name, value)
+}
+
+// SetFor is Session.SetFor with a value of the key's type.
+func (k Key[T]) SetFor(s Setter, value T, d time.Duration) error { return s.SetFor(k.name, value, d) }
 
 // Delete removes the entry.
 func (k Key[T]) Delete(s Setter) error { return s.Delete(k.name) }

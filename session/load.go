@@ -53,6 +53,7 @@ func (s *Session) reload(ctx context.Context, m *Manager, ref store.Ref) (store.
 		s.end(err)
 		return rec, fmt.Errorf("session: load %s: %w", ref.Key, err)
 	}
+	s.correctClock(rec.Now)
 	s.load(rec, obj)
 	return rec, nil
 }

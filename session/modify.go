@@ -100,11 +100,14 @@ func (mod *modification) settle(saved store.Saved, err error) {
 // run leaves in inflight what was saved.
 func (mod *modification) run(ctx context.Context) (store.Saved, error) {
 	s := mod.s
+	if err := s.learnClock(ctx, &mod.before); err != nil {
+		return store.Saved{}, err
+	}
 	s.mu.Lock()
 	ref, presence := s.ref(), s.row.presence
 	s.mu.Unlock()
 	if presence != stored {
-		c, err := mod.draft(store.Record{})
+		c, err := mod.draft(ctx, store.Record{})
 		if err != nil {
 			return store.Saved{}, err
 		}
@@ -136,7 +139,7 @@ func (mod *modification) attempt(ctx context.Context, attempt int) (store.Saved,
 	if err != nil {
 		return store.Saved{}, err
 	}
-	c, err := mod.draft(rec)
+	c, err := mod.draft(ctx, rec)
 	if err != nil {
 		return store.Saved{}, err
 	}
@@ -148,7 +151,7 @@ func (mod *modification) attempt(ctx context.Context, attempt int) (store.Saved,
 func (mod *modification) locked(ctx context.Context, locker store.Locker, ref store.Ref) (store.Saved, error) {
 	start, ended, rotates, owner := time.Now(), false, false, ""
 	saved, err := locker.SaveLocked(ctx, ref, func(rec store.Record) (store.Change, error) {
-		c, err := mod.draft(rec)
+		c, err := mod.draft(ctx, rec)
 		ended, rotates, owner = err != nil, c.Rotate != nil, valueOr(c.Owner, rec.Owner)
 		return c, err
 	})
@@ -163,22 +166,28 @@ func (mod *modification) locked(ctx context.Context, locker store.Locker, ref st
 }
 
 // draft lets fn change rec with what was pending on top, and makes the change of both.
-func (mod *modification) draft(rec store.Record) (store.Change, error) {
-	obj := jsonobj.Object{}
+func (mod *modification) draft(ctx context.Context, rec store.Record) (store.Change, error) {
+	obj, clock := jsonobj.Object{}, reading{rec.Now, time.Now()}
 	if rec.Data != nil {
 		var err error
 		if obj, err = scan(rec.Data); err != nil {
 			return store.Change{}, err
 		}
+	} else {
+		clock = mod.s.clockOrGuess()
 	}
-	d := &Draft{s: mod.s, base: mod.before.apply(obj), sealer: mod.m.sealer, row: mod.row}
+	d := &Draft{s: mod.s, m: mod.m, base: mod.before.apply(obj), row: mod.row, clock: clock}
 	if err := mod.fn(d); err != nil {
 		return store.Change{}, &callbackError{err}
 	}
 	if d.edit.empty() && mod.before.empty() {
 		return store.Change{}, errUnchanged
 	}
-	d.reseal()
+	if rec.Data != nil {
+		d.tidy()
+	} else if err := mod.s.learnClock(ctx, &d.edit); err != nil {
+		return store.Change{}, err
+	}
 	return mod.s.drafted(rec, obj, d.edit.over(mod.before))
 }
 

@@ -20,14 +20,15 @@ type Summary struct {
 	CreatedAt time.Time // or of the last Renew
 	LastSeen  time.Time // at most Config.TouchStep before the last access
 	ExpiresAt time.Time
-	entries   jsonobj.Object
+	entries   jsonobj.Object // those that had not ended when the list was made
 	sealer    *sealer
 }
 
 // lookup implements Getter.
 func (i Summary) lookup(key string) (json.RawMessage, error) {
-	value, _ := i.entries.Get(key)
-	return i.sealer.open(i.Handle, key, value)
+	text, _ := i.entries.Get(key)
+	e, _ := unwrap(text)
+	return i.sealer.open(i.Handle, key, e)
 }
 
 // Has reports whether the entry was requested and exists.
@@ -39,10 +40,11 @@ func (i Summary) Has(key string) bool {
 // Keys returns the keys of the entries that were requested and exist.
 func (i Summary) Keys() []string { return keysOf(i.entries) }
 
-// Raw returns a copy of the JSON text of an entry, as it is stored.
+// Raw returns a copy of the JSON text of an entry, as Session.Raw does.
 func (i Summary) Raw(key string) (json.RawMessage, bool) {
-	value, ok := i.entries.Get(key)
-	return slices.Clone(json.RawMessage(value)), ok
+	text, ok := i.entries.Get(key)
+	e, _ := unwrap(text)
+	return slices.Clone(e.text), ok
 }
 
 // Sessions lists the live sessions of owner, newest first, with the given entries of each: for a page that says "Firefox,
@@ -73,7 +75,7 @@ func (m *Manager) list(ctx context.Context, selector store.Selector, entries []s
 		}
 		found[i] = Summary{
 			Handle: r.Key, Owner: r.Owner, Tag: r.Tag, CreatedAt: r.CreatedAt, LastSeen: r.AccessedAt,
-			ExpiresAt: r.End(m.policy()), entries: obj, sealer: m.sealer,
+			ExpiresAt: r.End(m.policy()), entries: living(obj, r.Now), sealer: m.sealer,
 		}
 	}
 	return found, nil

@@ -105,12 +105,12 @@ func (r *resealing) row(ctx context.Context, seen *store.Record) (again bool, er
 	ref := store.Ref{Key: seen.Key, Hash: seen.Hash, Policy: r.m.policy()}
 	ref.Policy.MaxBytes = 0 // what was stored is not refused for a key with a longer id
 	rec, err := r.m.store.Load(ctx, ref)
-	var set map[string]json.RawMessage
+	var c store.Change
 	if err == nil {
-		set, err = r.stale(rec)
+		c, err = r.stale(rec)
 	}
-	if err == nil && set != nil {
-		if _, err = r.m.store.Save(ctx, ref, store.Change{Set: set, IfVersion: rec.Version}); err == nil {
+	if err == nil && c.HasData() {
+		if _, err = r.m.store.Save(ctx, ref, c); err == nil {
 			r.done++
 		}
 	}
@@ -126,27 +126,27 @@ func (r *resealing) row(ctx context.Context, seen *store.Record) (again bool, er
 	return false, err
 }
 
-// stale returns a row's entries that are to be sealed anew, or nil.
-func (r *resealing) stale(rec store.Record) (set map[string]json.RawMessage, err error) {
+// stale returns the change that seals a row's entries anew, and removes those that have ended and would have to be.
+func (r *resealing) stale(rec store.Record) (store.Change, error) {
+	c := store.Change{Set: map[string]json.RawMessage{}, IfVersion: rec.Version}
 	obj, err := scan(rec.Data)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	for _, m := range obj.Members() {
 		name := m.Key()
 		if !r.m.sealer.stale(name, m.Value) {
 			continue
 		}
-		text, err := r.m.sealer.move(rec.Key, rec.Key, name, m.Value)
-		if err != nil {
-			return nil, err
+		if e, _ := unwrap(m.Value); e.over(rec.Now) {
+			c.Delete = append(c.Delete, name)
+			continue
 		}
-		if set == nil {
-			set = map[string]json.RawMessage{}
+		if c.Set[name], err = r.m.sealer.move(rec.Key, rec.Key, name, m.Value, 0); err != nil {
+			return c, err
 		}
-		set[name] = text
 	}
-	return set, nil
+	return c, nil
 }
 
 func (r *resealing) fail(err error) {

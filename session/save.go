@@ -35,6 +35,9 @@ func (s *Session) save(ctx context.Context, last bool) (wrote bool, err error) {
 		return false, fmt.Errorf("session: save: %w", err)
 	}
 	defer s.exchanges.unlock()
+	if err := s.learnClock(ctx); err != nil {
+		return false, err
+	}
 	s.mu.Lock()
 	taken, err := s.snapshot(last)
 	m := s.m
@@ -78,9 +81,7 @@ func (s *Session) inflightChange() store.Change {
 	defer s.mu.Unlock()
 	c := s.pending.inflight.change(s.m.realm)
 	c.Extend, c.IfVersion = s.touchDue(s.m.policy()), s.pending.version
-	if s.row.presence == stored && !s.row.behind {
-		c.Base = store.NewBase(s.row.record.Version, s.row.data)
-	}
+	c.Base, c.Ended = s.basis()
 	return c
 }
 
@@ -136,6 +137,7 @@ func (s *Session) settle(saved store.Saved, err error) {
 		s.mu.Unlock()
 		return
 	}
+	s.correctClock(saved.Now)
 	rotated := s.saved(saved)
 	m, key := s.m, s.row.token.handle()
 	s.mu.Unlock()

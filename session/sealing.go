@@ -110,32 +110,33 @@ func (x *sealer) seals(name string) bool {
 	return x != nil && (x.config.All || slices.Contains(x.config.Entries, name))
 }
 
-func (x *sealer) place(row Handle, name string) sealing.Place {
-	return sealing.Place{Realm: x.realm, Row: row, Name: name}
+// place is where an entry belongs. Its end is part of that, so that nobody who writes to the table can put it off.
+func (x *sealer) place(row Handle, name string, ends int64) sealing.Place {
+	return sealing.Place{Realm: x.realm, Row: row, Name: name, Ends: ends}
 }
 
-// seal returns the text of a sealed entry as it is stored.
-func (x *sealer) seal(row Handle, name string, value json.RawMessage) (json.RawMessage, error) {
+// seal returns the text of a sealed entry as it is stored. e is the entry before it is sealed.
+func (x *sealer) seal(row Handle, name string, e entry) (json.RawMessage, error) {
 	key := x.ring.current()
-	if sealing.Size(key.ID, len(value)) > x.limit {
+	if sealing.Size(key.ID, len(e.text)) > x.limit {
 		return nil, tooLarge(name, x.limit)
 	}
-	text, err := sealing.Seal(key, x.place(row, name), value)
+	text, err := sealing.Seal(key, x.place(row, name, e.ends), e.text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: entry %s, key %s: %w", ErrSealed, quoteKey(name), key.ID, err)
 	}
-	return text, nil
+	return entry{text, e.ends}.wrap(), nil
 }
 
-// open returns the JSON text of an entry's value, nil for nil.
-func (x *sealer) open(row Handle, name string, text json.RawMessage) (json.RawMessage, error) {
-	if text == nil || !x.seals(name) {
-		return text, nil
+// open returns the JSON text of an entry's value, nil for none.
+func (x *sealer) open(row Handle, name string, e entry) (json.RawMessage, error) {
+	if e.text == nil || !x.seals(name) {
+		return e.text, nil
 	}
-	id, ok := sealing.KeyID(text)
+	id, ok := sealing.KeyID(e.text)
 	if !ok {
 		if x.config.AcceptPlain {
-			return text, nil
+			return e.text, nil
 		}
 		return nil, plainEntry(name)
 	}
@@ -143,15 +144,15 @@ func (x *sealer) open(row Handle, name string, text json.RawMessage) (json.RawMe
 	if err != nil {
 		return nil, fmt.Errorf("%w: entry %s: key %s: %w", ErrSealed, quoteKey(name), id, err)
 	}
-	return x.openWith(key, row, name, text)
+	return x.openWith(key, row, name, e)
 }
 
 func plainEntry(name string) error {
 	return fmt.Errorf("%w: entry %s is stored without being sealed", ErrSealed, quoteKey(name))
 }
 
-func (x *sealer) openWith(key sealing.Key, row Handle, name string, text json.RawMessage) (json.RawMessage, error) {
-	value, err := sealing.Open(key, x.place(row, name), text)
+func (x *sealer) openWith(key sealing.Key, row Handle, name string, e entry) (json.RawMessage, error) {
+	value, err := sealing.Open(key, x.place(row, name, e.ends), e.text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: entry %s: key %s: %w", ErrSealed, quoteKey(name), key.ID, err)
 	}
@@ -163,16 +164,19 @@ func (x *sealer) stale(name string, text json.RawMessage) bool {
 	if !x.seals(name) {
 		return false
 	}
-	id, ok := sealing.KeyID(text)
+	e, _ := unwrap(text)
+	id, ok := sealing.KeyID(e.text)
 	return !ok && x.config.AcceptPlain || ok && id != x.ring.current().ID
 }
 
-// move seals an entry that a row holds anew, for the same row or another. It calls no KeySource.
-func (x *sealer) move(from, to Handle, name string, text json.RawMessage) (json.RawMessage, error) {
-	id, ok := sealing.KeyID(text)
+// move seals an entry that a row holds anew, for the same row or another, with an end that is later by so many
+// milliseconds if it has one. It calls no KeySource.
+func (x *sealer) move(from, to Handle, name string, text json.RawMessage, later int64) (json.RawMessage, error) {
+	e, _ := unwrap(text)
+	id, ok := sealing.KeyID(e.text)
 	switch {
 	case !ok && x.config.AcceptPlain:
-		return x.seal(to, name, text)
+		return x.seal(to, name, e.later(later))
 	case !ok:
 		return nil, plainEntry(name)
 	}
@@ -180,11 +184,11 @@ func (x *sealer) move(from, to Handle, name string, text json.RawMessage) (json.
 	if !known {
 		return nil, fmt.Errorf("%w: entry %s: key %s: %w", ErrSealed, quoteKey(name), id, errUnknownKey)
 	}
-	value, err := x.openWith(key, from, name, text)
+	value, err := x.openWith(key, from, name, e)
 	if err != nil {
 		return nil, err
 	}
-	return x.seal(to, name, value)
+	return x.seal(to, name, entry{value, e.ends}.later(later))
 }
 
 // moveSealed seals for the session's new row what is pending and was sealed for the row from. What cannot be opened stays
@@ -194,7 +198,7 @@ func (s *Session) moveSealed(from Handle) {
 	for name, text := range s.pending.newer.edits {
 		var err error
 		if text != nil && s.m.sealer.seals(name) {
-			text, err = s.m.sealer.move(from, s.choose().handle(), name, text)
+			text, err = s.m.sealer.move(from, s.choose().handle(), name, text, 0)
 		}
 		if err != nil {
 			s.m.config.Logger.Warn("session: a sealed entry cannot be encrypted for the new session and stays out of it", "error", err)

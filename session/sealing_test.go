@@ -36,7 +36,7 @@ func (s *site) with(change func(*session.Config)) *site {
 	s.t.Helper()
 	config := session.Config{Logger: slog.New(slog.NewTextHandler(s.log, nil))}
 	change(&config)
-	return &site{t: s.t, m: newManager(s.t, s.store, config), store: s.store, log: s.log}
+	return &site{t: s.t, m: newManager(s.t, s.store, config), store: s.store, log: s.log, sealing: config.Sealing}
 }
 
 func (s *site) withKeys(ids ...string) *site {

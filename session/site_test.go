@@ -28,6 +28,8 @@ type site struct {
 	m     *session.Manager
 	store *spy
 	log   *logBuffer
+
+	sealing session.Sealing
 }
 
 func newSite(t testing.TB, change ...func(*session.Config)) *site {
@@ -37,7 +39,7 @@ func newSite(t testing.TB, change ...func(*session.Config)) *site {
 	for _, change := range change {
 		change(&config)
 	}
-	s.m = newManager(t, s.store, config)
+	s.m, s.sealing = newManager(t, s.store, config), config.Sealing
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/simples-go/sessions/session/memstore"
 	"github.com/simples-go/sessions/session/store"
@@ -40,6 +41,17 @@ func (s *spy) failBefore(err error, ops ...string) {
 	s.hook(func(_ context.Context, op string) error {
 		if slices.Contains(ops, op) {
 			return err
+		}
+		return nil
+	})
+}
+
+// beforeNext runs fn before the next operation of this name.
+func (s *spy) beforeNext(op string, fn func()) {
+	s.hook(func(_ context.Context, running string) error {
+		if running == op {
+			s.hook(nil)
+			fn()
 		}
 		return nil
 	})
@@ -121,4 +133,8 @@ func (s *spy) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
 func (s *spy) Delete(ctx context.Context, ref store.Ref) error {
 	_, err := spied(ctx, s, "delete", func() (struct{}, error) { return struct{}{}, s.Store.Delete(ctx, ref) })
 	return err
+}
+
+func (s *spy) Now(ctx context.Context) (time.Time, error) {
+	return spied(ctx, s, "now", func() (time.Time, error) { return s.Store.Now(ctx) })
 }

@@ -49,6 +49,7 @@ type row struct {
 	possible []*token       // the row's token is one of these instead, if writes that failed took effect; the latest last
 	record   store.Record   // as last heard of, without Data; Version is the one that this connection has seen whole
 	readAt   time.Time      // when record.Now was read, by the process's clock
+	guessed  bool           // record.Now is the process's clock: the store's is to be asked for
 	data     jsonobj.Object // as last seen
 	behind   bool           // others have changed the row since
 }
@@ -80,7 +81,7 @@ func (s *state) arrive(t *token) { s.row.token, s.row.presence = t, stored }
 // load applies what a store's Load has returned.
 func (s *state) load(rec store.Record, obj jsonobj.Object) {
 	s.row.data, s.row.presence, s.row.behind = obj, stored, false
-	s.row.record, s.row.readAt = rec, time.Now()
+	s.row.record, s.row.readAt, s.row.guessed = rec, time.Now(), false
 	s.row.record.Data = nil
 }
 
@@ -140,7 +141,9 @@ func (s *state) rotate() {
 
 // restart makes the session a new, empty one, after its end.
 func (s *state) restart() {
+	clock, guessed := s.reading(), s.row.guessed
 	s.row, s.ended, s.pending = row{}, nil, pending{lastErr: s.pending.lastErr}
+	s.row.record.Now, s.row.readAt, s.row.guessed = clock.clock, clock.readAt, guessed
 	s.pending.newer.create = true
 }
 
@@ -152,7 +155,7 @@ func (s *state) startOver() { s.pending.newer = patch{clear: true} }
 func (s *state) fork() {
 	changes := s.pending.newer
 	base := patch{clear: true, edits: map[string]json.RawMessage{}, create: true}
-	for _, m := range s.row.data.Members() {
+	for _, m := range living(s.row.data, s.storeNow()).Members() {
 		base.edits[m.Key()] = m.Value
 	}
 	known := s.row.record
@@ -294,7 +297,7 @@ func (s *state) sendToken(due bool) {
 func (s *state) written(saved store.Saved) {
 	r := &s.row.record
 	r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.Now = saved.CreatedAt, saved.AccessedAt, saved.ExpiresAt, saved.Now
-	s.row.readAt = time.Now()
+	s.row.readAt, s.row.guessed = time.Now(), false
 }
 
 // touched applies the outcome of a touch in the background, unless something newer is known.
@@ -312,7 +315,7 @@ func (s *state) refreshed(r *store.Record) {
 	known := &s.row.record
 	known.CreatedAt, known.AccessedAt, known.ExpiresAt, known.Now = r.CreatedAt, r.AccessedAt, r.ExpiresAt, r.Now
 	known.Timeouts = r.Timeouts
-	s.row.readAt = time.Now()
+	s.row.readAt, s.row.guessed = time.Now(), false
 }
 
 // owes reports whether a response has to wait for a save: of the handler's changes, or of a new row or token that the
@@ -411,15 +414,16 @@ func (s *state) close() { s.phase = closed }
 
 // Reading
 
-// find returns an entry's text, nil if there is none.
-func (s *state) find(key string) json.RawMessage {
+// find returns an entry, the zero one if there is none or it has ended.
+func (s *state) find(key string) entry {
 	if s.withheld() {
-		return nil
+		return entry{}
 	}
-	if value, decided := s.pending.newer.lookup(key); decided {
-		return value
+	text, decided := s.pending.newer.lookup(key)
+	if !decided {
+		text = s.beneath(key)
 	}
-	return s.beneath(key)
+	return s.reading().live(text)
 }
 
 // beneath returns the text of an entry beneath what is newer than the last snapshot.
@@ -431,12 +435,20 @@ func (s *state) beneath(key string) json.RawMessage {
 	return value
 }
 
-// view is the session's entries with all that is pending.
+// view is the session's entries with all that is pending, and without what has ended.
 func (s *state) view() jsonobj.Object {
 	if s.withheld() {
 		return jsonobj.Object{}
 	}
-	return s.pending.newer.apply(s.pending.inflight.apply(s.row.data))
+	return visible(s.pending.newer.apply(s.pending.inflight.apply(s.row.data)), s.storeNow())
+}
+
+// basis is what is known of the row's data and what of it has ended, nil if others have changed it since.
+func (s *state) basis() (base *store.Base, ended []string) {
+	if s.row.presence != stored || s.row.behind {
+		return nil, nil
+	}
+	return store.NewBase(s.row.record.Version, s.row.data), endedKeys(s.row.data, s.storeNow())
 }
 
 // newest returns the newest token: one that is to come with a rotation, or the row's.
@@ -460,8 +472,26 @@ func (s *state) holds(hash store.Hash, realm string) bool {
 	return false
 }
 
+// reading is the last one of the store's clock.
+func (s *state) reading() reading { return reading{s.row.record.Now, s.row.readAt} }
+
 // storeNow estimates the store's clock.
-func (s *state) storeNow() time.Time { return s.row.record.Now.Add(time.Since(s.row.readAt)) }
+func (s *state) storeNow() time.Time { return s.reading().now() }
+
+// guessClock takes the process's clock for the store's until that is known, if nothing has been heard of the store yet.
+func (s *state) guessClock() {
+	if s.row.record.Now.IsZero() {
+		now := time.Now()
+		s.row.record.Now, s.row.readAt, s.row.guessed = now.UTC().Truncate(time.Millisecond), now, true
+	}
+}
+
+// heard notes the store's clock, in the place of one that was guessed, and returns by how much that was behind.
+func (s *state) heard(clock time.Time) (behind time.Duration) {
+	behind = clock.Sub(s.storeNow())
+	s.row.record.Now, s.row.readAt, s.row.guessed = clock, time.Now(), false
+	return behind
+}
 
 // touchDue reports whether an access now is worth a write.
 func (s *state) touchDue(p store.Policy) bool {

@@ -235,7 +235,7 @@ func TestWithheldIsReleased(t *testing.T) {
 	for _, ended := range ends {
 		s := state{ended: ended}
 		s.row.data, _ = jsonobj.Scan([]byte(`{"k":1}`))
-		if shown := s.find("k") != nil; shown != (ended != errWithheld && ended != errUnproven) {
+		if shown := s.find("k").text != nil; shown != (ended != errWithheld && ended != errUnproven) {
 			t.Errorf("%v: shown %v", ended, shown)
 		}
 		s.release()

@@ -77,3 +77,31 @@ func (o Object) Only(keys []string) Object {
 	}
 	return out
 }
+
+// Map returns the object with each member's value as fn returns it, and without those that fn does not keep. If fn changes
+// nothing, it is the object itself, and nothing is allocated.
+func (o Object) Map(fn func(Member) (value []byte, keep bool)) Object {
+	for i, m := range o.members {
+		if value, keep := fn(m); !keep || !sameText(value, m.Value) {
+			return o.mapFrom(i, fn)
+		}
+	}
+	return o
+}
+
+// mapFrom is Map for an object of which the first n members stay as they are.
+func (o Object) mapFrom(n int, fn func(Member) (value []byte, keep bool)) Object {
+	out := Object{members: append(make([]Member, 0, len(o.members)), o.members[:n]...)}
+	for _, m := range o.members[n:] {
+		if value, keep := fn(m); keep {
+			m.Value = value
+			out.members = append(out.members, m)
+		}
+	}
+	return out
+}
+
+// sameText reports whether two texts are the same part of the same memory.
+func sameText(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}

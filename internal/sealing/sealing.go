@@ -41,12 +41,24 @@ type Place struct {
 	Realm string
 	Row   [16]byte
 	Name  string
+	Ends  int64 // until when; 0: for good
 }
+
+// hasEnd is set in the realm's length if an end follows, so that no place with an end is spelled like one without.
+const hasEnd = 1 << 63
 
 // aad is the place in one spelling.
 func (p Place) aad() []byte {
-	text := binary.BigEndian.AppendUint64(nil, uint64(len(p.Realm)))
-	return append(append(append(text, p.Realm...), p.Row[:]...), p.Name...)
+	size := uint64(len(p.Realm))
+	if p.Ends != 0 {
+		size |= hasEnd
+	}
+	text := binary.BigEndian.AppendUint64(nil, size)
+	text = append(append(text, p.Realm...), p.Row[:]...)
+	if p.Ends != 0 {
+		text = binary.BigEndian.AppendUint64(text, uint64(p.Ends))
+	}
+	return append(text, p.Name...)
 }
 
 // prefix begins each sealed text. It is followed by the key's id, a colon, and nonce and ciphertext in base64.
@@ -107,7 +119,8 @@ func validID(id []byte) bool {
 	return 0 < len(id) && len(id) <= maxID
 }
 
-var errNotHere = errors.New("the key does not open it: it was sealed with another key of this id, or in another place, or changed")
+var errNotHere = errors.New("the key does not open it: it was sealed with another key of this id, in another place or with " +
+	"another end, or changed")
 
 // Open decrypts what Seal has made under key for the same place.
 func Open(key Key, place Place, text []byte) ([]byte, error) {

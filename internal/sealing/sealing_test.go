@@ -15,10 +15,31 @@ func key(id string, seed byte) sealing.Key {
 var (
 	here   = sealing.Place{Realm: "realm", Row: [16]byte{1, 2}, Name: "name"}
 	places = map[string]sealing.Place{
-		"another realm": {"realms", here.Row, "name"}, "another row": {"realm", [16]byte{1, 3}, "name"}, "another entry": {"realm", here.Row, "names"},
-		"the same letters": {"realmn", here.Row, "ame"}, "nowhere": {},
+		"another realm": {"realms", here.Row, "name", 0}, "another row": {"realm", [16]byte{1, 3}, "name", 0},
+		"another entry": {"realm", here.Row, "names", 0}, "the same letters": {"realmn", here.Row, "ame", 0}, "nowhere": {},
+		"with an end": {"realm", here.Row, "name", 7},
 	}
 )
+
+// What is sealed until an end opens with that end alone: with no other, with none, and not with the end's bytes as a name's.
+func TestSealedValuesOpenWithTheirEndAlone(t *testing.T) {
+	k, until := key("2026-11", 1), here
+	until.Ends = 7
+	text, err := sealing.Seal(k, until, []byte(`1`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, err := sealing.Open(k, until, text); err != nil || string(value) != `1` {
+		t.Errorf("with its end: %s, %v", value, err)
+	}
+	later, named := until, here
+	later.Ends, named.Name = 8, "\x00\x00\x00\x00\x00\x00\x00\x07name"
+	for name, place := range map[string]sealing.Place{"a later end": later, "no end": here, "a name": named} {
+		if value, err := sealing.Open(k, place, text); err == nil {
+			t.Errorf("with %s: %s", name, value)
+		}
+	}
+}
 
 func seal(t testing.TB, k sealing.Key, value string) []byte {
 	t.Helper()

@@ -43,6 +43,13 @@ func (m *Store) Len() int {
 	return len(m.rows)
 }
 
+// Now implements store.Clock.
+func (m *Store) Now(ctx context.Context) (time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now(), ctx.Err()
+}
+
 func (m *Store) now() time.Time { return time.Now().Add(m.skew).UTC().Truncate(time.Millisecond) }
 
 // open returns the live record that ref names. m.mu is held.

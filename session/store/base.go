@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/simples-go/sessions/internal/jsonobj"
 )
@@ -34,9 +35,17 @@ func (c *Change) Whole(maxBytes int) (data []byte, ok bool) {
 	if c.Base == nil || !c.HasData() {
 		return nil, false
 	}
-	merged := c.Base.data.Merge(c.Clear, c.Set, c.Delete)
+	merged := c.Base.data.Merge(c.Clear, c.Set, c.deletions(c.Base.Version))
 	if maxBytes > 0 && merged.Exceeds(maxBytes) {
 		return nil, false
 	}
 	return merged.Append(nil), true
+}
+
+// deletions are the keys that are not in a row of this version after the change, unless it sets them.
+func (c *Change) deletions(version int64) []string {
+	if len(c.Ended) == 0 || c.Base == nil || c.Base.Version != version {
+		return c.Delete
+	}
+	return slices.Concat(c.Delete, c.Ended)
 }

@@ -37,6 +37,10 @@ type Change struct {
 
 	// Base is what the connection has seen of the row's data. A store may use it, see Whole, or not.
 	Base *Base
+
+	// Ended are the keys of entries that have ended. A change that has entries may remove them too, from a row that has the
+	// version Base.Version and from no other: somebody may have set them anew.
+	Ended []string
 }
 
 // Saved is what a row says of itself after a write.
@@ -61,7 +65,7 @@ func (c *Change) Apply(r *Record, p Policy, now time.Time) error {
 	if c.IfVersion != 0 && c.IfVersion != r.Version {
 		return ErrConflict
 	}
-	data, err := c.merge(r.Data, p.MaxBytes)
+	data, err := c.merge(r, p.MaxBytes)
 	if err != nil {
 		return err
 	}
@@ -126,16 +130,16 @@ func (c *Change) Resets() bool { return c.Renew || c.Idle != nil || c.Absolute !
 // HasData reports whether the change touches the session's entries.
 func (c *Change) HasData() bool { return c.Clear || len(c.Set) > 0 || len(c.Delete) > 0 }
 
-// merge returns data with the change's entries; data itself if there are none.
-func (c *Change) merge(data []byte, maxBytes int) ([]byte, error) {
-	base, err := jsonobj.Scan(data)
+// merge returns the record's data with the change's entries; the data itself if there are none.
+func (c *Change) merge(r *Record, maxBytes int) ([]byte, error) {
+	base, err := jsonobj.Scan(r.Data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	if !c.HasData() {
-		return data, nil
+		return r.Data, nil
 	}
-	merged := base.Merge(c.Clear, c.Set, c.Delete)
+	merged := base.Merge(c.Clear, c.Set, c.deletions(r.Version))
 	if maxBytes > 0 && merged.Exceeds(maxBytes) {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, maxBytes)
 	}
@@ -159,7 +163,7 @@ func (c *Change) Then(next Change) Change {
 	replace(&out.Persistence, next.Persistence)
 	replace(&out.Device, next.Device)
 	out.Authenticate = c.Authenticate || next.Authenticate
-	out.Base = nil
+	out.Base, out.Ended = nil, nil
 	return out
 }
 

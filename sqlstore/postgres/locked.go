@@ -119,6 +119,17 @@ func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref,
 	return r, r.Open(ref, r.Now)
 }
 
+// Now implements store.Clock with one SELECT.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
+	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+		now, err = s.readClock(ctx, conn)
+		return err
+	})
+	return now, failed("reading the clock", err)
+}
+
 // readClock returns the database's clock.
 func (s *Store) readClock(ctx context.Context, q querier) (now time.Time, err error) {
 	sent := time.Now()

@@ -53,6 +53,7 @@ var (
 	_ store.Watcher   = (*Store)(nil)
 	_ store.Finder    = (*Store)(nil)
 	_ store.Collector = (*Store)(nil)
+	_ store.Clock     = (*Store)(nil)
 )
 
 // New returns a store on the pool, which stays the caller's to close. It does not connect: that the table is there is

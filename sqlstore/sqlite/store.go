@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/simples-go/sessions/internal/broadcast"
 	"github.com/simples-go/sessions/internal/keylock"
@@ -33,7 +34,11 @@ var (
 	_ store.Watcher   = (*Store)(nil)
 	_ store.Finder    = (*Store)(nil)
 	_ store.Collector = (*Store)(nil)
+	_ store.Clock     = (*Store)(nil)
 )
+
+// Now implements store.Clock with the clock of the host.
+func (s *Store) Now(ctx context.Context) (time.Time, error) { return now(), ctx.Err() }
 
 // find reads the row of a key, with its data if id is selectRow. It returns ErrGone if there is none.
 func (c *conn) find(id statement, key store.Handle, r *store.Record) error {

@@ -28,6 +28,7 @@ var (
 	_ store.Toucher   = (*Store)(nil)
 	_ store.Finder    = (*Store)(nil)
 	_ store.Collector = (*Store)(nil)
+	_ store.Clock     = (*Store)(nil)
 )
 
 // ErrNoTable is returned by New if the database has no sessions table. Run the command "sessions-migrate up", or call
@@ -60,6 +61,9 @@ func New(ctx context.Context, db *sql.DB, table string) (*Store, error) {
 
 // now is the clock of the database's host.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// Now implements store.Clock with the clock of the host.
+func (s *Store) Now(ctx context.Context) (time.Time, error) { return now(), ctx.Err() }
 
 // live reads the live row that ref names.
 func (s *Store) live(ctx context.Context, q querier, query string, ref store.Ref) (store.Record, error) {

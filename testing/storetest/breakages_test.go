@@ -18,7 +18,7 @@ func breakages() map[string]breakage {
 	for _, part := range []map[string]breakage{
 		brokenLoads(), brokenCreates(), brokenSaves(), brokenVersions(), brokenSizes(), brokenTouches(), brokenDeletes(), brokenExpiries(),
 		brokenTimeouts(), brokenRotations(), brokenRaces(), brokenLocks(), brokenInspections(), brokenWatches(), brokenOwners(),
-		brokenRevocations(), brokenLimits(), brokenCollectors(), brokenAccesses(), brokenAttributes(), brokenSelectors(),
+		brokenRevocations(), brokenLimits(), brokenCollectors(), brokenAccesses(), brokenAttributes(), brokenSelectors(), brokenClocks(),
 	} {
 		maps.Copy(all, part)
 	}

@@ -228,3 +228,32 @@ func brokenAccesses() map[string]breakage {
 			}),
 	}
 }
+
+// late makes the clock show another time than that of the rows.
+func late(d time.Duration) breakage {
+	return func(b *broken) {
+		b.onNow = func(ctx context.Context) (time.Time, error) {
+			now, err := b.Store.Now(ctx)
+			return now.Add(-d), err
+		}
+	}
+}
+
+func brokenClocks() map[string]breakage {
+	return map[string]breakage{
+		"clock: the clock is that of the rows": late(time.Minute),
+		"clock: an entry ends by the clock":    late(2 * time.Hour),
+		"clock: what is read knows when": func(b *broken) {
+			b.onList = func(ctx context.Context, s store.Selector, keys []string, p store.Policy) ([]store.Record, error) {
+				rows, err := b.Store.Find(ctx, s, keys, p)
+				for i := range rows {
+					rows[i].Now = time.Time{}
+				}
+				return rows, err
+			}
+		},
+		"clock: what has ended is removed with a version alone": saving(func(_ *store.Ref, c *store.Change) {
+			c.Delete = append(c.Delete, c.Ended...)
+		}),
+	}
+}

@@ -27,6 +27,7 @@ type broken struct {
 	onList    func(context.Context, store.Selector, []string, store.Policy) ([]store.Record, error)
 	onRevoke  func(context.Context, store.Selector) ([]store.Handle, error)
 	onCollect func(context.Context, store.CollectOptions) (store.CollectReport, error)
+	onNow     func(context.Context) (time.Time, error)
 }
 
 // newBroken returns a store with nothing replaced yet.
@@ -35,6 +36,7 @@ func newBroken() *broken {
 	return &broken{
 		Store: m, onLoad: m.Load, onCreate: m.Create, onSave: m.Save, onTouch: m.Touch, onDelete: m.Delete, onLocked: m.SaveLocked,
 		onInspect: m.Inspect, onTouches: m.TouchAll, onWatch: m.Watch, onList: m.Find, onRevoke: m.Revoke, onCollect: m.Collect,
+		onNow: m.Now,
 	}
 }
 
@@ -83,6 +85,8 @@ func (b *broken) Revoke(ctx context.Context, which store.Selector) ([]store.Hand
 func (b *broken) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	return b.onCollect(ctx, opts)
 }
+
+func (b *broken) Now(ctx context.Context) (time.Time, error) { return b.onNow(ctx) }
 
 // anyHash returns ref with the hash that the row has, so that every secret opens it.
 func (b *broken) anyHash(ref store.Ref) store.Ref {

@@ -25,7 +25,7 @@
 //     counts the merged data as store.Size does.
 //  10. A context that has ended is an error, matches no sentinel of package session, and nothing is written. No error
 //     contains a secret's hash.
-//  11. What a store offers beyond session.Store (Locker, Inspector, Toucher, Watcher, Finder, Collector) keeps the
+//  11. What a store offers beyond session.Store (Locker, Inspector, Toucher, Watcher, Finder, Collector, Clock) keeps the
 //     promises of its interface.
 package storetest
 
@@ -75,11 +75,12 @@ const (
 	Watcher   Optional = "Watcher"
 	Finder    Optional = "Finder"
 	Collector Optional = "Collector"
+	Clock     Optional = "Clock"
 )
 
 // All returns the names of all optional interfaces, for Harness.Require.
 func All() []Optional {
-	return []Optional{Locker, Inspector, Toucher, Watcher, Finder, Collector}
+	return []Optional{Locker, Inspector, Toucher, Watcher, Finder, Collector, Clock}
 }
 
 // Has reports whether the store has the interface.
@@ -98,6 +99,8 @@ func (o Optional) Has(s store.Store) bool {
 		_, ok = s.(store.Finder)
 	case Collector:
 		_, ok = s.(store.Collector)
+	case Clock:
+		_, ok = s.(store.Clock)
 	}
 	return ok
 }
@@ -168,6 +171,7 @@ func groups() []group {
 		{"watcher", watcherRules()},
 		{"owner", slices.Concat(ownerRules(), revokeRules(), limitRules())},
 		{"selector", selectorRules()},
+		{"clock", clockRules()},
 		{"collector", slices.Concat(collectorRules(), collectorRaceRules())},
 	}
 }
