@@ -11,10 +11,11 @@ import (
 )
 
 // SetFor is Set for an entry that ends before its session does: in d, in whole milliseconds, by the store's clock. From
-// then on nothing shows it, and a later save removes it. Another Set or SetFor replaces the entry together with its end.
+// then on nothing shows it, and a later save removes it. Another Set or SetFor replaces the entry together with its
+// end.
 //
-// It returns the errors of Set, ErrValue if d is not positive or longer than MaxTimeout, and errors.ErrUnsupported if the
-// store is no store.Clock.
+// It returns the errors of Set, ErrValue if d is not positive or longer than MaxTimeout, and errors.ErrUnsupported if
+// the store is no store.Clock.
 func (s *Session) SetFor(key string, value any, d time.Duration) error {
 	raw, err := s.encode(key, value)
 	return s.change(func() error {
@@ -69,8 +70,8 @@ func (s *Session) clockOrGuess() reading {
 	return s.reading()
 }
 
-// learnClock asks the store for its clock if ends of entries that are pending, or in others, were reckoned by the process's,
-// and corrects them. s.exchanges is held. No row is locked: the session has none, or has not read it.
+// learnClock asks the store for its clock if ends of entries that are pending, or in others, were reckoned by the
+// process's, and corrects them. s.exchanges is held. No row is locked: the session has none, or has not read it.
 func (s *Session) learnClock(ctx context.Context, others ...*patch) error {
 	s.mu.Lock()
 	m, due := s.m, s.row.guessed && s.anyEnds(others)
@@ -104,8 +105,8 @@ func (s *Session) anyEnds(others []*patch) bool {
 	return false
 }
 
-// correctClock takes over the store's clock where it was guessed, and moves the ends in what is pending, and in others, by as
-// much as the guess was wrong. s.mu is held.
+// correctClock takes over the store's clock where it was guessed, and moves the ends in what is pending, and in others,
+// by as much as the guess was wrong. s.mu is held.
 func (s *Session) correctClock(now time.Time, others ...*patch) {
 	if !s.row.guessed {
 		return

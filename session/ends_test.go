@@ -165,7 +165,8 @@ func TestAnEntryEndsAtTheMillisecond(t *testing.T) {
 		there bool
 	}{{time.Hour, true}, {0, false}, {-time.Hour, false}} {
 		text := fmt.Sprintf(`{"$ends":%d,"value":7}`, site.clock().Add(c.left).UnixMilli())
-		_, err := site.store.Save(t.Context(), site.ref(s), store.Change{Set: map[string]json.RawMessage{"over": json.RawMessage(text)}})
+		change := store.Change{Set: map[string]json.RawMessage{"over": json.RawMessage(text)}}
+		_, err := site.store.Save(t.Context(), site.ref(s), change)
 		site.ok(err)
 		if got := site.open(s).Has("over"); got != c.there {
 			t.Errorf("%v before its end: there %v", c.left, got)
@@ -178,15 +179,16 @@ func (s *site) ref(of *session.Session) store.Ref {
 	s.t.Helper()
 	rows, err := s.store.Inspect(s.t.Context(), []store.Handle{of.Handle()})
 	s.ok(err)
-	return store.Ref{Key: of.Handle(), Hash: rows[0].Hash, Policy: store.Policy{Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour}}}
+	policy := store.Policy{Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour}}
+	return store.Ref{Key: of.Handle(), Hash: rows[0].Hash, Policy: policy}
 }
 
 // What has no end is stored as it is, and nothing is asked of the store for it.
 func TestEntriesWithoutAnEndAreStoredAsTheyAre(t *testing.T) {
 	site := newSite(t)
 	s := site.m.NewSession()
-	site.ok(errors.Join(s.Set("a", map[string]any{"value": 1, "x": nil}), s.Set("k", "text"), s.SetFor("over", 7, tenMinutes), s.Set("over", 8)))
-	site.ok(s.Save(t.Context()))
+	site.ok(errors.Join(s.Set("a", map[string]any{"value": 1, "x": nil}), s.Set("k", "text")))
+	site.ok(errors.Join(s.SetFor("over", 7, tenMinutes), s.Set("over", 8), s.Save(t.Context())))
 	if events := site.store.taken(); !slices.Equal(events, []string{"create"}) {
 		t.Errorf("the store did %v", events)
 	}
@@ -200,8 +202,8 @@ func TestEntriesWithoutAnEndAreStoredAsTheyAre(t *testing.T) {
 // shifts are by how much the store's clock may differ from the process's.
 var shifts = []time.Duration{0, time.Hour, -time.Hour}
 
-// The end is reckoned by the store's clock and not by the process's, however far they are apart and whether the session has
-// seen a row or not.
+// The end is reckoned by the store's clock and not by the process's, however far they are apart and whether the session
+// has seen a row or not.
 func TestEndsAreOfTheStoresClock(t *testing.T) {
 	ways := map[string]func(site *site) (*session.Session, error){
 		"a new session": func(site *site) (*session.Session, error) {
@@ -227,7 +229,8 @@ func TestEndsAreOfTheStoresClock(t *testing.T) {
 		"a new session's Modify that fails": func(site *site) (*session.Session, error) {
 			s := site.m.NewSession()
 			err := errors.Join(s.SetFor("over", 7, tenMinutes), s.Set("k", 1))
-			if got := s.Modify(t.Context(), func(d *session.Draft) error { return errors.Join(d.SetFor("over", 8, time.Hour), errMine) }); !errors.Is(got, errMine) {
+			failing := func(d *session.Draft) error { return errors.Join(d.SetFor("over", 8, time.Hour), errMine) }
+			if got := s.Modify(t.Context(), failing); !errors.Is(got, errMine) {
 				return s, fmt.Errorf("Modify: %w", got)
 			}
 			return s, errors.Join(err, s.Save(t.Context()))
@@ -484,6 +487,27 @@ func TestEndsComeAlongToARowOfTheirOwn(t *testing.T) {
 	})
 }
 
+// A row of its own that cannot be made at once keeps what is known of the store's clock: no end moves.
+func TestEndsOfARowThatIsMadeLater(t *testing.T) {
+	endingSites(t, func(t *testing.T, site *site) {
+		site.store.Advance(time.Hour)
+		first := site.m.NewSession()
+		site.ok(errors.Join(first.SetFor("over", 7, tenMinutes), first.Save(t.Context())))
+		ends, second := end(t, site.row(first)["over"]), site.open(first)
+		site.ok(errors.Join(second.Login("ann"), first.Login("ann"), first.Save(t.Context())))
+		site.store.failBefore(errDown, "create")
+		wantIs(t, "Save", second.Save(t.Context()), errDown)
+		site.store.failBefore(nil)
+		from := site.clock()
+		site.ok(errors.Join(second.SetFor("fresh", 8, tenMinutes), second.Save(t.Context())))
+		row := site.row(second)
+		if !end(t, row["over"]).Equal(ends) || first.Handle() == second.Handle() {
+			t.Errorf("the row holds %s; the entry ended at %v", row, ends)
+		}
+		wantEnd(t, "set since", row["fresh"], from, site.clock(), tenMinutes)
+	})
+}
+
 // lookAlikes are values that look like what an entry with an end is stored in, or nearly so.
 var lookAlikes = []string{
 	`{"$ends":1,"value":2}`, `{"$ends":99999999999999,"value":{"a":1}}`, `{"$ends":null,"value":3}`, `{"$ends":null,"value":null}`,
@@ -551,7 +575,7 @@ func FuzzEndsComeBack(f *testing.F) {
 		site := newSite(t)
 		d := time.Duration(ms) * time.Millisecond
 		s := site.m.NewSession()
-		if d < 0 || d > time.Hour || ms > int64(time.Hour/time.Millisecond) || !json.Valid([]byte(text)) || s.Set("k", json.RawMessage(text)) != nil {
+		if ms < 0 || ms > time.Hour.Milliseconds() || !json.Valid([]byte(text)) || s.Set("k", json.RawMessage(text)) != nil {
 			return
 		}
 		canonical, _ := s.Raw("k")
@@ -583,7 +607,8 @@ func TestEndsAreFoundHoweverTheyAreSpelled(t *testing.T) {
 		m := newManager(t, &respelling{Store: site.store.Store, data: data}, session.Config{CollectInterval: -1})
 		opened, err := m.Open(t.Context(), s.ID().Reveal())
 		site.ok(err)
-		if got, err := session.Get[[]int](opened, "over"); err != nil || !slices.Equal(got, []int{1, 2}) || opened.Has("past") || opened.Len() != 1 {
+		got, err := session.Get[[]int](opened, "over")
+		if err != nil || !slices.Equal(got, []int{1, 2}) || opened.Has("past") || opened.Len() != 1 {
 			t.Errorf("%s: %v, %v, of the past %v", name, got, err, opened.Keys())
 		}
 	}
@@ -640,4 +665,33 @@ func TestImportedLookAlikes(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A socket learns the store's clock by its polls: an entry ends for it without a Load, and the end of one that it sets at
+// its last is of that clock.
+func TestEntriesEndInSockets(t *testing.T) {
+	s := newSocketServer(t, session.Config{WebSocket: session.WebSocket{PollInterval: 10 * time.Millisecond}})
+	token := s.login(t)
+	done := s.handle(func(sock *socket) {
+		check(t, errors.Join(sock.session.SetFor("over", 7, tenMinutes), sock.session.Save(sock.ctx)))
+		if !sock.session.Has("over") {
+			t.Error("it is over at once")
+		}
+		s.store.Advance(tenMinutes)
+		for sock.session.Has("over") && sock.ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		check(t, errors.Join(sock.ctx.Err(), sock.session.SetFor("fresh", 8, tenMinutes)))
+	})
+	s.dial(t, ownOrigin, cookieLine(token))
+	await(t, "end of the handler", done)
+	if err := s.manager.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{8, 0} {
+		got := open(t, s.manager, token)
+		wantEntry(t, "afterwards", got, "fresh", want)
+		wantEntry(t, "afterwards", got, "over", 0)
+		s.store.Advance(tenMinutes)
+	}
 }

@@ -9,8 +9,9 @@ import (
 )
 
 // An entry that ends before its session is stored in an envelope, {"$ends":1764264000000,"value":…}, whose end is in
-// milliseconds of the Unix epoch, by the store's clock. A value that looks like an envelope and is none is stored in one
-// without an end, {"$ends":null,"value":…}, so that it comes back as it was set. All other values are stored as they are.
+// milliseconds of the Unix epoch, by the store's clock. A value that looks like an envelope and is none is stored in
+// one without an end, {"$ends":null,"value":…}, so that it comes back as it was set. All other values are stored as
+// they are.
 const (
 	endsMember  = "$ends"
 	valueMember = "value"

@@ -78,8 +78,8 @@ func (o Object) Only(keys []string) Object {
 	return out
 }
 
-// Map returns the object with each member's value as fn returns it, and without those that fn does not keep. If fn changes
-// nothing, it is the object itself, and nothing is allocated.
+// Map returns the object with each member's value as fn returns it, and without those that fn does not keep. If fn
+// changes nothing, it is the object itself, and nothing is allocated.
 func (o Object) Map(fn func(Member) (value []byte, keep bool)) Object {
 	for i, m := range o.members {
 		if value, keep := fn(m); !keep || !sameText(value, m.Value) {

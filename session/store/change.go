@@ -38,8 +38,8 @@ type Change struct {
 	// Base is what the connection has seen of the row's data. A store may use it, see Whole, or not.
 	Base *Base
 
-	// Ended are the keys of entries that have ended. A change that has entries may remove them too, from a row that has the
-	// version Base.Version and from no other: somebody may have set them anew.
+	// Ended are the keys of entries that have ended. A change that has entries may remove them too, from a row that has
+	// the version Base.Version and from no other: somebody may have set them anew.
 	Ended []string
 }
 

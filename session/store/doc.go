@@ -3,5 +3,5 @@
 // one in some 70 lines, and testing/storetest is this contract as a test suite.
 //
 // [Store] is the minimum. What only some stores can do is an optional interface each, with a fallback in package session
-// or errors.ErrUnsupported: [Locker], [Inspector], [Toucher], [Watcher], [Finder], [Collector].
+// or errors.ErrUnsupported: [Locker], [Inspector], [Toucher], [Watcher], [Finder], [Collector], [Clock].
 package store

@@ -10,7 +10,8 @@ import (
 // is an error that matches none of this package's sentinels, never a missing session.
 //
 // What only some stores can do is an optional interface each: [Locker], [Inspector], [Toucher], [Watcher], [Finder],
-// [Collector], [Clock]. testing/storetest is this contract as a test suite; docs/guide/custom-store.md builds a store in some 70 lines.
+// [Collector], [Clock]. testing/storetest is this contract as a test suite; docs/guide/custom-store.md builds a store
+// in some 70 lines.
 type Store interface {
 	// Load returns the live session that ref names. ErrGone is returned if there is none, or more exactly ErrExpired;
 	// ErrRotated if ref.Hash is a former one of the row, within ref.Policy.Grace after its last rotation, and ErrReused

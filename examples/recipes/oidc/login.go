@@ -26,20 +26,21 @@ type Provider struct {
 	Verify                    func(token string) (payload []byte, err error)
 }
 
-// attempt is what the session keeps while the browser is at the provider. Each has a key of its own, so that two tabs
-// that log in at once do not take each other's.
+// attempt is what the session keeps while the browser is at the provider, for ten minutes. Each has a key of its own,
+// so that two tabs that log in at once do not take each other's.
 type attempt struct {
 	Nonce, Verifier string
-	Begun           time.Time
 }
 
-func attemptKey(state string) string { return "oidc." + state }
+func attemptKey(state string) session.Key[attempt] {
+	return session.NewKey("oidc."+state, attempt{}).EndsAfter(10 * time.Minute)
+}
 
 // Login sends the browser to the provider.
 func (p *Provider) Login(w http.ResponseWriter, r *http.Request) {
 	state := rand.Text()
-	a := attempt{Nonce: rand.Text(), Verifier: rand.Text() + rand.Text(), Begun: time.Now()}
-	if err := session.FromContext(r.Context()).Set(attemptKey(state), a); err != nil {
+	a := attempt{Nonce: rand.Text(), Verifier: rand.Text() + rand.Text()}
+	if err := attemptKey(state).Set(session.FromContext(r.Context()), a); err != nil {
 		http.Error(w, "try again", session.StatusCode(err))
 		return
 	}
@@ -55,12 +56,12 @@ func (p *Provider) Login(w http.ResponseWriter, r *http.Request) {
 // Callback is where the provider sends the browser back to.
 func (p *Provider) Callback(w http.ResponseWriter, r *http.Request) {
 	s, state := session.FromContext(r.Context()), r.URL.Query().Get("state")
-	a, err := session.Pop[attempt](s, attemptKey(state)) // no second answer to one question
+	a, err := attemptKey(state).Pop(s) // no second answer to one question
 	if err != nil {
 		http.Error(w, "try again", session.StatusCode(err))
 		return
 	}
-	if a.Nonce == "" || time.Since(a.Begun) > 10*time.Minute {
+	if a.Nonce == "" {
 		http.Error(w, "this login was not begun here, or too long ago", http.StatusForbidden)
 		return
 	}

@@ -97,8 +97,10 @@ func verify(token string) ([]byte, error) {
 }
 
 // newShop returns an application that logs in at the provider.
-func newShop(t *testing.T, f *fake) *httptest.Server {
-	sessions, err := session.New(memstore.New(), session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
+func newShop(t *testing.T, f *fake) *httptest.Server { return newShopOn(t, f, memstore.New()) }
+
+func newShopOn(t *testing.T, f *fake, store session.Store) *httptest.Server {
+	sessions, err := session.New(store, session.Config{Cookie: session.Cookie{InsecureHTTP: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +188,27 @@ func TestTwoTabs(t *testing.T) {
 	for _, url := range back {
 		if got := get(t, b, url); !strings.HasSuffix(got, "|ann") {
 			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// An attempt ends ten minutes after its begin, by the database's clock, and not before.
+func TestAnAttemptEnds(t *testing.T) {
+	for after, want := range map[time.Duration]string{9 * time.Minute: "|ann", 10 * time.Minute: "too long ago"} {
+		f, store := newFake(t), memstore.New()
+		shop, b, back := newShopOn(t, f, store), newBrowser(), ""
+		b.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+			if r.URL.Path == "/callback" && back == "" {
+				back = r.URL.String()
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}
+		store.Advance(time.Hour) // the database's clock is not the process's
+		get(t, b, shop.URL+"/login")
+		store.Advance(after)
+		if got := get(t, b, back); !strings.Contains(got, want) {
+			t.Errorf("%v later: %q, want %q", after, got, want)
 		}
 	}
 }
