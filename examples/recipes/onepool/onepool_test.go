@@ -22,6 +22,9 @@ func TestOnePool(t *testing.T) {
 	if err := app.GORM.AutoMigrate(&User{}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := pool.Exec(t.Context(), refusing); err != nil {
+		t.Fatal(err)
+	}
 	for name, change := range map[string]func(ctx context.Context, user, hash string) error{
 		"GORM": app.ByGORM, "ent": app.ByEnt, "sqlc": app.BySQLC,
 	} {
@@ -31,8 +34,10 @@ func TestOnePool(t *testing.T) {
 			}
 			s, other := app.login(t, name), app.login(t, "somebody else")
 			before := pool.Stat().AcquireCount()
-			if err := change(t.Context(), name, ""); err == nil {
-				t.Error("an empty password is taken")
+			for _, password := range []string{"", "refused"} { // by the first statement, and by the commit
+				if err := change(t.Context(), name, password); err == nil {
+					t.Errorf("the password %q is taken", password)
+				}
 			}
 			if got := pool.Stat().AcquireCount(); got == before {
 				t.Error("it has connections of its own")
@@ -61,6 +66,16 @@ func TestOnePool(t *testing.T) {
 		t.Errorf("%d connections are not given back", got)
 	}
 }
+
+// refusing has the commit fail that has changed a password to "refused".
+const refusing = `
+	create function refuse() returns trigger language plpgsql as $$
+	begin
+		if new.password = 'refused' then raise 'refused'; end if;
+		return new;
+	end $$;
+	create constraint trigger refuse after update on users deferrable initially deferred
+		for each row execute function refuse()`
 
 func (a *App) login(t *testing.T, user string) *session.Session {
 	t.Helper()

@@ -21,12 +21,15 @@ func TestChangePassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	db, err := sql.Open("sqlite", file)
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=foreign_keys(1)")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	schema := `create table users (name text, password_hash text check (password_hash <> ''));
+	schema := `create table hashes (hash text primary key);
+		create table users (name text, password_hash text check (password_hash <> '')
+			references hashes deferrable initially deferred);
+		insert into hashes values ('old'), ('new');
 		insert into users values ('ann', 'old')`
 	if _, err := db.ExecContext(t.Context(), schema); err != nil {
 		t.Fatal(err)
@@ -43,8 +46,10 @@ func TestChangePassword(t *testing.T) {
 		return s
 	}
 	ann, bob := open("ann"), open("bob")
-	if err := ChangePassword(t.Context(), db, "ann", ""); err == nil {
-		t.Error("an empty password is taken")
+	for _, hash := range []string{"", "unknown"} { // refused by the first statement, and by the commit
+		if err := ChangePassword(t.Context(), db, "ann", hash); err == nil {
+			t.Errorf("the hash %q is taken", hash)
+		}
 	}
 	if err := ann.Load(t.Context()); err != nil {
 		t.Errorf("after a transaction that failed: %v", err)
