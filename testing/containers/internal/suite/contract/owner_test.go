@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	logins = 32
+	logins = 64
 	limit  = 3
 )
 
