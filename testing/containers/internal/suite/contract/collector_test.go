@@ -20,7 +20,7 @@ import (
 // Four collectors at once, none of which waits for the run lock, beside connections that refresh sessions at the moment
 // they expire: what was refreshed is there, and so is every session that had time left.
 func TestCollectorsLeaveLiveSessions(t *testing.T) {
-	const expiring = 20_000
+	const expiring = 50_000
 	const span = 5 * time.Second
 	for table, opts := range tables() {
 		live := map[string]int{"plain": 100_000, "partitioned": 20_000}[table]
@@ -89,7 +89,7 @@ func collectors(t *testing.T, s store.Collector, n int) (stop func()) {
 }
 
 // refreshers is how many refresh at a time.
-const refreshers = 8
+const refreshers = 16
 
 // refresh touches sessions at about their expiry, which they reach in the order of their numbers, and returns those for
 // which that was acknowledged.
