@@ -50,8 +50,9 @@ func (b *browser) count(due time.Time) {
 // use makes a request with the session, or with that of another browser if this one is about to get a new token. Others
 // may use it at the same time.
 func (b *browser) use(due time.Time, steps []wire.Step) {
-	for !b.mu.TryRLock() {
-		b = b.another()
+	b = b.free((*sync.RWMutex).TryRLock)
+	if b == nil {
+		return
 	}
 	if b.token == "" {
 		b.mu.RUnlock()
@@ -75,16 +76,22 @@ func (b *browser) use(due time.Time, steps []wire.Step) {
 	}
 }
 
-// alone returns this browser or another one, of which nobody else uses the session until mu is unlocked.
-func (b *browser) alone() *browser {
-	for !b.mu.TryLock() {
-		b = b.another()
+// free returns this browser, or another one whose lock can be had at once, and nil if there are hardly any.
+func (b *browser) free(try func(*sync.RWMutex) bool) *browser {
+	for range tries {
+		if try(&b.mu) {
+			return b
+		}
+		b = b.browsers[rand.IntN(len(b.browsers))]
 	}
-	return b
+	b.report.idle.Add(1)
+	return nil
 }
 
-// another picks one at random.
-func (b *browser) another() *browser { return b.browsers[rand.IntN(len(b.browsers))] }
+const tries = 20
+
+// alone is free for what ends the session's token: nobody else uses that until mu is unlocked.
+func (b *browser) alone() *browser { return b.free((*sync.RWMutex).TryLock) }
 
 // compareWith compares a counter that was read with what it may be.
 func (b *browser) compareWith(n, least int64) {
@@ -132,7 +139,9 @@ func (b *browser) visit(due time.Time) {
 
 // rotate gives the session a new token. The old one must not open it any more.
 func (b *browser) rotate(due time.Time) {
-	b = b.alone()
+	if b = b.alone(); b == nil {
+		return
+	}
 	defer b.mu.Unlock()
 	if b.token == "" {
 		b.beginAt(due)
@@ -154,7 +163,9 @@ func (b *browser) rotate(due time.Time) {
 
 // leave is a logout, and a login.
 func (b *browser) leave(due time.Time) {
-	b = b.alone()
+	if b = b.alone(); b == nil {
+		return
+	}
 	defer b.mu.Unlock()
 	if b.token != "" {
 		a, _, err := b.ask(due, b.token, wire.Request{Steps: []wire.Step{{Do: wire.Destroy}}})
@@ -167,7 +178,9 @@ func (b *browser) leave(due time.Time) {
 
 // revoke ends the session from outside, and is followed by a login.
 func (b *browser) revoke(due time.Time) {
-	b = b.alone()
+	if b = b.alone(); b == nil {
+		return
+	}
 	defer b.mu.Unlock()
 	if b.token != "" {
 		var res wire.Result

@@ -40,8 +40,8 @@ const connections = 256
 
 func client(t *http.Transport) *http.Client { return &http.Client{Transport: t, Timeout: patience} }
 
-// patience is how long a client waits for an answer.
-const patience = 30 * time.Second
+// patience is how long a client waits for an answer. A server has given up by then.
+const patience = 10 * time.Second
 
 // fill gives each browser a session.
 func (l *load) fill(ctx context.Context) error {

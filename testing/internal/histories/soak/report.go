@@ -23,6 +23,7 @@ type report struct {
 	olds     atomic.Int64 // requests with tokens that must open nothing
 	messages atomic.Int64 // of sockets
 	kept     atomic.Int64 // increments that the sessions have at the end
+	idle     atomic.Int64 // requests that were not made, since the browsers that might have waited for others
 
 	mu      sync.Mutex
 	samples []sample
@@ -58,8 +59,10 @@ func (r *report) count(kind string) (n int) {
 	return n
 }
 
-// write writes all files.
+// write writes all files, of what there is so far.
 func (r *report) write(dir string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return errors.Join(
 		writeCSV(filepath.Join(dir, "samples.csv"), r.sampleRows()),
 		writeCSV(filepath.Join(dir, "events.csv"), r.eventRows()),
@@ -124,6 +127,7 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, "%v at %d requests/s, %d sockets, %d nodes, seed %d, begun %s\n\n", r.Duration, r.Rate, r.Sockets,
 		r.config.Nodes, r.Seed, r.start.UTC().Format("2006-01-02 15:04 UTC"))
 	fmt.Fprintf(&b, "- %d requests, of which %d failed, and %d messages of sockets\n", total, failed, r.messages.Load())
+	fmt.Fprintf(&b, "- %d requests not made, since hardly any browser had no other under way\n", r.idle.Load())
 	fmt.Fprintf(&b, "- %d reads compared with what was acknowledged, %d requests with tokens that must open nothing\n",
 		r.reads.Load(), r.olds.Load())
 	fmt.Fprintf(&b, "- %d increments in the sessions at the end\n", r.kept.Load())

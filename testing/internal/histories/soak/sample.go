@@ -46,7 +46,7 @@ func (s *soak) sample(ctx context.Context) error {
 	}
 	s.report.sampled(one)
 	_, _ = fmt.Fprintln(s.Log, one.line())
-	return nil
+	return s.report.write(s.Dir)
 }
 
 // table asks the primary.
