@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,7 +54,46 @@ func TestFailovers(t *testing.T) {
 	try(t, &run.Trial{Backend: "failover", Ops: 1, Faults: run.FaultsOf("failover"), Soon: time.Minute})
 }
 
-func try(t *testing.T, trial *run.Trial) {
+// TestFullDisks fills the database's disk and frees it again, while clients work: what was acknowledged is there, what is
+// refused is refused with 503, and all goes on once there is room. On SQLite reads go on all the time.
+func TestFullDisks(t *testing.T) {
+	for _, backend := range []string{"sqlite", "postgres"} {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			if backend == "postgres" {
+				needPostgres(t)
+			}
+			trial := &run.Trial{Backend: backend, Ops: 5000, Round: 2500, Faults: []string{"disk full"}}
+			res := try(t, trial)
+			if len(res.Untried) > 0 {
+				t.Skip("no filesystem can be mounted here")
+			}
+			full := res.Full
+			if full.Refused == 0 || full.Wrote == 0 || backend == "sqlite" && (full.Read == 0 || full.NoRoom == 0) {
+				t.Errorf("it had no effect, or too much of one: %v", &full)
+			}
+			if backend == "postgres" {
+				ranOutOfRoom(t, filepath.Join(trial.Dir, run.PostgresLog))
+			}
+		})
+	}
+}
+
+// ranOutOfRoom checks that Postgres has come to the end of its disk, and has started again.
+func ranOutOfRoom(t *testing.T, log string) {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sign := range []string{"No space left on device", "database system was interrupted"} {
+		if !strings.Contains(string(text), sign) {
+			t.Errorf("Postgres has never said %q", sign)
+		}
+	}
+}
+
+func try(t *testing.T, trial *run.Trial) *run.Result {
 	t.Helper()
 	trial.Seed, trial.Dir = seed(t), kept(t)
 	res, err := trial.Run(t.Context())
@@ -65,6 +105,7 @@ func try(t *testing.T, trial *run.Trial) {
 		t.Fatalf("again: SESSIONS_HISTORIES_SEED=%d go test -run %s, or go run . check FOLDER for the history that was kept",
 			trial.Seed, t.Name())
 	}
+	return res
 }
 
 // kept is a folder that stays if the test fails.

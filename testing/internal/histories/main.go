@@ -25,7 +25,8 @@ func main() {
 func command() int {
 	t := &run.Trial{Log: os.Stderr}
 	flag.StringVar(&t.Backend, "backend", "sqlite", "memory, sqlite, postgres or failover")
-	flag.BoolVar(&t.Pooler, "pooler", false, "failover: PgBouncer before each database")
+	flag.StringVar(&t.Pooler, "pooler", "", "failover: PgBouncer before each database: always, or half of the rounds")
+	flag.IntVar(&t.Rounds, "rounds", 0, "starts of the servers, instead of -ops; goes on after a broken promise")
 	flag.Uint64Var(&t.Seed, "seed", rand.Uint64()%1e6, "decides the faults and what the clients do")
 	flag.IntVar(&t.Ops, "ops", 10_000, "how many operations")
 	flag.IntVar(&t.Round, "round", 2500, "operations between two starts of the servers")
@@ -63,6 +64,9 @@ func choose(t *run.Trial, list string) (err error) {
 	case "none", "":
 	default:
 		t.Faults = strings.Split(list, ",")
+	}
+	if t.Pooler != "" && t.Pooler != run.PoolerAlways && t.Pooler != run.PoolerHalf {
+		return fmt.Errorf("-pooler is %s or %s, not %q", run.PoolerAlways, run.PoolerHalf, t.Pooler)
 	}
 	for _, fault := range t.Faults {
 		if !run.Known(fault) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -63,6 +64,9 @@ func (t *tab) send(server int, e exchange) (*wire.Answer, string, error) {
 	defer func() { _ = resp.Body.Close() }()
 	var answer wire.Answer
 	err = json.NewDecoder(resp.Body).Decode(&answer)
+	if resp.StatusCode != http.StatusOK {
+		answer.Text = fmt.Sprintf("%d: %s", resp.StatusCode, answer.Text)
+	}
 	return &answer, cookieOf(resp), err
 }
 

@@ -41,6 +41,7 @@ const (
 	Socket   Kind = "socket"   // a socket was open from Call to Return
 	List     Kind = "list"     // counts the live sessions of Owner
 	Failover Kind = "failover" // the primary was lost at Call, and another one ready at Return
+	Away     Kind = "away"     // the database did not work from Call to Return
 	Cookie   Kind = "cookie"   // brought Token to a client, whose session has Change.NewToken
 )
 

@@ -13,10 +13,12 @@ import (
 type Verdict struct {
 	Ops, Sessions int
 	Unknown       int // operations whose outcome is not known
-	Failovers     int
-	Slowest       time.Duration // from a primary's readiness to the first write of each node
-	Undecided     int           // sessions whose history was too long to decide as a whole; it was decided key by key
+	Failovers     []Failover
+	Full          Full
+	Undecided     int // sessions whose history was too long to decide as a whole; it was decided key by key
 	Violations    []Violation
+
+	away []history.Op
 }
 
 // Violation is a promise that was not kept.
@@ -44,13 +46,14 @@ const (
 func Check(m Meta, ops []history.Op) *Verdict {
 	v := &Verdict{Ops: len(ops)}
 	s := sort(&m, ops)
-	v.Sessions = len(s.names)
+	v.Sessions, v.away = len(s.names), s.away
 	for _, name := range s.names {
 		v.session(&m, name, s.sessions[name])
 	}
 	v.lists(&m, s.lists)
-	v.failovers(&m, s.failovers, ops)
 	v.tokens(ops)
+	v.Full.count(s.away, ops)
+	v.failovers(&m, s.failovers, ops)
 	return v
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/simples-go/sessions/testing/internal/histories/history"
 )
@@ -55,11 +56,25 @@ func (v *Verdict) told(m *Meta, ops []history.Op) {
 		}
 		for j := range ops {
 			if end := &ops[j]; ends(end, socket.Token) && socket.Return > end.Return+int64(m.Tell) {
-				v.violated(Told, socket, "after "+Describe(end), *end, *socket)
+				v.violated(Told, socket, "after "+Describe(end)+v.awayIn(end.Return, socket.Return), *end, *socket)
 				break
 			}
 		}
 	}
+}
+
+// awayIn says for how long of a time, and why, the database did not work: what a socket has to hear, and the polls that tell
+// it, come from there.
+func (v *Verdict) awayIn(from, to int64) (text string) {
+	var sum time.Duration
+	for i := range v.away {
+		op := &v.away[i]
+		if both := min(op.Return, to) - max(op.Call, from); both > 0 {
+			sum += time.Duration(both)
+			text += fmt.Sprintf(", %s for %v", op.Why, time.Duration(both).Round(time.Millisecond))
+		}
+	}
+	return fmt.Sprintf("; of %v since then the database was away for %v", time.Duration(to-from), sum) + text
 }
 
 // ends reports whether a session had ended for those who have the token when the operation was answered.

@@ -13,6 +13,7 @@ type sorted struct {
 	sessions  map[string][]history.Op
 	lists     []history.Op
 	failovers []history.Op
+	away      []history.Op
 	owned     map[string]map[string]bool // by owner: the sessions that were ever his
 }
 
@@ -27,6 +28,9 @@ func sort(m *Meta, ops []history.Op) *sorted {
 			continue
 		case op.Kind == history.Failover:
 			s.failovers = append(s.failovers, op)
+			continue
+		case op.Kind == history.Away:
+			s.away = append(s.away, op)
 			continue
 		case op.Session == "":
 			outside = append(outside, op)

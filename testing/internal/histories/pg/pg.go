@@ -2,6 +2,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type Server struct {
 	Dir  string
 	Port int
 	Env  []string // beside the process's own
+	Log  string   // the file of its messages; default log in Dir
 	bin  string
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -58,9 +60,10 @@ func New(dir, name string) (*Server, error) {
 	return s, nil
 }
 
-// Init makes the data.
-func (s *Server) Init(ctx context.Context) error {
-	if err := s.Run(ctx, "initdb", "-D", s.Data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"); err != nil {
+// Init makes the data, with more arguments of initdb.
+func (s *Server) Init(ctx context.Context, more ...string) error {
+	args := append([]string{"-D", s.Data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"}, more...)
+	if err := s.Run(ctx, "initdb", args...); err != nil {
 		return err
 	}
 	return s.Configure(settings)
@@ -117,7 +120,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := asOwner(cmd); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(s.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(s.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -144,12 +147,23 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 		select {
 		case <-s.done:
-			return fmt.Errorf("postgres has ended; see %s: %w", filepath.Join(s.Dir, "log"), err)
+			return fmt.Errorf("postgres has ended; see %s: %w", s.log(), err)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+func (s *Server) log() string { return cmp.Or(s.Log, filepath.Join(s.Dir, "log")) }
+
+// Revive waits until the server answers, and starts it if it has ended by itself.
+func (s *Server) Revive(ctx context.Context) error {
+	err := s.ready(ctx)
+	if err != nil && ctx.Err() == nil {
+		return s.Start(ctx)
+	}
+	return err
 }
 
 // URL is that of the server's database, or of the same behind another address.

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,20 +14,20 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // for the migrations
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
+	"github.com/simples-go/sessions/testing/internal/histories/disk"
 	"github.com/simples-go/sessions/testing/internal/histories/pg"
 	"github.com/simples-go/sessions/testing/internal/histories/proxy"
 )
 
 // database is what the servers keep their sessions in.
 type database struct {
-	url       string
-	listen    string
-	noPrepare bool
-	server    *pg.Server
-	proxy     *proxy.Proxy
-	pair      *Pair // instead of server and proxy
-	addrs     []string
-	clock     string // the file that says how far Postgres's clock is off
+	url    string
+	server *pg.Server
+	proxy  *proxy.Proxy
+	pair   *Pair      // instead of url, server and proxy
+	disk   *disk.Disk // nil if it is not to be filled
+	addrs  []string
+	clock  string // the file that says how far Postgres's clock is off
 }
 
 func (t *Trial) database(ctx context.Context) (*database, error) {
@@ -34,7 +35,10 @@ func (t *Trial) database(ctx context.Context) (*database, error) {
 	case "memory":
 		return &database{url: "memory"}, nil
 	case "sqlite":
-		return &database{url: "sqlite:" + filepath.Join(t.Dir, "sessions.db")}, nil
+		db := &database{}
+		dir, err := t.room(db, sqliteRoom)
+		db.url = "sqlite:" + filepath.Join(dir, "sessions.db")
+		return db, err
 	case "postgres":
 		return t.postgres(ctx)
 	case "failover":
@@ -43,36 +47,69 @@ func (t *Trial) database(ctx context.Context) (*database, error) {
 	return nil, fmt.Errorf("no backend is called %q: memory, sqlite, postgres or failover", t.Backend)
 }
 
+// PostgresLog is the file of Postgres's messages in the folder of a trial.
+const PostgresLog = "postgres.log"
+
+// The sizes of filesystems that are to be filled.
+const (
+	sqliteRoom   = 64 << 20
+	postgresRoom = 192 << 20
+)
+
 // postgres starts a server and puts a network before it.
 func (t *Trial) postgres(ctx context.Context) (*database, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	server, err := pg.New(t.Dir, "postgres")
-	if err != nil {
-		return nil, err
-	}
-	db := &database{server: server}
-	if err := db.fakeClock(t.Dir); err != nil {
-		return nil, err
-	}
-	if err := server.Init(ctx); err != nil {
-		return nil, err
-	}
-	if err := server.Start(ctx); err != nil {
-		return nil, err
-	}
-	if err := Migrate(ctx, server.URL()); err != nil {
+	db := &database{}
+	if err := t.startPostgres(ctx, db); err != nil {
 		db.close()
 		return nil, err
 	}
-	db.proxy, err = proxy.New(net.JoinHostPort("127.0.0.1", strconv.Itoa(server.Port)))
-	if err != nil {
-		db.close()
-		return nil, err
-	}
-	db.url = server.URL(db.proxy.Addr())
 	return db, nil
 }
+
+func (t *Trial) startPostgres(ctx context.Context, db *database) error {
+	dir, err := t.room(db, postgresRoom)
+	if err != nil {
+		return err
+	}
+	if db.server, err = pg.New(dir, "postgres"); err != nil {
+		return err
+	}
+	db.server.Log = filepath.Join(t.Dir, PostgresLog)
+	if err := db.fakeClock(t.Dir); err != nil {
+		return err
+	}
+	if err := t.initPostgres(ctx, db); err != nil {
+		return err
+	}
+	if err := db.server.Start(ctx); err != nil {
+		return err
+	}
+	if err := Migrate(ctx, db.server.URL()); err != nil {
+		return err
+	}
+	db.proxy, err = proxy.New(net.JoinHostPort("127.0.0.1", strconv.Itoa(db.server.Port)))
+	if err == nil {
+		db.url = db.server.URL(db.proxy.Addr())
+	}
+	return err
+}
+
+// initPostgres makes the data: on a filesystem that is to be filled with a log in small pieces, of which each is made anew.
+// Otherwise Postgres would have room in old pieces for long.
+func (t *Trial) initPostgres(ctx context.Context, db *database) error {
+	if db.disk == nil {
+		return db.server.Init(ctx)
+	}
+	return errors.Join(db.server.Init(ctx, "--wal-segsize=1"), db.server.Configure(smallLog))
+}
+
+const smallLog = `
+min_wal_size = 2MB
+max_wal_size = 16MB
+wal_recycle = off
+`
 
 // Migrate makes the table.
 func Migrate(ctx context.Context, url string) error {
@@ -94,6 +131,9 @@ func (db *database) close() {
 	if db.server != nil {
 		db.server.Kill()
 		_ = os.RemoveAll(db.server.Dir)
+	}
+	if db.disk != nil {
+		_ = db.disk.Close()
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/simples-go/sessions/testing/internal/histories/history"
+	"github.com/simples-go/sessions/testing/internal/histories/model"
 )
 
 // faults are what a round may suffer. Each is made and healed again by one call.
@@ -23,11 +26,14 @@ var faults = map[string]func(*round, context.Context) error{
 	"network delays":     (*round).delay,
 	"network silence":    (*round).silence,
 	"clock steps":        (*round).stepClock,
+	diskFull:             (*round).fillDisk,
 	"primary killed":     lost("primary killed"),
 	"primary hanging":    lost("primary hanging"),
 	"primary silent":     lost("primary silent"),
 	"switchover":         lost("switchover"),
 }
+
+const diskFull = model.DiskFull
 
 // lost is the fault that a pair of databases suffers.
 func lost(name string) func(*round, context.Context) error {
@@ -39,10 +45,10 @@ func FaultsOf(backend string) []string {
 	always := []string{"store failures", "cancelled requests", "servers stopped", "short deadlines"}
 	switch backend {
 	case "sqlite":
-		return append([]string{"servers killed"}, always...)
+		return append([]string{"servers killed", diskFull}, always...)
 	case "postgres":
 		return append([]string{"database killed", "connections cut", "servers killed", "network delays", "database stopped",
-			"clock steps", "network silence"}, always...)
+			"clock steps", "network silence", diskFull}, always...)
 	case "failover":
 		return []string{"primary killed", "primary hanging", "primary silent", "switchover"}
 	}
@@ -140,7 +146,13 @@ func fail(n *Node, before, after, delay int) error {
 	return resp.Body.Close()
 }
 
+// away notes that the database did not work since a time.
+func (r *round) away(why string, since int64) {
+	r.events = append(r.events, history.Op{Kind: history.Away, Call: since, Return: history.Now(), Outcome: history.OK, Why: why})
+}
+
 func (r *round) killDatabase(ctx context.Context) error {
+	defer r.away("killed", history.Now())
 	r.db.server.Kill()
 	r.pause(ctx, 300)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -149,6 +161,7 @@ func (r *round) killDatabase(ctx context.Context) error {
 }
 
 func (r *round) stopDatabase(ctx context.Context) error {
+	defer r.away("stopped", history.Now())
 	r.db.server.Signal(syscall.SIGSTOP)
 	r.pause(ctx, 1000)
 	r.db.server.Signal(syscall.SIGCONT)
@@ -156,6 +169,7 @@ func (r *round) stopDatabase(ctx context.Context) error {
 }
 
 func (r *round) cut(ctx context.Context) error {
+	defer r.away("connections cut again and again", history.Now())
 	for range 1 + r.rnd.IntN(10) {
 		r.db.proxy.Cut()
 		r.pause(ctx, 100)
@@ -171,6 +185,7 @@ func (r *round) delay(ctx context.Context) error {
 }
 
 func (r *round) silence(ctx context.Context) error {
+	defer r.away("silent", history.Now())
 	r.db.proxy.Silence()
 	r.pause(ctx, 1500)
 	if r.rnd.IntN(2) == 0 {

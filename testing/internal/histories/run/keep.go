@@ -2,7 +2,10 @@ package run
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/simples-go/sessions/testing/internal/histories/history"
 	"github.com/simples-go/sessions/testing/internal/histories/model"
@@ -67,8 +70,12 @@ func Check(dir string) (*model.Verdict, error) {
 func (r *Result) String() string {
 	text := fmt.Sprintf("%d operations on %d sessions in %d rounds and %.0f s, seed %d: %d of unknown outcome, %d sessions undecided as a whole, %d violations",
 		r.Ops, r.Sessions, r.Rounds, r.Took.Seconds(), r.Seed, r.Unknown, r.Undecided, len(r.Violations))
-	if r.Failovers > 0 {
-		text += fmt.Sprintf("\n%d failovers, after each of which every node wrote within %v", r.Failovers, r.Slowest)
+	text += r.failovers()
+	if r.Full.Times > 0 {
+		text += "\n" + r.Full.String()
+	}
+	for _, name := range r.Untried {
+		text += "\nnot tried, since it cannot be made here: " + name
 	}
 	for i := range r.Violations {
 		if i == 3 {
@@ -78,6 +85,21 @@ func (r *Result) String() string {
 	}
 	for _, dir := range r.Files {
 		text += "\nhistory and drawing: " + dir
+	}
+	return text
+}
+
+// failovers says of each kind how soon all nodes have written after the new primary was ready.
+func (r *Result) failovers() (text string) {
+	took, broken := map[string][]time.Duration{}, map[string]int{}
+	for _, f := range r.Failovers {
+		took[f.Kind] = append(took[f.Kind], f.Writes)
+		broken[f.Kind] += f.Broken
+	}
+	for _, kind := range slices.Sorted(maps.Keys(took)) {
+		all := slices.Sorted(slices.Values(took[kind]))
+		text += fmt.Sprintf("\n%s: %d rounds; all nodes have written after %.2f s in the median, %.2f s at most; "+
+			"%d broken promises", kind, len(all), all[len(all)/2].Seconds(), all[len(all)-1].Seconds(), broken[kind])
 	}
 	return text
 }

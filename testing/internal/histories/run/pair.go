@@ -23,23 +23,33 @@ type Pair struct {
 	poolers  [2]*pg.Bouncer
 	primary  int
 
-	url       string // both hosts
-	listen    string // likewise, around the poolers if there are any
-	noPrepare bool
+	direct string // the URL of both
+	pooled string // likewise, by way of the poolers if there are any
 }
 
 // patience bounds everything that a failover waits for.
 const patience = 90 * time.Second
 
 func (t *Trial) pair(ctx context.Context) (*database, error) {
-	p, err := NewPair(ctx, t.Dir, t.Pooler)
+	p, err := NewPair(ctx, t.Dir, t.Pooler != "")
 	if err != nil {
 		return nil, err
 	}
-	return &database{pair: p, url: p.url, listen: p.listen, noPrepare: p.noPrepare}, nil
+	return &database{pair: p}, nil
 }
 
-// NewPair makes and starts both in folders below dir, with the table, and with PgBouncer before each if asked for.
+// PgBouncer is in front of the databases in all rounds of a trial, or in every other one.
+const (
+	PoolerAlways = "always"
+	PoolerHalf   = "half"
+)
+
+// pooled reports whether the servers of a round reach the databases by way of PgBouncer.
+func (r *round) pooled() bool {
+	return r.Pooler == PoolerAlways || r.Pooler == PoolerHalf && r.number%2 == 1
+}
+
+// NewPair makes and starts both in folders below dir, with the table, and a PgBouncer for each if asked for.
 func NewPair(ctx context.Context, dir string, pooler bool) (*Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -79,11 +89,10 @@ func (p *Pair) make(dir string, i int) (err error) {
 	return err
 }
 
-// reach sets how the servers find the database: both hosts in one URL, or a pooler before each.
+// reach sets how the servers find the database: both hosts in one URL, and both poolers in another one.
 func (p *Pair) reach(ctx context.Context, pooler bool) (err error) {
-	direct := p.servers[0].URL(p.networks[0].Addr(), p.networks[1].Addr())
+	p.direct = p.servers[0].URL(p.networks[0].Addr(), p.networks[1].Addr())
 	if !pooler {
-		p.url = direct
 		return nil
 	}
 	for i, s := range p.servers {
@@ -91,8 +100,7 @@ func (p *Pair) reach(ctx context.Context, pooler bool) (err error) {
 			return err
 		}
 	}
-	p.url = p.servers[0].URL(p.poolers[0].Addr(), p.poolers[1].Addr())
-	p.listen, p.noPrepare = direct+"&target_session_attrs=read-write", true
+	p.pooled = p.servers[0].URL(p.poolers[0].Addr(), p.poolers[1].Addr())
 	return nil
 }
 
@@ -105,15 +113,17 @@ func (p *Pair) follow(ctx context.Context, i int) error {
 	return errors.Join(primary.Followed(ctx), primary.Synchronous(ctx, true))
 }
 
-// URL is where servers and commands find the database.
-func (p *Pair) URL() string { return p.url }
+// URL is where a command finds the primary.
+func (p *Pair) URL() string { return p.direct + "&target_session_attrs=read-write" }
 
 // Primary is the one that takes writes.
 func (p *Pair) Primary() *pg.Server { return p.servers[p.primary] }
 
-// Configure has a server keep its sessions in the pair.
-func (p *Pair) Configure(c *serve.Config) {
-	c.Store, c.Listen, c.NoPrepare = p.url, p.listen, p.noPrepare
+// Configure has a server keep its sessions in the pair, by way of the poolers or not.
+func (p *Pair) Configure(c *serve.Config, pooled bool) {
+	if c.Store = p.direct; pooled {
+		c.Store, c.Listen, c.NoPrepare = p.pooled, p.URL(), true
+	}
 }
 
 // Close ends all of it.
@@ -147,7 +157,11 @@ func (r *round) failover(ctx context.Context, name string) error {
 	if err := p.Lose(ctx, name); err != nil {
 		return err
 	}
-	r.events = append(r.events, history.Op{Kind: history.Failover, Call: start, Return: history.Now(), Outcome: history.OK, Why: name})
+	if r.pooled() {
+		name += ", PgBouncer"
+	}
+	r.events = append(r.events, history.Op{Kind: history.Failover, Call: start, Return: history.Now(), Outcome: history.OK,
+		Why: name})
 	time.Sleep(recovery)
 	return p.Restore(ctx)
 }

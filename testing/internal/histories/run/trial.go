@@ -24,15 +24,17 @@ type Trial struct {
 	Backend string // memory, sqlite or postgres
 	Seed    uint64
 	Ops     int // in all
+	Rounds  int // instead of Ops; a broken promise does not end the trial then
 	Round   int // operations between two starts of the servers; default 2,500
 	Nodes   int // server processes; default 2, of memory 1
 	Faults  []string
 	Soon    time.Duration // see model.Meta
-	Pooler  bool          // of a failover: PgBouncer stands before each database
+	Pooler  string        // of a failover: PoolerAlways, PoolerHalf or none
 	Mistake string        // see serve.Mistakes
 	Grace   time.Duration // of rotations; default 30 s, in some rounds 150 ms
 	Dir     string        // for histories and databases
 	Log     io.Writer
+	untried []string
 }
 
 // Result is what a trial has come to.
@@ -42,6 +44,8 @@ type Result struct {
 	Rounds int
 	Took   time.Duration
 	Files  []string // of histories that break a promise
+
+	Untried []string // faults that cannot be made here
 }
 
 func (t *Trial) defaults() {
@@ -70,8 +74,8 @@ func (t *Trial) Run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer db.close()
-	res, start := &Result{Seed: t.Seed}, time.Now()
-	for res.Ops < t.Ops && len(res.Violations) == 0 {
+	res, start := &Result{Seed: t.Seed, Untried: t.untried}, time.Now()
+	for t.goesOn(res) {
 		v, err := t.round(ctx, db, res)
 		if err != nil {
 			return res, fmt.Errorf("seed %d, round %d: %w", t.Seed, res.Rounds, err)
@@ -83,13 +87,20 @@ func (t *Trial) Run(ctx context.Context) (*Result, error) {
 	return res, nil
 }
 
+func (t *Trial) goesOn(res *Result) bool {
+	if t.Rounds > 0 {
+		return res.Rounds < t.Rounds
+	}
+	return res.Ops < t.Ops && len(res.Violations) == 0
+}
+
 func (r *Result) add(v *model.Verdict) {
 	r.Ops += v.Ops
 	r.Sessions += v.Sessions
 	r.Unknown += v.Unknown
 	r.Undecided += v.Undecided
-	r.Failovers += v.Failovers
-	r.Slowest = max(r.Slowest, v.Slowest)
+	r.Failovers = append(r.Failovers, v.Failovers...)
+	r.Full.Add(v.Full)
 	r.Violations = append(r.Violations, v.Violations...)
 }
 
@@ -144,7 +155,8 @@ func (r *round) choose() {
 		atOnce = len(r.Faults)
 	}
 	for i := range min(atOnce, len(r.Faults)) {
-		r.meta.Faults = append(r.meta.Faults, r.Faults[(2*r.number+i)%len(r.Faults)])
+		n := 2*r.number + i
+		r.meta.Faults = append(r.meta.Faults, r.Faults[(n+n/len(r.Faults))%len(r.Faults)]) // other pairs each time around
 	}
 	if len(r.Faults) > 0 {
 		r.meta.Tell = 12 * time.Second
@@ -164,9 +176,12 @@ func (r *round) serve() error {
 			return err
 		}
 		n := &Node{Config: serve.Config{
-			Addr: addr, Store: r.db.url, Listen: r.db.listen, NoPrepare: r.db.noPrepare, Grace: r.meta.Grace,
-			OwnerMax: r.meta.OwnerMax, EndOldest: r.meta.EndOldest, Mistake: r.Mistake, Seed: r.Seed + uint64(i),
+			Addr: addr, Store: r.db.url, Grace: r.meta.Grace, OwnerMax: r.meta.OwnerMax, EndOldest: r.meta.EndOldest,
+			Mistake: r.Mistake, Seed: r.Seed + uint64(i),
 		}}
+		if r.db.pair != nil {
+			r.db.pair.Configure(&n.Config, r.pooled())
+		}
 		if i == r.Nodes-1 && r.has("short deadlines") {
 			n.Config.StoreTimeout = 5 * time.Millisecond
 		}

@@ -86,8 +86,7 @@ func (s *soak) collect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	start, cmd := time.Now(), exec.CommandContext(ctx, s.Collector, "--json", "--quiet")
-	url := s.pair.URL() + "&target_session_attrs=read-write"
-	cmd.Env = append(os.Environ(), "SESSIONS_DATABASE_URL="+url)
+	cmd.Env = append(os.Environ(), "SESSIONS_DATABASE_URL="+s.pair.URL())
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

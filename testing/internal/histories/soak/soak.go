@@ -95,7 +95,7 @@ func (s *soak) start() error {
 			Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Grace: 30 * time.Second, Poll: 2 * time.Second,
 			Seed: s.Seed + uint64(i),
 		}}}
-		s.pair.Configure(&n.Config)
+		s.pair.Configure(&n.Config, s.Pooler)
 		if err := n.begin(); err != nil {
 			return err
 		}
