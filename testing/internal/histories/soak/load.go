@@ -22,12 +22,12 @@ type load struct {
 	open     atomic.Int64
 	unknown  atomic.Int64 // increments that nobody has acknowledged
 	asked    sync.WaitGroup
+	underWay atomic.Int64
 }
 
 func newLoad(c config, nodes []*node, r *report) *load {
 	l := &load{config: c, nodes: nodes, report: r,
-		http: client(&http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections,
-			IdleConnTimeout: 10 * time.Second}),
+		http:    client(&http.Transport{MaxIdleConnsPerHost: 1000, IdleConnTimeout: 10 * time.Second}),
 		sockets: client(&http.Transport{})}
 	for i := range c.Browsers {
 		l.browsers = append(l.browsers, &browser{load: l, number: i})
@@ -35,8 +35,9 @@ func newLoad(c config, nodes []*node, r *report) *load {
 	return l
 }
 
-// connections bounds those of requests to one node. What finds none waits.
-const connections = 256
+// waiting is how many seconds' requests may be under way. One more is turned away, as a balancer does: otherwise those
+// that wait would have the machine, and nothing would ever be answered in time again.
+const waiting = 4
 
 func client(t *http.Transport) *http.Client { return &http.Client{Transport: t, Timeout: patience} }
 
@@ -82,8 +83,17 @@ func (l *load) run(ctx context.Context) {
 		if !sleep(ctx, time.Until(due)) {
 			break
 		}
+		if l.underWay.Load() >= int64(waiting*l.Rate) {
+			l.report.shed.Add(1)
+			l.report.requests.add(patience, true)
+			continue
+		}
+		l.underWay.Add(1)
 		do, b := actions[rnd.IntN(len(actions))], l.browsers[rnd.IntN(len(l.browsers))]
-		l.asked.Go(func() { do(b, due) })
+		l.asked.Go(func() {
+			defer l.underWay.Add(-1)
+			do(b, due)
+		})
 	}
 	sockets.Wait()
 	l.asked.Wait()

@@ -23,6 +23,7 @@ type report struct {
 	olds     atomic.Int64 // requests with tokens that must open nothing
 	messages atomic.Int64 // of sockets
 	kept     atomic.Int64 // increments that the sessions have at the end
+	shed     atomic.Int64 // requests that were turned away
 	idle     atomic.Int64 // requests that were not made, since the browsers that might have waited for others
 
 	mu      sync.Mutex
@@ -127,6 +128,8 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, "%v at %d requests/s, %d sockets, %d nodes, seed %d, begun %s\n\n", r.Duration, r.Rate, r.Sockets,
 		r.config.Nodes, r.Seed, r.start.UTC().Format("2006-01-02 15:04 UTC"))
 	fmt.Fprintf(&b, "- %d requests, of which %d failed, and %d messages of sockets\n", total, failed, r.messages.Load())
+	fmt.Fprintf(&b, "- %d requests turned away, since those of %d s were under way; they count as failed after %v\n",
+		r.shed.Load(), waiting, patience)
 	fmt.Fprintf(&b, "- %d requests not made, since hardly any browser had no other under way\n", r.idle.Load())
 	fmt.Fprintf(&b, "- %d reads compared with what was acknowledged, %d requests with tokens that must open nothing\n",
 		r.reads.Load(), r.olds.Load())

@@ -19,14 +19,16 @@ type socket struct {
 	token string // under which it was opened
 }
 
-// run opens the socket again and again until ctx ends.
+// run opens the socket again and again until ctx ends, more and more slowly while that fails.
 func (s *socket) run(ctx context.Context) {
+	failed := 0
 	for wait := time.Duration(0); sleep(ctx, wait); {
-		wait = rand.N(s.Reconnect + 1)
+		wait = rand.N(s.Reconnect<<min(failed, 3) + 1)
 		conn := s.dial()
-		if conn == nil {
+		if failed++; conn == nil {
 			continue
 		}
+		failed = 0
 		s.open.Add(1)
 		if s.stay(ctx, conn) {
 			wait = 0
