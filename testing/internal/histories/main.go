@@ -30,6 +30,7 @@ func command() int {
 	flag.Uint64Var(&t.Seed, "seed", rand.Uint64()%1e6, "decides the faults and what the clients do")
 	flag.IntVar(&t.Ops, "ops", 10_000, "how many operations")
 	flag.IntVar(&t.Round, "round", 2500, "operations between two starts of the servers")
+	flag.IntVar(&t.Browsers, "browsers", 10, "of each of the two processes of clients, with three tabs each")
 	flag.IntVar(&t.Nodes, "nodes", 2, "server processes on one database, 1 to 3")
 	flag.StringVar(&t.Mistake, "mistake", "", "a deliberate fault of the store")
 	flag.DurationVar(&t.Grace, "grace", 0, "for how long a former token hears of its rotation; default 30s, in some rounds 150ms")
@@ -50,8 +51,8 @@ func command() int {
 		fmt.Fprintln(os.Stderr, "histories:", err)
 	}
 	if err != nil || len(res.Violations) > 0 {
-		fmt.Fprintf(os.Stderr, "again: histories -backend %s -seed %d -ops %d -round %d -nodes %d -faults %q\n",
-			t.Backend, t.Seed, t.Ops, t.Round, t.Nodes, *list)
+		fmt.Fprintf(os.Stderr, "again: histories -backend %s -seed %d -ops %d -round %d -browsers %d -nodes %d -faults %q\n",
+			t.Backend, t.Seed, t.Ops, t.Round, t.Browsers, t.Nodes, *list)
 		return 1
 	}
 	return 0

@@ -148,7 +148,9 @@ func fail(n *Node, before, after, delay int) error {
 
 // away notes that the database did not work since a time.
 func (r *round) away(why string, since int64) {
-	r.events = append(r.events, history.Op{Kind: history.Away, Call: since, Return: history.Now(), Outcome: history.OK, Why: why})
+	op := history.Op{Kind: history.Away, Call: since, Return: history.Now(), Outcome: history.OK, Why: why}
+	r.events = append(r.events, op)
+	_, _ = fmt.Fprintf(r.Log, "  the database was away for %v: %s\n", time.Duration(op.Return-op.Call).Round(time.Millisecond), why)
 }
 
 func (r *round) killDatabase(ctx context.Context) error {

@@ -26,15 +26,17 @@ type Trial struct {
 	Ops     int // in all
 	Rounds  int // instead of Ops; a broken promise does not end the trial then
 	Round   int // operations between two starts of the servers; default 2,500
-	Nodes   int // server processes; default 2, of memory 1
-	Faults  []string
-	Soon    time.Duration // see model.Meta
-	Pooler  string        // of a failover: PoolerAlways, PoolerHalf or none
-	Mistake string        // see serve.Mistakes
-	Grace   time.Duration // of rotations; default 30 s, in some rounds 150 ms
-	Dir     string        // for histories and databases
-	Log     io.Writer
-	untried []string
+
+	Browsers int // of each of the two processes of clients; default 10
+	Nodes    int // server processes; default 2, of memory 1
+	Faults   []string
+	Soon     time.Duration // see model.Meta
+	Pooler   string        // of a failover: PoolerAlways, PoolerHalf or none
+	Mistake  string        // see serve.Mistakes
+	Grace    time.Duration // of rotations; default 30 s, in some rounds 150 ms
+	Dir      string        // for histories and databases
+	Log      io.Writer
+	untried  []string
 }
 
 // Result is what a trial has come to.
@@ -51,6 +53,9 @@ type Result struct {
 func (t *Trial) defaults() {
 	if t.Round == 0 {
 		t.Round = 2500
+	}
+	if t.Browsers == 0 {
+		t.Browsers = 10
 	}
 	if t.Nodes == 0 {
 		t.Nodes = 2
@@ -212,7 +217,7 @@ const drivers = 2
 
 func (r *round) drivers(i int, servers []string, file string) drive.Config {
 	c := drive.Config{
-		Name: fmt.Sprint("s", i), Seed: r.rnd.Uint64(), Servers: servers, Ops: r.Round / drivers, Browsers: 10, Tabs: 3,
+		Name: fmt.Sprint("s", i), Seed: r.rnd.Uint64(), Servers: servers, Ops: r.Round / drivers, Browsers: r.Browsers, Tabs: 3,
 		Owner: fmt.Sprintf("owner%d-", r.number), Owners: 8, Timeout: 8 * time.Second,
 		Cancel: r.has("cancelled requests"), Tell: r.meta.Tell, Out: file, Faults: len(r.Faults) > 0,
 	}
