@@ -3,65 +3,107 @@ package keylock
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
-// Locks has a lock for each key. The zero value works.
+// Locks has a lock for each key, first come, first served. The zero value works.
 type Locks[K comparable] struct {
 	mu   sync.Mutex
-	held map[K]chan struct{} // closed at the end
+	held map[K]*lock
 }
 
-// Lock waits until nobody has the key's lock, and takes it.
+// lock is one that somebody has.
+type lock struct {
+	ended chan struct{}   // closed when its holder ends
+	line  []chan struct{} // of those who wait for it; each is closed when the lock is theirs
+}
+
+// Lock waits until all who came earlier have given the key's lock back, and takes it.
 func (l *Locks[K]) Lock(ctx context.Context, key K) (unlock func(), err error) {
-	for {
-		held := l.take(key)
-		if held == nil {
-			return func() { l.release(key) }, nil
-		}
-		if err := ended(ctx, held); err != nil {
-			return nil, err
+	if mine := l.enter(key); mine != nil {
+		select {
+		case <-mine:
+		case <-ctx.Done():
+			l.leave(key, mine)
+			return nil, ctx.Err()
 		}
 	}
+	return func() { l.release(key) }, nil
+}
+
+// Held reports whether somebody has the key's lock.
+func (l *Locks[K]) Held(key K) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[key] != nil
 }
 
 // Wait waits for whoever has the key's lock at the time of the call, and not for those who take it later.
 func (l *Locks[K]) Wait(ctx context.Context, key K) error {
-	l.mu.Lock()
-	held := l.held[key]
-	l.mu.Unlock()
-	if held == nil {
+	ended := l.endOf(key)
+	if ended == nil {
 		return nil
 	}
-	return ended(ctx, held)
-}
-
-func ended(ctx context.Context, held <-chan struct{}) error {
 	select {
-	case <-held:
+	case <-ended:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// take takes the lock, or returns what is closed when its holder ends.
-func (l *Locks[K]) take(key K) (held <-chan struct{}) {
+// endOf returns what is closed when the holder of the key's lock ends; nil if nobody has it.
+func (l *Locks[K]) endOf(key K) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if held, ok := l.held[key]; ok {
-		return held
+	if held := l.held[key]; held != nil {
+		return held.ended
 	}
-	if l.held == nil {
-		l.held = map[K]chan struct{}{}
-	}
-	l.held[key] = make(chan struct{})
 	return nil
 }
 
+// enter takes the lock, or returns what is closed when it is the caller's.
+func (l *Locks[K]) enter(key K) (mine chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if held := l.held[key]; held != nil {
+		mine = make(chan struct{})
+		held.line = append(held.line, mine)
+		return mine
+	}
+	if l.held == nil {
+		l.held = map[K]*lock{}
+	}
+	l.held[key] = &lock{ended: make(chan struct{})}
+	return nil
+}
+
+// leave removes a caller from the line, or gives the lock back if the caller got it at the same moment.
+func (l *Locks[K]) leave(key K, mine chan struct{}) {
+	l.mu.Lock()
+	held := l.held[key]
+	i := slices.Index(held.line, mine)
+	if i >= 0 {
+		held.line = slices.Delete(held.line, i, i+1)
+	}
+	l.mu.Unlock()
+	if i < 0 {
+		l.release(key)
+	}
+}
+
+// release passes the lock on.
 func (l *Locks[K]) release(key K) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	close(l.held[key])
-	delete(l.held, key)
+	held := l.held[key]
+	close(held.ended)
+	if len(held.line) == 0 {
+		delete(l.held, key)
+		return
+	}
+	held.ended = make(chan struct{})
+	close(held.line[0])
+	held.line = held.line[1:]
 }

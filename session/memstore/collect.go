@@ -2,9 +2,11 @@ package memstore
 
 import (
 	"context"
-	"github.com/simples-go/sessions/session/store"
 	"slices"
 	"time"
+
+	"github.com/simples-go/sessions/internal/retry"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // Collect implements Collector. It holds up other callers for no longer than a batch takes, and needs no lock of its own
@@ -14,16 +16,16 @@ func (m *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.C
 	if err != nil {
 		return store.CollectReport{}, err
 	}
-	c := memoryCollector{store: m, opts: opts, start: time.Now()}
+	r := collectRun{store: m, opts: opts, start: time.Now()}
 	if !opts.DryRun {
-		c.run(ctx, m.expired(opts.Keep))
+		r.run(ctx, m.expired(opts.Keep))
 	}
-	c.report.Remaining = int64(min(len(m.expired(0)), store.RemainingLimit))
-	c.report.Duration = time.Since(c.start)
-	if c.report.Stopped == "" {
-		c.report.Stopped = store.StopDone
+	r.report.Remaining = int64(min(len(m.expired(0)), store.RemainingLimit))
+	r.report.Duration = time.Since(r.start)
+	if r.report.Stopped == "" {
+		r.report.Stopped = store.StopDone
 	}
-	return c.report, nil
+	return r.report, nil
 }
 
 // expired returns the keys of the rows that have been expired for at least keep, those that expired first before others.
@@ -41,53 +43,50 @@ func (m *Store) expired(keep time.Duration) []store.Handle {
 	return keys
 }
 
-// memoryCollector is one run of Collect.
-type memoryCollector struct {
+// collectRun is one call of Collect.
+type collectRun struct {
 	store  *Store
 	opts   store.CollectOptions
 	start  time.Time
 	report store.CollectReport
 }
 
-func (c *memoryCollector) run(ctx context.Context, due []store.Handle) {
-	for batch := range slices.Chunk(due, c.opts.Batch) {
-		if c.report.Batches > 0 && !c.pause(ctx) {
-			c.report.Stopped = store.StopMaxDuration
+func (r *collectRun) run(ctx context.Context, due []store.Handle) {
+	for batch := range slices.Chunk(due, r.opts.Batch) {
+		if r.report.Batches > 0 && !r.pause(ctx) {
+			r.report.Stopped = store.StopMaxDuration
 			return
 		}
-		if c.report.Stopped = c.stopped(ctx); c.report.Stopped != "" {
+		if r.report.Stopped = r.stopped(ctx); r.report.Stopped != "" {
 			return
 		}
-		c.report.Deleted += c.store.deleteExpired(batch, c.opts.Keep)
-		c.report.Batches++
-		c.report.Duration = time.Since(c.start)
-		if c.opts.Progress != nil {
-			c.opts.Progress(c.report)
+		r.report.Deleted += r.store.deleteExpired(batch, r.opts.Keep)
+		r.report.Batches++
+		r.report.Duration = time.Since(r.start)
+		if r.opts.Progress != nil {
+			r.opts.Progress(r.report)
 		}
 	}
 }
 
 // pause reports whether it ended before MaxDuration did; it does not begin otherwise.
-func (c *memoryCollector) pause(ctx context.Context) bool {
-	if c.opts.Pause <= 0 {
+func (r *collectRun) pause(ctx context.Context) bool {
+	if r.opts.Pause <= 0 {
 		return true
 	}
-	if c.opts.MaxDuration > 0 && time.Since(c.start)+c.opts.Pause >= c.opts.MaxDuration {
+	if r.opts.MaxDuration > 0 && time.Since(r.start)+r.opts.Pause >= r.opts.MaxDuration {
 		return false
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(c.opts.Pause):
-	}
+	_ = retry.Sleep(ctx, r.opts.Pause) // stopped sees the end of ctx
 	return true
 }
 
 // stopped says why no further batch may be begun; "" if one may.
-func (c *memoryCollector) stopped(ctx context.Context) store.StopReason {
+func (r *collectRun) stopped(ctx context.Context) store.StopReason {
 	switch {
 	case ctx.Err() != nil:
 		return store.StopSignal
-	case c.opts.MaxDuration > 0 && c.report.Batches > 0 && time.Since(c.start) >= c.opts.MaxDuration:
+	case r.opts.MaxDuration > 0 && r.report.Batches > 0 && time.Since(r.start) >= r.opts.MaxDuration:
 		return store.StopMaxDuration
 	}
 	return ""

@@ -12,23 +12,14 @@ import (
 )
 
 // makeRoom ends as many of the owner's live sessions as the limit requires before r joins them.
-func (m *Store) makeRoom(r store.Record, p store.Policy) ([]store.Handle, error) {
+func (m *Store) makeRoom(r store.Record, p store.Policy) (ended []store.Handle, err error) {
 	p.IdleLimit = 0 // a session that only this manager refuses counts
-	limit := p.Owner
-	others := m.live(store.Selector{Realm: r.Realm, Owner: r.Owner}, r.Now, p)
-	excess := len(others) + 1 - limit.Max
-	if excess <= 0 {
-		return nil, nil
+	oldest, err := p.Owner.MakeRoom(m.live(store.Selector{Realm: r.Realm, Owner: r.Owner}, r.Now, p))
+	for _, old := range oldest {
+		m.remove(old.Key, store.Revoked)
+		ended = append(ended, old.Key)
 	}
-	if !limit.EndOldest {
-		return nil, fmt.Errorf("%w: %d of %d", store.ErrOwnerLimit, len(others), limit.Max)
-	}
-	var ended []store.Handle
-	for _, oldest := range others[len(others)-excess:] {
-		m.remove(oldest.Key, store.Revoked)
-		ended = append(ended, oldest.Key)
-	}
-	return ended, nil
+	return ended, err
 }
 
 // live returns the selected live records, newest first.

@@ -19,7 +19,7 @@ type Store struct {
 	rows   map[store.Handle]store.Record
 	owners map[owner]map[store.Handle]struct{}
 	skew   time.Duration // see Advance
-	ended  broadcast.Broadcast[store.Event]
+	events broadcast.Broadcast[store.Event]
 	locks  keylock.Locks[store.Handle] // of sessions for which a SaveLocked is under way
 }
 
@@ -125,7 +125,7 @@ func (m *Store) save(ctx context.Context, ref store.Ref, version int64, change s
 	}
 	saved, err := m.put(old, r, ref.Policy)
 	if err == nil && change.Rotate != nil {
-		m.ended.Send(store.Event{Kind: store.Rotated, Key: ref.Key})
+		m.events.Send(store.Event{Kind: store.Rotated, Key: ref.Key})
 	}
 	return saved, err
 }
@@ -133,7 +133,7 @@ func (m *Store) save(ctx context.Context, ref store.Ref, version int64, change s
 // put stores r in the place of old, within the owner's limit.
 func (m *Store) put(old, r store.Record, p store.Policy) (store.Saved, error) {
 	saved := r.Saved(r.Now)
-	if r.Owner != old.Owner && r.Owner != "" && p.Owner.Max > 0 {
+	if p.Owner.Applies(old.Owner, r.Owner) {
 		ended, err := m.makeRoom(r, p)
 		if err != nil {
 			return store.Saved{}, err
@@ -161,7 +161,7 @@ func (m *Store) remove(key store.Handle, kind store.EventKind) {
 	m.disown(r)
 	delete(m.rows, key)
 	if m.now().Before(r.ExpiresAt) {
-		m.ended.Send(store.Event{Kind: kind, Key: key})
+		m.events.Send(store.Event{Kind: kind, Key: key})
 	}
 }
 
@@ -237,5 +237,5 @@ func (m *Store) Inspect(ctx context.Context, keys []store.Handle) ([]store.Recor
 
 // Watch implements Watcher.
 func (m *Store) Watch(ctx context.Context, fn func(store.Event)) error {
-	return m.ended.Listen(ctx, store.Event{Kind: store.Missed}, fn)
+	return m.events.Listen(ctx, store.Event{Kind: store.Missed}, fn)
 }

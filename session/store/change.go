@@ -130,6 +130,13 @@ func (c *Change) Resets() bool { return c.Renew || c.Idle != nil || c.Absolute !
 // HasData reports whether the change touches the session's entries.
 func (c *Change) HasData() bool { return c.Clear || len(c.Set) > 0 || len(c.Delete) > 0 }
 
+// HasAttributes reports whether the change touches anything else than the entries and, if Extend is set, the times of the
+// last access and of the expiry.
+func (c *Change) HasAttributes() bool {
+	return c.Rotate != nil || c.Owner != nil || c.Tag != nil || c.Persistence != nil || c.Device != nil || c.Authenticate ||
+		c.Resets()
+}
+
 // merge returns the record's data with the change's entries; the data itself if there are none.
 func (c *Change) merge(r *Record, maxBytes int) ([]byte, error) {
 	base, err := jsonobj.Scan(r.Data)
@@ -147,8 +154,7 @@ func (c *Change) merge(r *Record, maxBytes int) ([]byte, error) {
 }
 
 // Then folds next into c, so that one Save of the result does what a Save of c followed by one of next would. It shares
-// no map or slice with either. Neither may be conditional,
-// and not both may rotate.
+// no map or slice with either. Neither may be conditional, and not both may rotate.
 func (c *Change) Then(next Change) Change {
 	out := *c
 	out.Set, out.Delete = foldEntries(c, &next)

@@ -325,3 +325,41 @@ func TestSizeIsThatOfSpacedText(t *testing.T) {
 		}
 	}
 }
+
+// HasAttributes sees every field of a Change but the entries and those that say how they are saved.
+func TestEveryFieldOfAChangeIsEntriesOrAttribute(t *testing.T) {
+	entries := []string{"Clear", "Set", "Delete"}
+	neither := []string{"Extend", "IfVersion", "Base", "Ended"}
+	for i, kind := 0, reflect.TypeFor[store.Change](); i < kind.NumField(); i++ {
+		name := kind.Field(i).Name
+		var c store.Change
+		setField(t, reflect.ValueOf(&c).Elem().Field(i))
+		isEntry := slices.Contains(entries, name)
+		if c.HasData() != isEntry {
+			t.Errorf("with %s alone, HasData is %v", name, c.HasData())
+		}
+		if want := !isEntry && !slices.Contains(neither, name); c.HasAttributes() != want {
+			t.Errorf("with %s alone, HasAttributes is %v", name, c.HasAttributes())
+		}
+	}
+}
+
+// setField gives a field a value that is not its zero value.
+func setField(t *testing.T, field reflect.Value) {
+	t.Helper()
+	switch field.Kind() {
+	case reflect.Bool:
+		field.SetBool(true)
+	case reflect.Int64:
+		field.SetInt(1)
+	case reflect.Pointer:
+		field.Set(reflect.New(field.Type().Elem()))
+	case reflect.Slice:
+		field.Set(reflect.MakeSlice(field.Type(), 1, 1))
+	case reflect.Map:
+		field.Set(reflect.MakeMap(field.Type()))
+		field.SetMapIndex(reflect.ValueOf("a"), reflect.ValueOf(json.RawMessage("1")))
+	default:
+		t.Fatalf("a field of kind %v: give it a value here", field.Kind())
+	}
+}

@@ -24,7 +24,7 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		waiting = guarded
 	}
 	for {
-		conn, err := s.take(waiting)
+		conn, err := s.acquireSafely(waiting)
 		switch {
 		case err == nil && s.answers(ctx, conn):
 			s.held.Add(1)
@@ -34,15 +34,15 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		case waiting.Err() != nil && s.exhausted():
 			return nil, fmt.Errorf("%w: %w", ErrPoolExhausted, err)
 		case ctx.Err() == nil:
-			s.hosts.noneWillDo()
+			s.hosts.resetSilent()
 		}
 		return nil, err
 	}
 }
 
-// take takes a connection from the pool. If a hook panics, because a context lacks what a request's context carries,
-// the call fails and not the process: some calls belong to no request.
-func (s *Store) take(ctx context.Context) (conn *pgxpool.Conn, err error) {
+// acquireSafely is pool.Acquire. If a hook panics, because a context lacks what a request's context carries, the call
+// fails and not the process: some calls belong to no request.
+func (s *Store) acquireSafely(ctx context.Context) (conn *pgxpool.Conn, err error) {
 	if s.hooked {
 		defer func() {
 			if p := recover(); p != nil {
@@ -95,10 +95,10 @@ func markIdle(_ context.Context, p pgxpool.ShouldPingParams) bool {
 // movesKey holds the store's count of moves when a connection was last taken, in what pgx keeps beside it.
 const movesKey = "github.com/simples-go/sessions: moves"
 
-// isDoubtful reports whether a connection was idle for long, or is from before a server turned out to have been demoted, or
-// to be silent. All of a pool's connections may be to that one, more than a call has attempts.
-func (s *Store) isDoubtful(conn *pgxpool.Conn) bool {
-	data, moves := conn.Conn().PgConn().CustomData(), s.moves.Load()+s.hosts.leaves()
+// needsPing reports whether a connection was idle for long, or is from before a server turned out to have been demoted,
+// or to be silent. All of a pool's connections may be to that one, more than a call has attempts.
+func (s *Store) needsPing(conn *pgxpool.Conn) bool {
+	data, moves := conn.Conn().PgConn().CustomData(), s.moves.Load()+s.hosts.abandoned()
 	seen, known := data[movesKey].(uint64)
 	if !known || seen != moves {
 		data[movesKey] = moves
@@ -110,7 +110,7 @@ func (s *Store) isDoubtful(conn *pgxpool.Conn) bool {
 // answers reports whether a connection may be used. If one that was idle does not answer, the others that are idle are
 // dropped with it: each of them would take as long to find out.
 func (s *Store) answers(ctx context.Context, conn *pgxpool.Conn) bool {
-	if !s.isDoubtful(conn) {
+	if !s.needsPing(conn) {
 		return true
 	}
 	bound, cancel := context.WithTimeout(ctx, s.pingTime)

@@ -19,20 +19,20 @@ func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.C
 	if err != nil {
 		return store.CollectReport{}, fmt.Errorf("postgres: %w", err)
 	}
-	at, err := s.at(context.WithoutCancel(ctx))
+	info, err := s.tableInfo(context.WithoutCancel(ctx))
 	if err != nil {
 		return store.CollectReport{}, failed("collecting expired sessions", err)
 	}
-	report, err := collector.Run(ctx, s.collector(at), opts)
+	report, err := collector.Run(ctx, s.collector(info), opts)
 	return report, failed("collecting expired sessions", err)
 }
 
-func (s *Store) collector(at *site) collector.Config {
+func (s *Store) collector(info *tableInfo) collector.Config {
 	return collector.Config{
 		Table:   s.sql.table,
-		Local:   !at.distributed,
+		Local:   !info.distributed,
 		Mode:    s.exec,
-		LockKey: s.lockKey(at, "collector", ""),
+		LockKey: s.lockKey(info, "collector", ""),
 		Do: func(ctx context.Context, fn func(context.Context, *pgxpool.Conn) error) error {
 			return s.do(ctx, idempotent, fn)
 		},

@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/simples-go/sessions/internal/pgurl"
 )
 
 // once calls fn with a connection of the pool.
@@ -24,13 +26,13 @@ func (s *Store) once(ctx context.Context, again repetition, fn func(context.Cont
 	switch codeOf(err) {
 	case readOnly:
 		s.moves.Add(1)
-		leave(conn.Conn())
+		closeConn(conn.Conn())
 	case notSupported:
-		s.site.Store(nil) // the table may have been distributed meanwhile: the next call looks
+		s.info.Store(nil) // the table may have been distributed meanwhile: the next call looks
 	}
 	if s.isDemoted(conn.Conn()) {
 		s.moves.Add(1)
-		leave(conn.Conn())
+		closeConn(conn.Conn())
 		if err == nil && again == idempotent {
 			return errDemoted // what was read there may be of the past
 		}
@@ -76,15 +78,49 @@ func (s *Store) release(conn *pgxpool.Conn) {
 	}()
 }
 
+// dial makes a connection outside of the pool: as the pool does, or to a URL. It has time for each of several servers,
+// since the first may be silent.
+func (s *Store) dial(ctx context.Context, url string) (*pgx.Conn, error) {
+	pool := s.pool.Config()
+	config := pool.ConnConfig
+	if url != "" {
+		parsed, err := parseURL(url)
+		if err != nil {
+			return nil, err
+		}
+		config = parsed.ConnConfig
+	} else if pool.BeforeConnect != nil {
+		if err := pool.BeforeConnect(ctx, config); err != nil {
+			return nil, err
+		}
+	}
+	if config.ConnectTimeout <= 0 {
+		config.ConnectTimeout = pgurl.ConnectTimeout
+	}
+	return pgx.ConnectConfig(ctx, config)
+}
+
 // drop takes a connection out of the pool.
 func drop(conn *pgxpool.Conn) {
 	raw := conn.Hijack()
-	go leave(raw)
+	go closeConn(raw)
 }
 
-// leave closes a connection that does not do any more, for at most a second.
-func leave(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+// closeTime is how long closing a connection may take.
+const closeTime = time.Second
+
+// closeConn closes a connection that is of no use any more.
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	_ = conn.Close(ctx)
+}
+
+// closeAndWait is closeConn that also waits for pgx, which may be closing the connection already.
+func closeAndWait(conn *pgx.Conn) {
+	closeConn(conn)
+	select {
+	case <-conn.PgConn().CleanupDone():
+	case <-time.After(closeTime):
+	}
 }

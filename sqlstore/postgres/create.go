@@ -16,7 +16,7 @@ import (
 func (s *Store) Create(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return store.Saved{}, err
 	}
@@ -27,18 +27,19 @@ func (s *Store) Create(ctx context.Context, ref store.Ref, change store.Change) 
 		}
 		return store.Saved{}, err
 	}
-	saved, err := s.create(ctx, at, ref, &r)
+	saved, err := s.create(ctx, info, ref, &r)
 	if err == nil {
 		s.announceRevoked(saved.Ended)
 	}
 	return saved, failed("creating a session", err)
 }
 
-func (s *Store) create(ctx context.Context, at *site, ref store.Ref, r *store.Record) (saved store.Saved, err error) {
-	if joins(r.Owner, "", ref.Policy) {
-		err = s.withLock(ctx, s.ownerPlace(at, ref.Policy.Realm, r.Owner), func(lock time.Duration) (err error) {
+func (s *Store) create(ctx context.Context, info *tableInfo, ref store.Ref, r *store.Record) (
+	saved store.Saved, err error) {
+	if ref.Policy.Owner.Applies("", r.Owner) {
+		err = s.withLock(ctx, s.ownerPlace(info, ref.Policy.Realm, r.Owner), func(lock time.Duration) (err error) {
 			saved, err = s.insert(ctx, r, func(ctx context.Context, conn *pgxpool.Conn) (store.Saved, error) {
-				return s.insertWithinLimit(ctx, conn, at, ref, r, lock)
+				return s.insertWithinLimit(ctx, conn, info, ref, r, lock)
 			})
 			return err
 		})
@@ -73,7 +74,7 @@ func (s *Store) insert(ctx context.Context, r *store.Record,
 // existing returns the row of that key without its data, whatever its secret is; ErrGone if there is none.
 func (s *Store) existing(ctx context.Context, key store.Handle) (found store.Record, err error) {
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		found, err = readOne(ctx, conn, s.statement(s.sql.look, uuid(key)))
+		found, err = readOne(ctx, conn, s.statement(s.sql.meta, uuid(key)))
 		return err
 	})
 	return found, err
@@ -91,14 +92,14 @@ func (s *Store) insertAlone(ctx context.Context, q querier, r *store.Record) (sa
 
 // insertWithinLimit inserts the row in a transaction in which its owner has room for it. The server ends a transaction
 // whose commit does not come in time.
-func (s *Store) insertWithinLimit(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, r *store.Record,
-	lock time.Duration) (saved store.Saved, err error) {
+func (s *Store) insertWithinLimit(ctx context.Context, conn *pgxpool.Conn, info *tableInfo, ref store.Ref,
+	r *store.Record, lock time.Duration) (saved store.Saved, err error) {
 	var f fence
 	err = inTx(ctx, conn, func(tx pgx.Tx) error {
-		if err := s.boundTx(ctx, tx, at, lock, s.fences.window); err != nil {
+		if err := s.boundTx(ctx, tx, info, lock, s.fences.window); err != nil {
 			return err
 		}
-		ended, refused := s.makeRoom(ctx, tx, at, ref, r.Owner)
+		ended, refused := s.makeRoom(ctx, tx, info, ref, r.Owner)
 		if refused != nil && !errors.Is(refused, store.ErrOwnerLimit) {
 			return refused
 		}

@@ -15,7 +15,7 @@ import (
 func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 	live := false // also if an earlier attempt, whose answer was lost, may have deleted it
 	err = s.withLock(ctx, ref.Key, func(lock time.Duration) error {
 		return s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-			found, err := s.deleteOn(ctx, conn, at, ref, lock)
+			found, err := s.deleteOn(ctx, conn, info, ref, lock)
 			live = live || found || err != nil && outcomeUnknown(err)
 			return err
 		})
@@ -39,14 +39,14 @@ func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 // deletions is how often a row is deleted that stays: it may have come after the statement, or the database keeps it.
 const deletions = 3
 
-func (s *Store) deleteOn(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, lock time.Duration) (
+func (s *Store) deleteOn(ctx context.Context, conn *pgxpool.Conn, info *tableInfo, ref store.Ref, lock time.Duration) (
 	live bool, err error) {
 	for range deletions {
 		n := 0
-		if at.distributed {
-			n, live, err = s.deleteInTx(ctx, conn, at, ref, lock)
+		if info.distributed {
+			n, live, err = s.deleteInTx(ctx, conn, info, ref, lock)
 		} else {
-			n, live, err = s.deleteRow(ctx, conn, at, ref, lock)
+			n, live, err = s.deleteRow(ctx, conn, info, ref, lock)
 		}
 		if err != nil || n > 0 {
 			return live, err
@@ -62,13 +62,13 @@ func (s *Store) deleteOn(ctx context.Context, conn *pgxpool.Conn, at *site, ref 
 }
 
 // deleteRow deletes the row, in as long as it takes to wait for its lock.
-func (s *Store) deleteRow(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, lock time.Duration) (
+func (s *Store) deleteRow(ctx context.Context, conn *pgxpool.Conn, info *tableInfo, ref store.Ref, lock time.Duration) (
 	n int, live bool, err error) {
 	f := s.fences.next().later(lock)
 	st := s.statement(s.sql.destroy, uuid(ref.Key), ref.Hash[:], f.end, millisText(lock))
 	e := store.Event{Kind: store.Destroyed, Key: ref.Key}
 	err = s.fenced(ctx, f, []store.Handle{ref.Key}, func(ctx context.Context) (err error) {
-		n, err = s.queryAndNotify(ctx, conn, at, st, e, func(v [][]byte) error {
+		n, err = s.queryAndNotify(ctx, conn, info, st, e, func(v [][]byte) error {
 			live = isTrue(v[1])
 			return nil
 		})
@@ -78,10 +78,10 @@ func (s *Store) deleteRow(ctx context.Context, conn *pgxpool.Conn, at *site, ref
 }
 
 // deleteInTx is deleteRow for a distributed table.
-func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, ref store.Ref, lock time.Duration) (
-	n int, live bool, err error) {
+func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, info *tableInfo, ref store.Ref,
+	lock time.Duration) (n int, live bool, err error) {
 	err = inTx(ctx, conn, func(tx pgx.Tx) error {
-		r, err := s.lockRow(ctx, tx, at, ref, lock)
+		r, err := s.lockRow(ctx, tx, info, ref, lock)
 		live = err == nil
 		if err != nil && !isSession(err) {
 			return err
@@ -90,7 +90,7 @@ func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, re
 			return nil // kept says why
 		}
 		e := store.Event{Kind: store.Destroyed, Key: ref.Key}
-		n, err = s.queryAndNotify(ctx, tx, at, s.statement(s.sql.remove, uuid(ref.Key)), e,
+		n, err = s.queryAndNotify(ctx, tx, info, s.statement(s.sql.remove, uuid(ref.Key)), e,
 			func([][]byte) error { return nil })
 		return err
 	})
@@ -99,7 +99,7 @@ func (s *Store) deleteInTx(ctx context.Context, conn *pgxpool.Conn, at *site, re
 
 // kept reports whether the row that ref names is there. It returns ErrRotated if it has been rotated.
 func (s *Store) kept(ctx context.Context, q querier, ref store.Ref) (bool, error) {
-	r, err := readOne(ctx, q, s.statement(s.sql.look, uuid(ref.Key)))
+	r, err := readOne(ctx, q, s.statement(s.sql.meta, uuid(ref.Key)))
 	switch {
 	case err == store.ErrGone:
 		return false, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/simples-go/sessions/internal/deadline"
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -26,7 +27,7 @@ const (
 // fenced runs a statement that carries a fence, on a connection of its own or in a transaction. If it is open whether it
 // takes effect, fenced returns once it no longer can, or when ctx ends.
 func (s *Store) fenced(ctx context.Context, f fence, keys []store.Handle, run func(context.Context) error) error {
-	lingering, end := s.fences.linger(ctx)
+	lingering, end := s.fences.outliving(ctx)
 	err := run(lingering)
 	end()
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -131,7 +132,10 @@ const (
 func (s *Store) do(ctx context.Context, again repetition, fn func(context.Context, *pgxpool.Conn) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.once(ctx, again, fn)
-		if err == nil || attempt >= attemptsAfter(err) || !again.allows(err) || !pause(ctx, attempt) {
+		if err == nil || attempt >= attemptsAfter(err) || !again.allows(err) {
+			return err
+		}
+		if retry.Sleep(ctx, waitAfter(attempt)) != nil {
 			return err
 		}
 	}
@@ -229,15 +233,8 @@ func isStale(err *pgconn.PgError) bool {
 	return err.Code == "26000" || err.Code == notSupported && err.Routine == "RevalidateCachedQuery"
 }
 
-// pause waits a little, longer the first times and never as long as others do; false if there is no time left.
-func pause(ctx context.Context, attempt int) bool {
-	longest := 5 * time.Millisecond << (2 * min(attempt-1, 2))
-	timer := time.NewTimer(rand.N(longest))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// waitAfter is how long to wait after an attempt: a little, more from one to the next at first, and at random so that
+// callers in conflict part.
+func waitAfter(attempt int) time.Duration {
+	return rand.N(5 * time.Millisecond << (2 * min(attempt-1, 2)))
 }

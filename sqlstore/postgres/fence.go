@@ -141,10 +141,10 @@ func (p *pendingWrites) wait(ctx context.Context, key store.Handle) error {
 	return nil
 }
 
-// linger returns a context that ends a moment after ctx: most statements that are under way are answered by then, so
+// outliving returns a context that ends a moment after ctx: most statements that are under way are answered by then, so
 // that their outcome is known and the connection can be kept. The CancelFunc has to be called when the statement is
-// over. If nothing but its deadline can end ctx, linger returns ctx: the fence has long passed then.
-func (f *fences) linger(ctx context.Context) (context.Context, context.CancelFunc) {
+// over. If nothing but its deadline can end ctx, outliving returns ctx: the fence has long passed then.
+func (f *fences) outliving(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, fixed := deadline.Fixed(ctx); fixed || ctx.Done() == nil {
 		return ctx, func() {}
 	}

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	// doubtAfter is how long a connection may owe an answer until the store looks for another server. Most waits for a
+	// suspectAfter is how long a connection may owe an answer until the store looks for another server. Most waits for a
 	// lock are over by then.
-	doubtAfter = time.Second
+	suspectAfter = time.Second
 
-	// briefly is how long a host that did not answer the last time has to send something. All others have
-	// connect_timeout.
-	briefly = 250 * time.Millisecond
+	// silentHostTimeout is how long a host that did not answer the last time has to send something. All others
+	// have connect_timeout.
+	silentHostTimeout = 250 * time.Millisecond
 )
 
 // hosts makes the connections of a store whose URL names several hosts, and knows which of these do not answer. All
 // methods are safe for concurrent use.
 type hosts struct {
 	inner func(ctx context.Context, network, addr string) (net.Conn, error)
-	look  func() (addr string, err error) // connects to a server that will do, and says which that was
+	probe func() (addr string, err error) // connects to a server that will do, and says which that was
 
-	looking atomic.Bool
-	left    atomic.Uint64 // how often all connections to a host were closed
+	probing  atomic.Bool
+	abandons atomic.Uint64 // how often all connections to a host were closed
 
 	mu     sync.Mutex
 	silent map[string]bool
@@ -51,28 +51,28 @@ func watchHosts(config *pgx.ConnConfig) *hosts {
 	if own.ConnectTimeout <= 0 {
 		own.ConnectTimeout = pgurl.ConnectTimeoutEach
 	}
-	h.look = func() (string, error) {
+	h.probe = func() (string, error) {
 		conn, err := pgx.ConnectConfig(context.Background(), own)
 		if err != nil {
 			return "", err
 		}
-		defer leave(conn)
+		defer closeConn(conn)
 		return addressOf(conn.PgConn().Conn()), nil
 	}
 	return h
 }
 
-// leaves returns how often all connections to a host were closed.
-func (h *hosts) leaves() uint64 {
+// abandoned returns how often all connections to a host were closed.
+func (h *hosts) abandoned() uint64 {
 	if h == nil {
 		return 0
 	}
-	return h.left.Load()
+	return h.abandons.Load()
 }
 
-// noneWillDo is called if no host would do. The next time each has its whole time: the only one that will do may be
-// slow.
-func (h *hosts) noneWillDo() {
+// resetSilent is called when no host would do. The next time each has all of connect_timeout: the only one that will do
+// may be slow.
+func (h *hosts) resetSilent() {
 	if h == nil {
 		return
 	}
@@ -92,20 +92,21 @@ func addressOf(conn net.Conn) string {
 	return ""
 }
 
-// dial connects to one host. One that was silent has briefly, to say its first byte, and not all of ctx.
+// dial connects to one host. One that was silent the last time has silentHostTimeout to send its first byte, and not
+// all of ctx.
 func (h *hosts) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	bound, cancel := h.bound(ctx, addr)
 	raw, err := h.inner(bound, network, addr)
 	if err != nil {
-		h.gaveUp(bound, addr)
+		h.noteIfTimedOut(bound, addr)
 		cancel()
 		return nil, err
 	}
 	c := &hostConn{Conn: raw, hosts: h, addr: addr}
-	c.doubt = time.AfterFunc(doubtAfter, func() { h.doubt(c) })
-	c.doubt.Stop()
+	c.overdue = time.AfterFunc(suspectAfter, func() { h.suspect(c) })
+	c.overdue.Stop()
 	stop := context.AfterFunc(bound, func() {
-		h.gaveUp(bound, addr)
+		h.noteIfTimedOut(bound, addr)
 		_ = raw.Close()
 	})
 	c.spoken = func() {
@@ -120,13 +121,13 @@ func (h *hosts) dial(ctx context.Context, network, addr string) (net.Conn, error
 
 func (h *hosts) bound(ctx context.Context, addr string) (context.Context, context.CancelFunc) {
 	if h.isSilent(addr) {
-		return context.WithTimeout(ctx, briefly)
+		return context.WithTimeout(ctx, silentHostTimeout)
 	}
 	return context.WithCancel(ctx)
 }
 
-// gaveUp notes that a host has not answered in its time, if that is so.
-func (h *hosts) gaveUp(bound context.Context, addr string) {
+// noteIfTimedOut notes that a host is silent if the time that it had has passed.
+func (h *hosts) noteIfTimedOut(bound context.Context, addr string) {
 	if bound.Err() == context.DeadlineExceeded {
 		h.note(addr, true)
 	}
@@ -149,26 +150,26 @@ func (h *hosts) note(addr string, silent bool) {
 	}
 }
 
-// doubt is called when a connection owes an answer for long. It may wait for a lock, or the host is gone. If a new
-// connection is answered by another host, and this one has let the attempt pass in silence, its connections are closed:
-// calls would wait there until their deadline, and have the places of the pool.
-func (h *hosts) doubt(c *hostConn) {
+// suspect is called when a connection has owed an answer for long. It may wait for a lock, or the host is gone. If a
+// new connection is answered by another host, and this one has let the attempt pass in silence, its connections are
+// closed: calls would wait there until their deadline, and have the places of the pool.
+func (h *hosts) suspect(c *hostConn) {
 	if !h.has(c) {
 		return
 	}
-	if !h.looking.CompareAndSwap(false, true) {
-		c.doubt.Reset(doubtAfter)
+	if !h.probing.CompareAndSwap(false, true) {
+		c.overdue.Reset(suspectAfter)
 		return
 	}
-	defer h.looking.Store(false)
-	addr, err := h.look()
+	defer h.probing.Store(false)
+	addr, err := h.probe()
 	if err != nil {
-		h.noneWillDo()
+		h.resetSilent()
 	}
 	if err != nil || addr == c.addr || !h.isSilent(c.addr) {
 		return
 	}
-	h.left.Add(1)
+	h.abandons.Add(1)
 	for _, lost := range h.connsTo(c.addr) {
 		_ = lost.Close()
 	}
@@ -195,17 +196,17 @@ func (h *hosts) connsTo(addr string) (found []*hostConn) {
 // hostConn is a connection that knows whether it owes an answer.
 type hostConn struct {
 	net.Conn
-	hosts  *hosts
-	addr   string
-	heard  atomic.Bool
-	spoken func()      // ends the time for the first byte
-	doubt  *time.Timer // runs while an answer is owed
+	hosts   *hosts
+	addr    string
+	heard   atomic.Bool
+	spoken  func()      // ends the time for the first byte
+	overdue *time.Timer // runs while an answer is owed
 }
 
 // Write implements net.Conn.
 func (c *hostConn) Write(p []byte) (int, error) {
 	if c.heard.Load() {
-		c.doubt.Reset(doubtAfter)
+		c.overdue.Reset(suspectAfter)
 	}
 	return c.Conn.Write(p)
 }
@@ -214,7 +215,7 @@ func (c *hostConn) Write(p []byte) (int, error) {
 func (c *hostConn) Read(p []byte) (n int, err error) {
 	n, err = c.Conn.Read(p)
 	if n > 0 {
-		c.doubt.Stop()
+		c.overdue.Stop()
 		if c.heard.CompareAndSwap(false, true) {
 			c.spoken()
 			c.hosts.note(c.addr, false)
@@ -226,7 +227,7 @@ func (c *hostConn) Read(p []byte) (n int, err error) {
 // Close implements net.Conn.
 func (c *hostConn) Close() error {
 	c.spoken()
-	c.doubt.Stop()
+	c.overdue.Stop()
 	c.hosts.mu.Lock()
 	delete(c.hosts.conns, c)
 	c.hosts.mu.Unlock()

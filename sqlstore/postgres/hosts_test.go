@@ -81,7 +81,7 @@ func TestASilentHostHasLessTimeTheNextTime(t *testing.T) {
 		fake.mute.Store(true)
 		attempt(2 * time.Second)
 		attempt(250 * time.Millisecond)
-		h.noneWillDo()
+		h.resetSilent()
 		attempt(2 * time.Second)
 		fake.mute.Store(false)
 		attempt(0)
@@ -108,7 +108,7 @@ func TestConnectionsToASilentHostAreClosed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake, h := newFakeHosts(t)
 				asked, idle, other := connected(t, h, "a"), connected(t, h, "a"), connected(t, h, "b")
-				h.look = func() (string, error) {
+				h.probe = func() (string, error) {
 					fake.mute.Store(test.dead)
 					if conn, err := connect(h, "a"); err == nil {
 						_ = conn.Close()
@@ -136,8 +136,8 @@ func TestConnectionsToASilentHostAreClosed(t *testing.T) {
 				if err := ask(other); err != nil {
 					t.Errorf("on one to another host: %v", err)
 				}
-				if left := h.leaves() > 0; left != test.closed {
-					t.Errorf("connections from before are in doubt: %v", left)
+				if abandoned := h.abandoned() > 0; abandoned != test.closed {
+					t.Errorf("connections from before are in doubt: %v", abandoned)
 				}
 				_ = asked.Close()
 			})

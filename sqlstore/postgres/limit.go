@@ -3,26 +3,20 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/simples-go/sessions/session/store"
 )
 
-// joins reports whether a session that gets an owner counts against the owner's limit.
-func joins(owner, old string, p store.Policy) bool {
-	return owner != "" && owner != old && p.Owner.Max > 0
-}
-
 // ownerLock is the key of the lock that one transaction at a time has of an owner.
-func (s *Store) ownerLock(at *site, realm, owner string) int64 {
-	return s.lockKey(at, "owner", realm+"\x00"+owner)
+func (s *Store) ownerLock(info *tableInfo, realm, owner string) int64 {
+	return s.lockKey(info, "owner", realm+"\x00"+owner)
 }
 
 // ownerPlace stands for an owner in the lockQueue, in which the names of rows begin with their time.
-func (s *Store) ownerPlace(at *site, realm, owner string) (place store.Handle) {
-	binary.BigEndian.PutUint64(place[len(place)-8:], uint64(s.ownerLock(at, realm, owner)))
+func (s *Store) ownerPlace(info *tableInfo, realm, owner string) (place store.Handle) {
+	binary.BigEndian.PutUint64(place[len(place)-8:], uint64(s.ownerLock(info, realm, owner)))
 	return place
 }
 
@@ -30,8 +24,10 @@ const lockOwner = `select pg_advisory_xact_lock($1)`
 
 // makeRoom ends as many of the owner's other sessions as the limit requires. The owner's lock lets one such transaction
 // at a time count and write; the next one sees what the one before has committed.
-func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref, owner string) ([]store.Handle, error) {
-	if _, err := query(ctx, tx, s.statement(lockOwner, s.ownerLock(at, ref.Policy.Realm, owner)), func([][]byte) error { return nil }); err != nil {
+func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, info *tableInfo, ref store.Ref, owner string) (
+	[]store.Handle, error) {
+	key := s.ownerLock(info, ref.Policy.Realm, owner)
+	if _, err := query(ctx, tx, s.statement(lockOwner, key), func([][]byte) error { return nil }); err != nil {
 		return nil, err
 	}
 	policy, owned := ref.Policy, store.Selector{Realm: ref.Policy.Realm, Owner: owner, Except: ref.Key}
@@ -40,18 +36,14 @@ func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref
 	if err != nil {
 		return nil, err
 	}
-	limit := policy.Owner
-	excess := len(others) + 1 - limit.Max
-	switch {
-	case excess <= 0:
-		return nil, nil
-	case !limit.EndOldest:
-		return nil, fmt.Errorf("%w: %d of %d", store.ErrOwnerLimit, len(others), limit.Max)
+	oldest, err := policy.Owner.MakeRoom(others)
+	if err != nil || len(oldest) == 0 {
+		return nil, err
 	}
-	oldest := make([]store.Handle, 0, excess)
-	for _, r := range others[len(others)-excess:] {
-		oldest = append(oldest, r.Key)
+	keys := make([]store.Handle, len(oldest))
+	for i := range oldest {
+		keys[i] = oldest[i].Key
 	}
-	ended, err := s.revokeIn(ctx, tx, at, owned, oldest)
-	return ended.keys, err
+	deleted, err := s.revokeIn(ctx, tx, info, owned, keys)
+	return deleted.keys, err
 }

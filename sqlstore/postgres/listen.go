@@ -2,15 +2,12 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/simples-go/sessions/internal/pgurl"
 	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
 )
@@ -64,7 +61,7 @@ func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer hangUp(conn)
+	defer closeAndWait(conn)
 	if err := s.subscribe(ctx, conn); err != nil {
 		return false, err
 	}
@@ -72,103 +69,45 @@ func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
 	return true, s.hear(ctx, conn)
 }
 
-// subscribe has the server send notifications. With a hook in the pool, none of its connections is used.
-func (s *Store) subscribe(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.timeout)
-	defer cancel()
-	if err := isDirect(ctx, conn); err != nil {
-		return err
-	}
-	if s.isDemoted(conn) {
-		return errDemoted
-	}
-	at, err := s.tableOn(ctx, conn)
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, "listen "+pgx.Identifier{at.channel}.Sanitize())
-	if err != nil || s.hooked {
-		return err
-	}
-	return s.hearsItself(ctx, conn, at)
-}
-
-func (s *Store) tableOn(ctx context.Context, conn *pgx.Conn) (*site, error) {
-	if !s.hooked {
-		return s.at(ctx)
-	}
-	found := new(site)
-	return found, s.look(ctx, conn, found)
-}
-
-// errPooler is the error of a connection that goes through a pooler. LISTEN there would leave a listening connection in
-// the pooler, which others would then get.
-var errPooler = localErrorf("there is a pooler between the store and the database, which does not pass notifications on: " +
-	"give WithListenURL the URL of the database itself, or use WithoutListen")
-
-// isDirect fails if a pooler is in the way: the process that answers is then not the one whose number the connection
-// got when it was made, since a pooler has numbers of its own.
-func isDirect(ctx context.Context, conn *pgx.Conn) error {
-	var process uint32
-	err := conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeExec).Scan(&process)
-	if err == nil && process != conn.PgConn().PID() {
-		err = errPooler
-	}
-	return err
-}
-
-// hearsItself checks that a notification which the pool sends arrives here. If this connection leads to another
-// database than the pool's, or to another server of a cluster, none ever arrives, and nothing else would show that.
-func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, at *site) error {
-	mark := "?" + s.node
-	err := s.do(ctx, idempotent, func(ctx context.Context, pooled *pgxpool.Conn) error {
-		return s.notify(ctx, pooled, at, mark)
-	})
-	if err != nil {
-		return err
-	}
+// hear passes notifications on. It tries the connection at intervals, whether it is silent or not, so that one that died
+// without a word is found out, and a server that is no longer the one that accepts writes.
+func (s *Store) hear(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		n, err := conn.WaitForNotification(ctx)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			return localErrorf("notifications of the pool do not arrive at the listening connection: " +
-				"is it one to another server, or to another database?")
-		case err != nil:
+		if err := s.passUntil(ctx, conn, time.Now().Add(s.opts.pingInterval)); err != nil {
 			return err
-		case n.Payload == mark:
-			return nil
 		}
-	}
-}
-
-// dial makes a connection outside of the pool: as the pool does, or to a URL. It has time for each of several servers,
-// since the first may be silent.
-func (s *Store) dial(ctx context.Context, url string) (*pgx.Conn, error) {
-	pool := s.pool.Config()
-	config := pool.ConnConfig
-	if url != "" {
-		parsed, err := parseURL(url)
+		bound, cancel := context.WithTimeout(ctx, s.opts.pingTimeout)
+		_, err := conn.Exec(bound, "select 1")
+		cancel()
+		if err == nil && s.isDemoted(conn) {
+			err = errDemoted
+		}
 		if err != nil {
-			return nil, err
-		}
-		config = parsed.ConnConfig
-	} else if pool.BeforeConnect != nil {
-		if err := pool.BeforeConnect(ctx, config); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if config.ConnectTimeout <= 0 {
-		config.ConnectTimeout = pgurl.ConnectTimeout
-	}
-	return pgx.ConnectConfig(ctx, config)
 }
 
-func hangUp(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+// passUntil passes notifications on until it is time.
+func (s *Store) passUntil(ctx context.Context, conn *pgx.Conn, end time.Time) error {
+	bound, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	_ = conn.Close(ctx)
-	select {
-	case <-conn.PgConn().CleanupDone():
-	case <-ctx.Done():
+	for {
+		n, err := conn.WaitForNotification(bound)
+		switch {
+		case err == nil:
+			s.pass(n.Payload)
+		case ctx.Err() == nil && bound.Err() != nil && !conn.IsClosed():
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// pass sends the watchers an event from another process. This process's own events have been sent already.
+func (s *Store) pass(payload string) {
+	if e, node, ok := readPayload(payload); ok && node != s.node {
+		s.events.Send(e)
 	}
 }

@@ -13,11 +13,11 @@ import (
 
 // Load implements store.Store.
 func (s *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return store.Record{}, err
 	}
-	r, err := grouped(ctx, s, at.batching, s.loads, ref, s.loadOne, s.loadOne)
+	r, err := grouped(ctx, s, info.batching, s.loads, ref, s.loadOne, s.loadOne)
 	if err != nil {
 		return store.Record{}, failed("loading a session", err)
 	}
@@ -75,7 +75,7 @@ func (s *Store) loadMany(ctx context.Context, refs []store.Ref) []batch.Result[s
 	st := s.statement(s.sql.loadMany, ids)
 	results := make([]batch.Result[store.Record], len(refs))
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		refuse(results, store.ErrGone)
+		failAll(results, store.ErrGone)
 		_, err := query(ctx, conn, st, func(v [][]byte) error {
 			r, err := readRecord(v)
 			if i, found := places[r.Key]; found {
@@ -86,13 +86,13 @@ func (s *Store) loadMany(ctx context.Context, refs []store.Ref) []batch.Result[s
 		return err
 	})
 	if err != nil {
-		refuse(results, errUnserved)
+		failAll(results, errUnserved)
 	}
 	return results
 }
 
-// refuse sets all results to the same error.
-func refuse[Res any](results []batch.Result[Res], err error) {
+// failAll sets all results to the same error.
+func failAll[Res any](results []batch.Result[Res], err error) {
 	for i := range results {
 		results[i] = batch.Result[Res]{Err: err}
 	}

@@ -17,7 +17,7 @@ func (s *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Rec
 	store.Saved, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return store.Saved{}, err
 	}
@@ -25,7 +25,7 @@ func (s *Store) SaveLocked(ctx context.Context, ref store.Ref, fn func(store.Rec
 		return store.Saved{}, failed("saving a locked session after a write whose outcome is open", err)
 	}
 	var event store.Event
-	saved, err := s.saveInLock(ctx, at, ref, s.remaining(ctx), func(r store.Record) (store.Change, error) {
+	saved, err := s.saveInLock(ctx, info, ref, s.remaining(ctx), func(r store.Record) (store.Change, error) {
 		if !isObject(r.Data) {
 			return store.Change{}, store.ErrCorrupt
 		}
@@ -53,10 +53,10 @@ type callbackError struct{ err error }
 
 func (e *callbackError) Error() string { return e.err.Error() }
 
-// saveInLock saves the change that fn, which has so long, makes of the row. store.Change.Apply decides what becomes of it.
-func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, long time.Duration,
+// saveInLock saves the change that fn makes of the row, within limit. store.Change.Apply decides what becomes of it.
+func (s *Store) saveInLock(ctx context.Context, info *tableInfo, ref store.Ref, limit time.Duration,
 	fn func(store.Record) (store.Change, error)) (saved store.Saved, err error) {
-	err = s.inRow(ctx, at, ref, long, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
+	err = s.inRow(ctx, info, ref, limit, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
 		change, err := fn(*r)
 		if err != nil {
 			return err
@@ -66,27 +66,27 @@ func (s *Store) saveInLock(ctx context.Context, at *site, ref store.Ref, long ti
 			return err
 		}
 		saved = r.Saved(r.Now)
-		if joins(r.Owner, old, ref.Policy) {
-			if saved.Ended, err = s.makeRoom(ctx, tx, at, ref, r.Owner); err != nil {
+		if ref.Policy.Owner.Applies(old, r.Owner) {
+			if saved.Ended, err = s.makeRoom(ctx, tx, info, ref, r.Owner); err != nil {
 				return err
 			}
 		}
-		return s.writeRow(ctx, tx, at, r, change.HasData(), eventOf(ref, &change, s.opts.changes))
+		return s.writeRow(ctx, tx, info, r, change.HasData(), eventOf(ref, &change, s.opts.changes))
 	})
 	return saved, err
 }
 
 // inRow calls fn with the live record that ref opens, in a transaction that has its row locked. The server ends one whose
-// next statement takes longer to come than fn has.
-func (s *Store) inRow(ctx context.Context, at *site, ref store.Ref, long time.Duration,
+// next statement does not come within limit.
+func (s *Store) inRow(ctx context.Context, info *tableInfo, ref store.Ref, limit time.Duration,
 	fn func(context.Context, pgx.Tx, *store.Record) error) error {
 	return s.withLock(ctx, ref.Key, func(lock time.Duration) error {
 		return s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
 			return inTx(ctx, conn, func(tx pgx.Tx) error {
-				if err := s.boundTx(ctx, tx, at, lock, long); err != nil {
+				if err := s.boundTx(ctx, tx, info, lock, limit); err != nil {
 					return err
 				}
-				r, err := s.lockRow(ctx, tx, at, ref, lock)
+				r, err := s.lockRow(ctx, tx, info, ref, lock)
 				if err != nil {
 					return err
 				}
@@ -104,9 +104,10 @@ func (s *Store) remaining(ctx context.Context) time.Duration {
 
 // lockRow returns the record that ref opens at a time at which its row is locked: what the statement that locks it has
 // read of the clock may be from before it has waited.
-func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, at *site, ref store.Ref, lock time.Duration) (store.Record, error) {
+func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, info *tableInfo, ref store.Ref, lock time.Duration) (
+	store.Record, error) {
 	text := s.sql.lock
-	if at.distributed && lock == briefLock {
+	if info.distributed && lock == briefLock {
 		text += ` nowait` // boundTx has not bounded it
 	}
 	r, err := readOne(ctx, tx, s.statement(text, uuid(ref.Key), ref.Hash[:]))
@@ -144,13 +145,14 @@ func (s *Store) readClock(ctx context.Context, q querier) (now time.Time, err er
 }
 
 // writeRow writes a locked row, and sends the event to other processes; both take effect together.
-func (s *Store) writeRow(ctx context.Context, tx pgx.Tx, at *site, r *store.Record, data bool, e store.Event) error {
+func (s *Store) writeRow(ctx context.Context, tx pgx.Tx, info *tableInfo, r *store.Record, data bool,
+	e store.Event) error {
 	var text *string
 	if data {
 		text = nullable(string(r.Data))
 	}
 	args := append(append([]any{uuid(r.Key)}, rowArgs(r)...), text)
-	n, err := s.queryAndNotify(ctx, tx, at, s.statement(s.sql.write, args...), e, func([][]byte) error { return nil })
+	n, err := s.queryAndNotify(ctx, tx, info, s.statement(s.sql.write, args...), e, func([][]byte) error { return nil })
 	if err == nil && n == 0 {
 		err = localErrorf("the database does not let the row of session %s be written", r.Key)
 	}

@@ -38,15 +38,15 @@ func readPayload(text string) (e store.Event, node string, ok bool) {
 
 // queryAndNotify runs a statement that changes one row and, if it did, sends the event to the other processes; both
 // take effect together. The zero event is none.
-func (s *Store) queryAndNotify(ctx context.Context, q querier, at *site, st statement, e store.Event,
+func (s *Store) queryAndNotify(ctx context.Context, q querier, info *tableInfo, st statement, e store.Event,
 	read func([][]byte) error) (n int, err error) {
 	switch {
 	case e.Key.IsZero():
 		return query(ctx, q, st, read)
-	case !at.distributed:
-		return query(ctx, q, withNotify(st, at.channel, s.payload(e)), read)
+	case !info.distributed:
+		return query(ctx, q, withNotify(st, info.channel, s.payload(e)), read)
 	}
-	return s.queryThenNotify(ctx, q, at, st, e, read)
+	return s.queryThenNotify(ctx, q, info, st, e, read)
 }
 
 // withNotify appends the notification to the statement, for each row that it returns.
@@ -70,24 +70,24 @@ func withChangedNotify(sql, channel, node string, args []any) (string, []any) {
 
 // queryThenNotify does it in a statement of its own: in one with a write, a distributed database would send the
 // notification from a server if nobody listens.
-func (s *Store) queryThenNotify(ctx context.Context, q querier, at *site, st statement, e store.Event,
+func (s *Store) queryThenNotify(ctx context.Context, q querier, info *tableInfo, st statement, e store.Event,
 	read func([][]byte) error) (n int, err error) {
 	if conn, ok := q.(*pgxpool.Conn); ok {
 		err = inTx(ctx, conn, func(tx pgx.Tx) error {
-			n, err = s.queryThenNotify(ctx, tx, at, st, e, read)
+			n, err = s.queryThenNotify(ctx, tx, info, st, e, read)
 			return err
 		})
 		return n, err
 	}
 	n, err = query(ctx, q, st, read)
 	if err == nil && n > 0 {
-		err = s.notify(ctx, q, at, s.payload(e))
+		err = s.notify(ctx, q, info, s.payload(e))
 	}
 	return n, err
 }
 
-func (s *Store) notify(ctx context.Context, q querier, at *site, payloads ...string) error {
-	st := s.statement(`select pg_notify($1, p) from unnest($2::text[]) p`, at.channel, payloads)
+func (s *Store) notify(ctx context.Context, q querier, info *tableInfo, payloads ...string) error {
+	st := s.statement(`select pg_notify($1, p) from unnest($2::text[]) p`, info.channel, payloads)
 	_, err := query(ctx, q, st, func([][]byte) error { return nil })
 	return err
 }

@@ -19,64 +19,64 @@ func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handl
 	}
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var ended ending
+	var deleted deletedRows
 	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		part, err := s.revoke(ctx, conn, at, which)
+		part, err := s.revoke(ctx, conn, info, which)
 		// What an attempt has deleted whose outcome was lost, the next one does not find.
 		if err == nil || outcomeUnknown(err) {
-			ended.add(part)
+			deleted.add(part)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, failed("revoking sessions", err)
 	}
-	s.announceRevoked(ended.live)
-	return ended.keys, nil
+	s.announceRevoked(deleted.live)
+	return deleted.keys, nil
 }
 
-func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, at *site, which store.Selector) (
-	ended ending, err error) {
+func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, info *tableInfo, which store.Selector) (
+	deleted deletedRows, err error) {
 	err = inTx(ctx, conn, func(tx pgx.Tx) (err error) {
-		ended, err = s.revokeIn(ctx, tx, at, which, nil)
+		deleted, err = s.revokeIn(ctx, tx, info, which, nil)
 		return err
 	})
-	return ended, err
+	return deleted, err
 }
 
 // revokeIn deletes the selected sessions, or those of them that keys name, and notifies of those that were alive. Several
 // rows are locked in the order of their ids first, if the database can do that.
-func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, at *site, which store.Selector, keys []store.Handle) (
-	ended ending, err error) {
+func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, info *tableInfo, which store.Selector, keys []store.Handle) (
+	deleted deletedRows, err error) {
 	lock := ` order by s.id for update`
-	if at.distributed {
+	if info.distributed {
 		lock = ``
 	}
 	found, err := s.selected(ctx, tx, which, keys, lock)
 	if err != nil || len(found) == 0 {
-		return ended, err
+		return deleted, err
 	}
 	now, err := s.readClock(ctx, tx)
 	if err != nil {
-		return ended, err
+		return deleted, err
 	}
-	ended.at = now
-	if _, err := query(ctx, tx, s.revokeStatement(which, found), ended.read); err != nil {
-		return ended, err
+	deleted.at = now
+	if _, err := query(ctx, tx, s.revokeStatement(which, found), deleted.read); err != nil {
+		return deleted, err
 	}
-	if len(ended.keys) < len(found) {
+	if len(deleted.keys) < len(found) {
 		if kept, err := s.selected(ctx, tx, which, found, ``); err != nil || len(kept) > 0 {
-			return ended, cmp.Or(err, keptError(len(kept)))
+			return deleted, cmp.Or(err, keptError(len(kept)))
 		}
 	}
-	if len(ended.live) == 0 {
-		return ended, nil
+	if len(deleted.live) == 0 {
+		return deleted, nil
 	}
-	return ended, s.notify(ctx, tx, at, s.payloads(ended.live)...)
+	return deleted, s.notify(ctx, tx, info, s.payloads(deleted.live)...)
 }
 
 func keptError(rows int) error {
@@ -111,28 +111,28 @@ func revocation(which store.Selector, keys []store.Handle) (c conditions) {
 	return c
 }
 
-// ending are sessions that a statement has deleted.
-type ending struct {
+// deletedRows are sessions that a statement has deleted.
+type deletedRows struct {
 	keys []store.Handle
 	live []store.Handle // those among keys that were sessions still
 	at   time.Time      // by the database's clock
 }
 
-func (e *ending) read(v [][]byte) error {
+func (d *deletedRows) read(v [][]byte) error {
 	if len(v) != 2 || len(v[0]) != len(store.Handle{}) {
 		return localErrorf("a deleted row of unexpected form")
 	}
 	key := store.Handle(v[0])
-	e.keys = append(e.keys, key)
-	if e.at.Before(readTime(v[1])) {
-		e.live = append(e.live, key)
+	d.keys = append(d.keys, key)
+	if d.at.Before(readTime(v[1])) {
+		d.live = append(d.live, key)
 	}
 	return nil
 }
 
 // add takes in what another attempt has deleted. One may find again what the one before has not deleted after all.
-func (e *ending) add(other ending) {
-	e.keys, e.live = union(e.keys, other.keys), union(e.live, other.live)
+func (d *deletedRows) add(other deletedRows) {
+	d.keys, d.live = union(d.keys, other.keys), union(d.live, other.live)
 }
 
 func union(some, more []store.Handle) []store.Handle {

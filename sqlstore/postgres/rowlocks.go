@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"github.com/simples-go/sessions/internal/keylock"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -19,40 +19,22 @@ const (
 
 // lockQueue are those who wait for locks. All methods are safe for concurrent use.
 type lockQueue struct {
-	places chan struct{}
-
-	mu   sync.Mutex
-	rows map[store.Handle]*queuedRow
-}
-
-type queuedRow struct {
-	turn    chan struct{} // holds one element while it is nobody's turn
-	callers int
+	rows   keylock.Locks[store.Handle]
+	places chan struct{} // holds one element for each caller who may wait for its row
 }
 
 func newLockQueue(places int) *lockQueue {
-	return &lockQueue{places: make(chan struct{}, max(1, places)), rows: map[store.Handle]*queuedRow{}}
+	return &lockQueue{places: make(chan struct{}, max(1, places))}
 }
 
 // has reports whether somebody waits for the row.
-func (q *lockQueue) has(key store.Handle) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.rows[key] != nil
-}
+func (q *lockQueue) has(key store.Handle) bool { return q.rows.Held(key) }
 
 // enter returns when the caller may wait for the row's lock, or with ctx's error. leave is to be called after that.
 func (q *lockQueue) enter(ctx context.Context, key store.Handle) (leave func(), err error) {
-	row := q.join(key)
-	select {
-	case <-row.turn:
-	case <-ctx.Done():
-		q.quit(key, row)
-		return nil, ctx.Err()
-	}
-	next := func() {
-		row.turn <- struct{}{}
-		q.quit(key, row)
+	next, err := q.rows.Lock(ctx, key)
+	if err != nil {
+		return nil, err
 	}
 	select {
 	case q.places <- struct{}{}:
@@ -60,27 +42,6 @@ func (q *lockQueue) enter(ctx context.Context, key store.Handle) (leave func(), 
 	case <-ctx.Done():
 		next()
 		return nil, ctx.Err()
-	}
-}
-
-func (q *lockQueue) join(key store.Handle) *queuedRow {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	row := q.rows[key]
-	if row == nil {
-		row = &queuedRow{turn: make(chan struct{}, 1)}
-		row.turn <- struct{}{}
-		q.rows[key] = row
-	}
-	row.callers++
-	return row
-}
-
-func (q *lockQueue) quit(key store.Handle, row *queuedRow) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if row.callers--; row.callers == 0 {
-		delete(q.rows, key)
 	}
 }
 

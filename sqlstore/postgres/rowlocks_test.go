@@ -47,8 +47,13 @@ func TestFewWaitForLocks(t *testing.T) {
 		}
 		close(leave)
 		synctest.Wait()
-		if len(entered) != 4 || len(q.rows) != 0 || len(q.places) != 0 {
-			t.Errorf("%v have waited, left are %v and %d places", entered, q.rows, len(q.places))
+		if len(entered) != 4 || len(q.places) != 0 {
+			t.Errorf("%v have waited, %d places are taken still", entered, len(q.places))
+		}
+		for _, key := range []store.Handle{a, b, c, {4}} {
+			if q.has(key) {
+				t.Errorf("somebody is left in the queue of %v", key)
+			}
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 // savemany.go. Every other one, and one that such a statement has not served, locks the row and writes it whole: see
 // locked.go.
 func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (store.Saved, error) {
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return store.Saved{}, err
 	}
@@ -19,7 +19,7 @@ func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (s
 	if err != nil {
 		return store.Saved{}, failed("saving a session after a write whose outcome is open", err)
 	}
-	saved, err := s.save(ctx, at, ref, &change)
+	saved, err := s.save(ctx, info, ref, &change)
 	if err != nil {
 		return store.Saved{}, failed("saving a session", err)
 	}
@@ -28,24 +28,22 @@ func (s *Store) Save(ctx context.Context, ref store.Ref, change store.Change) (s
 	return saved, nil
 }
 
-func (s *Store) save(ctx context.Context, at *site, ref store.Ref, c *store.Change) (store.Saved, error) {
+func (s *Store) save(ctx context.Context, info *tableInfo, ref store.Ref, c *store.Change) (store.Saved, error) {
 	inLock := func(ctx context.Context, _ saveRequest) (store.Saved, error) {
-		return s.saveInLock(ctx, at, ref, s.fences.window, func(store.Record) (store.Change, error) { return *c, nil })
+		return s.saveInLock(ctx, info, ref, s.fences.window, func(store.Record) (store.Change, error) { return *c, nil })
 	}
 	r := saveRequest{ref: ref, change: c, n: 1}
-	if at.distributed || !changesEntries(c) || s.locks.has(ref.Key) {
+	if info.distributed || !changesEntries(c) || s.locks.has(ref.Key) {
 		ctx, cancel := s.bound(ctx)
 		defer cancel()
 		return inLock(ctx, r)
 	}
-	return grouped(ctx, s, at.batching && r.foldable(), s.saves, r, s.saveOne, inLock)
+	return grouped(ctx, s, info.batching && r.foldable(), s.saves, r, s.saveOne, inLock)
 }
 
 // changesEntries reports whether a change is one of entries, which at most extends the session.
 func changesEntries(c *store.Change) bool {
-	rare := c.Rotate != nil || c.Owner != nil || c.Tag != nil || c.Persistence != nil || c.Device != nil ||
-		c.Authenticate || c.Resets()
-	return !rare && (c.HasData() || c.Extend) && !(c.Extend && c.IfVersion != 0) && len(c.Delete) <= manyDeletes
+	return !c.HasAttributes() && (c.HasData() || c.Extend) && !(c.Extend && c.IfVersion != 0) && len(c.Delete) <= manyDeletes
 }
 
 // manyDeletes is up to how many keys a statement deletes: jsonb - text[] compares all with all.

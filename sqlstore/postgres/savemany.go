@@ -60,7 +60,7 @@ func (r saveRequest) join(second saveRequest) (saveRequest, bool) {
 // error.
 func (s *Store) saveMany(ctx context.Context, requests []saveRequest) []batch.Result[store.Saved] {
 	results := make([]batch.Result[store.Saved], len(requests))
-	refuse(results, errUnserved)
+	failAll(results, errUnserved)
 	for rest := indexes(len(requests)); len(rest) > 0; {
 		same, others := samePolicy(requests, rest)
 		s.saveTogether(ctx, requests, same, results)
@@ -192,11 +192,11 @@ func (s *Store) saveBatch(ctx context.Context, q querier, b *saveBatch, f fence)
 	b.args[b.fence] = f.end
 	text, args := b.text, b.args
 	if s.opts.changes {
-		at, err := s.at(ctx)
+		info, err := s.tableInfo(ctx)
 		if err != nil {
 			return err
 		}
-		text, args = withChangedNotify(text, at.channel, s.node, args)
+		text, args = withChangedNotify(text, info.channel, s.node, args)
 	}
 	_, err := query(ctx, q, s.statement(text, args...), func(v [][]byte) error {
 		if len(v) <= savedCount || len(v[savedCount]) != len(store.Handle{}) {

@@ -35,7 +35,7 @@ const fenceArg = 4 // among those that all statements of updateOne have
 
 // updateOne runs a statement that updates one row, and returns errUnserved if it has not.
 func (s *Store) updateOne(ctx context.Context, r saveRequest, text string, more ...any) (saved store.Saved, err error) {
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return saved, err
 	}
@@ -45,7 +45,7 @@ func (s *Store) updateOne(ctx context.Context, r saveRequest, text string, more 
 		f, n := s.fences.next(), 0
 		args[fenceArg] = f.end
 		err := s.fenced(ctx, f, keys, func(ctx context.Context) (err error) {
-			n, err = s.queryAndNotify(ctx, conn, at, s.statement(text, args...), e, func(v [][]byte) error {
+			n, err = s.queryAndNotify(ctx, conn, info, s.statement(text, args...), e, func(v [][]byte) error {
 				saved = readSaved(v)
 				return nil
 			})

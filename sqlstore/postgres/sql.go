@@ -37,7 +37,7 @@ type texts struct {
 	table string // quoted
 	name  string
 
-	load, loadMany, look, inspect, lock string // reads
+	load, loadMany, meta, inspect, lock string // reads
 	insert, write                       string
 	replaceOne, mergeOne                string
 	setMany, saveMany                   string
@@ -46,25 +46,25 @@ type texts struct {
 }
 
 func newTexts(t migrations.Table) texts {
-	x := texts{table: t.Quoted(), name: t.Name}
-	from := ` from ` + x.table + ` s where `
+	all := texts{table: t.Quoted(), name: t.Name}
+	from := ` from ` + all.table + ` s where `
 	// With another secret the row is returned only if the answer may be that it was rotated, or has expired.
 	named := `s.id = $1 and (s.secret_hash = $2 or s.former_hashes is not null or s.expires_at <= now())`
-	x.load = `select ` + record(`null::uuid`, `nullif(s.secret_hash, $2)`, `s.data`) + from + named
+	all.load = `select ` + record(`null::uuid`, `nullif(s.secret_hash, $2)`, `s.data`) + from + named
 	// The rows of a batch are compared with the secrets in Go, each with its own.
-	x.loadMany = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + `s.id = any(` + param(`$1::uuid[]`) + `)`
-	x.look = `select ` + record(`s.id`, `s.secret_hash`, `null::json`) + from + `s.id = $1`
-	x.inspect = `select ` + record(`s.id`, `s.secret_hash`, `null::json`) + from + `s.id = any($1)`
-	x.lock = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + named + ` for update`
-	x.insert = insertText(x.table)
-	x.write = writeText(x.table)
-	x.replaceOne, x.mergeOne = replaceOneText(x.table), mergeOneText(x.table)
-	x.setMany, x.saveMany = setManyText(x.table), saveManyText(x.table)
-	x.touchOne, x.touchMany = touchOneText(x.table), touchManyText(x.table)
-	x.remove = `delete` + from + `s.id = $1 returning s.id, s.expires_at`
-	x.destroy = `delete` + from + `s.id = $1 and s.secret_hash = $2 and clock_timestamp() < $3` + lockWait(`$4`) +
+	all.loadMany = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + `s.id = any(` + param(`$1::uuid[]`) + `)`
+	all.meta = `select ` + record(`s.id`, `s.secret_hash`, `null::json`) + from + `s.id = $1`
+	all.inspect = `select ` + record(`s.id`, `s.secret_hash`, `null::json`) + from + `s.id = any($1)`
+	all.lock = `select ` + record(`s.id`, `s.secret_hash`, `s.data`) + from + named + ` for update`
+	all.insert = insertText(all.table)
+	all.write = writeText(all.table)
+	all.replaceOne, all.mergeOne = replaceOneText(all.table), mergeOneText(all.table)
+	all.setMany, all.saveMany = setManyText(all.table), saveManyText(all.table)
+	all.touchOne, all.touchMany = touchOneText(all.table), touchManyText(all.table)
+	all.remove = `delete` + from + `s.id = $1 returning s.id, s.expires_at`
+	all.destroy = `delete` + from + `s.id = $1 and s.secret_hash = $2 and clock_timestamp() < $3` + lockWait(`$4`) +
 		` returning s.id, s.expires_at > now()`
-	return x
+	return all
 }
 
 // insertText inserts nothing if the database's clock is past $3: a null version is refused. What it returns for the clock

@@ -44,10 +44,11 @@ func upTo(n int) []int {
 }
 
 // byName are all statements of a table.
-func (x texts) byName() map[string]string {
+func (t texts) byName() map[string]string {
 	return map[string]string{
-		"load": x.load, "loadMany": x.loadMany, "look": x.look, "touchOne": x.touchOne, "inspect": x.inspect, "lock": x.lock, "insert": x.insert, "write": x.write,
-		"replaceOne": x.replaceOne, "mergeOne": x.mergeOne, "setMany": x.setMany, "saveMany": x.saveMany, "touchMany": x.touchMany, "destroy": x.destroy, "remove": x.remove,
+		"load": t.load, "loadMany": t.loadMany, "meta": t.meta, "touchOne": t.touchOne, "inspect": t.inspect,
+		"lock": t.lock, "insert": t.insert, "write": t.write, "replaceOne": t.replaceOne, "mergeOne": t.mergeOne,
+		"setMany": t.setMany, "saveMany": t.saveMany, "touchMany": t.touchMany, "destroy": t.destroy, "remove": t.remove,
 	}
 }
 
@@ -55,7 +56,7 @@ func TestStatementsHaveAnArgumentForEachParameter(t *testing.T) {
 	s := &Store{sql: testTexts(t)}
 	args := func(c store.Change) int { return len(s.newSaveBatch([]saveRequest{{change: &c, n: 1}}, []int{0}).args) }
 	for name, n := range map[string]int{
-		"load": 2, "loadMany": 1, "look": 1, "touchOne": 6, "inspect": 1, "lock": 2, "insert": 15, "write": columnCount + 2,
+		"load": 2, "loadMany": 1, "meta": 1, "touchOne": 6, "inspect": 1, "lock": 2, "insert": 15, "write": columnCount + 2,
 		"replaceOne": 7, "mergeOne": 10, "setMany": args(store.Change{Set: map[string]json.RawMessage{"a": nil}}), "saveMany": args(store.Change{}),
 		"touchMany": 6, "destroy": 4, "remove": 1,
 	} {
@@ -91,13 +92,13 @@ func TestSomeStatementsSuitDistributedTables(t *testing.T) {
 }
 
 func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
-	x := testTexts(t)
-	for _, text := range []string{x.load, x.lock, x.replaceOne, x.mergeOne, x.destroy} {
+	all := testTexts(t)
+	for _, text := range []string{all.load, all.lock, all.replaceOne, all.mergeOne, all.destroy} {
 		if !strings.Contains(text, `s.id = $1`) || !strings.Contains(text, `s.secret_hash = $2`) {
 			t.Errorf("key or secret is missing: %s", text)
 		}
 	}
-	for _, text := range []string{x.touchMany, x.setMany, x.saveMany} {
+	for _, text := range []string{all.touchMany, all.setMany, all.saveMany} {
 		if !strings.Contains(text, `q.id = s.id and q.hash = s.secret_hash`) {
 			t.Errorf("key or secret is missing: %s", text)
 		}
@@ -109,8 +110,8 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 
 // What may be held up on its way carries a fence, but for what happens while the row is locked.
 func TestWritesCarryAFence(t *testing.T) {
-	x := testTexts(t)
-	for _, text := range []string{x.replaceOne, x.mergeOne, x.setMany, x.saveMany, x.insert, x.destroy} {
+	all := testTexts(t)
+	for _, text := range []string{all.replaceOne, all.mergeOne, all.setMany, all.saveMany, all.insert, all.destroy} {
 		if !regexp.MustCompile(`clock_timestamp\(\) < \$\d+`).MatchString(text) {
 			t.Errorf("a statement may take effect at any time: %s", text)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/simples-go/sessions/internal/broadcast"
 	"github.com/simples-go/sessions/internal/deadline"
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/session/store"
@@ -27,9 +28,9 @@ type Store struct {
 	sql      texts
 	exec     pgx.QueryExecMode
 	deadline *deadline.Clock // of calls whose context has none
-	site     atomic.Pointer[site]
+	info     atomic.Pointer[tableInfo]
 	node     string // marks this process's notifications
-	events   hub
+	events   broadcast.OnDemand[store.Event]
 
 	held      atomic.Int64  // connections of the pool that calls have
 	moves     atomic.Uint64 // how often a server has turned out to be none to write to any more
@@ -77,7 +78,7 @@ func New(pool *pgxpool.Pool, opts ...Option) (*Store, error) {
 	s.locks = newLockQueue(max(int(config.MaxConns)/4, min(int(config.MaxConns)/2, 2)))
 	s.deadline = deadline.New(s.opts.timeout)
 	s.exec = execMode(config.ConnConfig, s.opts.noPrepare)
-	s.events.listen = s.listen
+	s.events.Run = func(ctx context.Context) { s.listen(asOwn(ctx)) }
 	s.usePool(config)
 	s.makeGroups()
 	return s, nil

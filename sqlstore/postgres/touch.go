@@ -16,18 +16,18 @@ import (
 
 // Touch implements store.Store. It does not wait until the commit is on disk.
 func (s *Store) Touch(ctx context.Context, ref store.Ref) (store.Saved, error) {
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return store.Saved{}, err
 	}
-	inLock := func(ctx context.Context, ref store.Ref) (store.Saved, error) { return s.touchInLock(ctx, at, ref) }
+	inLock := func(ctx context.Context, ref store.Ref) (store.Saved, error) { return s.touchInLock(ctx, info, ref) }
 	var saved store.Saved
-	if at.distributed {
+	if info.distributed {
 		ctx, cancel := s.bound(ctx)
 		defer cancel()
 		saved, err = inLock(ctx, ref)
 	} else {
-		saved, err = grouped(ctx, s, at.batching, s.touches, ref, s.touchOne, inLock)
+		saved, err = grouped(ctx, s, info.batching, s.touches, ref, s.touchOne, inLock)
 	}
 	return saved, failed("touching a session", err)
 }
@@ -66,10 +66,10 @@ func (s *Store) touchMany(ctx context.Context, refs []store.Ref) []batch.Result[
 	}
 	rows, err := s.inspect(ctx, keys)
 	if err != nil {
-		refuse(results, err)
+		failAll(results, err)
 		return results
 	}
-	refuse(results, store.ErrGone)
+	failAll(results, store.ErrGone)
 	var due touches
 	for _, r := range rows {
 		i := places[r.Key]
@@ -84,7 +84,7 @@ func (s *Store) touchMany(ctx context.Context, refs []store.Ref) []batch.Result[
 		return results
 	}
 	if err := s.writeTouches(ctx, due, func(key store.Handle) { results[places[key]].Err = nil }); err != nil {
-		refuse(results, errUnserved)
+		failAll(results, errUnserved)
 	}
 	return results
 }
@@ -114,14 +114,14 @@ func (s *Store) writeTouches(ctx context.Context, t touches, written func(store.
 }
 
 // touchInLock touches the row while it is locked.
-func (s *Store) touchInLock(ctx context.Context, at *site, ref store.Ref) (saved store.Saved, err error) {
-	err = s.inRow(ctx, at, ref, s.fences.window, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
+func (s *Store) touchInLock(ctx context.Context, info *tableInfo, ref store.Ref) (saved store.Saved, err error) {
+	err = s.inRow(ctx, info, ref, s.fences.window, func(ctx context.Context, tx pgx.Tx, r *store.Record) error {
 		touched := r.Touch(ref.Policy, r.Now)
 		saved = r.Saved(r.Now)
 		if !touched {
 			return nil
 		}
-		return s.writeRow(ctx, tx, at, r, false, store.Event{})
+		return s.writeRow(ctx, tx, info, r, false, store.Event{})
 	})
 	return saved, err
 }
@@ -134,27 +134,27 @@ const (
 
 // TouchAll implements store.Toucher. Rows that somebody else has locked are passed over.
 func (s *Store) TouchAll(ctx context.Context, refs []store.Ref) error {
-	at, err := s.at(ctx)
+	info, err := s.tableInfo(ctx)
 	if err != nil {
 		return err
 	}
 	size := touchRows
-	if at.distributed {
+	if info.distributed {
 		size = 1 // a statement with rows of many shards costs more than one for each
 	}
 	for part := range slices.Chunk(refs, size) {
-		if err := s.touchPart(ctx, at, part); err != nil {
+		if err := s.touchPart(ctx, info, part); err != nil {
 			return failed("touching sessions", err)
 		}
 	}
 	return nil
 }
 
-func (s *Store) touchPart(ctx context.Context, at *site, refs []store.Ref) (err error) {
+func (s *Store) touchPart(ctx context.Context, info *tableInfo, refs []store.Ref) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, touchTime)
 	defer cancel()
-	if at.distributed {
-		_, err = s.touchInLock(ctx, at, refs[0])
+	if info.distributed {
+		_, err = s.touchInLock(ctx, info, refs[0])
 		if errors.Is(err, store.ErrGone) {
 			err = nil
 		}

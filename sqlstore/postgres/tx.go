@@ -42,8 +42,8 @@ const boundTx = `select set_config('lock_timeout', $1, true), set_config('idle_i
 
 // boundTx bounds a transaction in time at the server: how long it waits for a lock, and how long for the next statement
 // of a client that may be gone. A distributed table is not bound, since the settings hold for one of its servers only.
-func (s *Store) boundTx(ctx context.Context, tx pgx.Tx, at *site, lock, idle time.Duration) error {
-	if at.distributed {
+func (s *Store) boundTx(ctx context.Context, tx pgx.Tx, info *tableInfo, lock, idle time.Duration) error {
+	if info.distributed {
 		return nil
 	}
 	_, err := query(ctx, tx, s.statement(boundTx, millisText(lock), millisText(idle)), func([][]byte) error { return nil })

@@ -20,7 +20,7 @@ func TestWatchersShareOneConnectionWhichEndsWithTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var begun, listening atomic.Int32
 		s := new(Store)
-		s.events.listen = func(ctx context.Context) {
+		s.events.Run = func(ctx context.Context) {
 			begun.Add(1)
 			listening.Add(1)
 			<-ctx.Done()
@@ -51,7 +51,7 @@ func TestWatchersShareOneConnectionWhichEndsWithTheLast(t *testing.T) {
 func TestOwnEventsAreToldAtOnceAndOnlyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Store{node: "here"}
-		s.events.listen = func(ctx context.Context) { <-ctx.Done() }
+		s.events.Run = func(ctx context.Context) { <-ctx.Done() }
 		ctx, end := context.WithCancel(t.Context())
 		events, ended := watch(s, ctx)
 		synctest.Wait()

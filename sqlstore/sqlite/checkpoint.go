@@ -34,70 +34,70 @@ func newCheckpointer(open func(context.Context) (*conn, error), still func(func(
 }
 
 // add counts changed pages that are committed, and begins a checkpoint if they are enough.
-func (k *checkpointer) add(pages int64) {
-	if k == nil || k.pages.Add(pages) < checkpointPages {
+func (cp *checkpointer) add(pages int64) {
+	if cp == nil || cp.pages.Add(pages) < checkpointPages {
 		return
 	}
 	select {
-	case k.flight <- struct{}{}:
+	case cp.flight <- struct{}{}:
 		go func() {
-			defer func() { <-k.flight }()
-			k.checkpoint()
+			defer func() { <-cp.flight }()
+			cp.checkpoint()
 		}()
 	default:
 	}
 }
 
 // follow waits for the checkpoint that is under way.
-func (k *checkpointer) follow(ctx context.Context) {
-	if k == nil {
+func (cp *checkpointer) follow(ctx context.Context) {
+	if cp == nil {
 		return
 	}
 	select {
-	case k.flight <- struct{}{}:
-		<-k.flight
+	case cp.flight <- struct{}{}:
+		<-cp.flight
 	case <-ctx.Done():
 	}
 }
 
 // keepUp waits for the checkpoint that is under way if the log has grown by twice the pages of a checkpoint. It is for
 // a caller that writes so much that a checkpoint would never reach the end of the log.
-func (k *checkpointer) keepUp(ctx context.Context) {
-	if k != nil && k.pages.Load() >= 2*checkpointPages {
-		k.follow(ctx)
+func (cp *checkpointer) keepUp(ctx context.Context) {
+	if cp != nil && cp.pages.Load() >= 2*checkpointPages {
+		cp.follow(ctx)
 	}
 }
 
 // checkpoint ignores errors but for the connection's sake: what it did not move, the next one moves, or a commit, which
 // returns the error to its caller.
-func (k *checkpointer) checkpoint() {
-	k.pages.Store(0)
-	if k.closed {
+func (cp *checkpointer) checkpoint() {
+	cp.pages.Store(0)
+	if cp.closed {
 		return
 	}
-	if k.conn == nil {
-		c, err := k.open(context.Background())
+	if cp.conn == nil {
+		c, err := cp.open(context.Background())
 		if err != nil {
 			return
 		}
-		k.conn = c
+		cp.conn = c
 	}
-	if err := k.move(); broken(err) {
-		_ = k.conn.close()
-		k.conn = nil
+	if err := cp.move(); broken(err) {
+		_ = cp.conn.close()
+		cp.conn = nil
 	}
 }
 
 // move moves the log while others write. SQLite syncs the file only if nothing was added to the log meanwhile, so
 // another try follows, which has little to move and time for the disk. The last try makes others wait, for a moment
 // since it finds next to nothing; after it the log begins anew.
-func (k *checkpointer) move() error {
+func (cp *checkpointer) move() error {
 	for range checkpointTries {
-		if err := k.conn.checkpoint(); err != nil {
+		if err := cp.conn.checkpoint(); err != nil {
 			return err
 		}
 	}
-	return k.still(k.conn.checkpoint)
+	return cp.still(cp.conn.checkpoint)
 }
 
 // checkpoint moves as much as it can without waiting for anybody.
@@ -109,15 +109,15 @@ func (c *conn) checkpoint() error {
 }
 
 // close waits for the checkpoint under way. None begins afterwards.
-func (k *checkpointer) close() error {
-	if k == nil {
+func (cp *checkpointer) close() error {
+	if cp == nil {
 		return nil
 	}
-	k.flight <- struct{}{}
-	defer func() { <-k.flight }()
-	k.closed = true
-	if k.conn == nil {
+	cp.flight <- struct{}{}
+	defer func() { <-cp.flight }()
+	cp.closed = true
+	if cp.conn == nil {
 		return nil
 	}
-	return k.conn.close()
+	return cp.conn.close()
 }

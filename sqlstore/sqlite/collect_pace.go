@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/sqlstore/internal/backoff"
 )
 
@@ -35,23 +36,23 @@ func (p *pace) adapt(took time.Duration) {
 	}
 }
 
-// turn is a step, for finding out whether others have written between two of them.
-type turn struct {
+// stepMark is what a step leaves, so that the next one finds out whether others have written between the two.
+type stepMark struct {
 	begun     int64 // transactions in this process
 	version   int64 // of the data, as changed by others
 	disturbed bool  // others have written since the step before
 }
 
 // transact makes a step and measures its time. A power cut may undo what it writes.
-func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error) error {
-	w := k.store.writer
+func (r *collectRun) transact(ctx context.Context, p *pace, fn func(*conn) error) error {
+	w := r.store.writer
 	return w.transact(ctx, true, func(c *conn) error {
 		start := time.Now()
 		version, err := c.number(dataVersion)
 		if err != nil {
 			return err
 		}
-		k.last = turn{w.begun, version, k.last.begun > 0 && (w.begun > k.last.begun+1 || version != k.last.version)}
+		r.last = stepMark{w.begun, version, r.last.begun > 0 && (w.begun > r.last.begun+1 || version != r.last.version)}
 		err = fn(c)
 		p.adapt(time.Since(start))
 		return err
@@ -60,17 +61,17 @@ func (k *collector) transact(ctx context.Context, p *pace, fn func(*conn) error)
 
 // makeWay rests after a step if others have written since the one before, and reports whether it did. If none have, it
 // still leaves them a gap at times.
-func (k *collector) makeWay(ctx context.Context, p pace) (rested bool) {
+func (r *collectRun) makeWay(ctx context.Context, p pace) (rested bool) {
 	switch {
-	case k.opts.Pause == 0 && k.last.disturbed:
-		pause(ctx, backoff.InTime(backoff.Rest(p.took, 0), k.start, k.opts.MaxDuration))
+	case r.opts.Pause == 0 && r.last.disturbed:
+		_ = retry.Sleep(ctx, backoff.InTime(backoff.Rest(p.took, 0), r.start, r.opts.MaxDuration))
 		rested = true
-	case time.Since(k.free) >= stretch:
-		pause(ctx, gap)
+	case time.Since(r.free) >= stretch:
+		_ = retry.Sleep(ctx, gap)
 	default:
 		return false
 	}
-	k.free = time.Now()
+	r.free = time.Now()
 	return rested
 }
 
@@ -86,21 +87,21 @@ const (
 // vacuum gives free pages back to the file system, in steps, and leaves some for new rows. It does nothing in a
 // database that was made without auto_vacuum. The database looks through its list of free pages for each one, so that
 // a long list takes long; the next run goes on with what budget leaves.
-func (k *collector) vacuum(ctx context.Context, budget time.Duration) error {
+func (r *collectRun) vacuum(ctx context.Context, budget time.Duration) error {
 	end := time.Now().Add(budget)
-	for n, more := 1, true; more && k.stopped(ctx) == "" && time.Now().Before(end); n++ {
-		err := k.transact(ctx, &k.pages, func(c *conn) (err error) {
-			more, err = c.vacuum(k.pages.size)
+	for n, more := 1, true; more && r.stopped(ctx) == "" && time.Now().Before(end); n++ {
+		err := r.transact(ctx, &r.pages, func(c *conn) (err error) {
+			more, err = c.vacuum(r.pages.size)
 			return err
 		})
 		if n%vacuumSteps == 0 {
-			k.store.writer.log.keepUp(ctx)
-			pause(ctx, k.opts.Pause)
+			r.store.writer.log.keepUp(ctx)
+			_ = retry.Sleep(ctx, r.opts.Pause)
 		}
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		k.makeWay(ctx, k.pages)
+		r.makeWay(ctx, r.pages)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/simples-go/sessions/internal/jsonobj"
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/null"
 )
 
 // Find implements store.Finder. It reads the data of one row after the other, and none if there are no keys.
@@ -92,7 +93,9 @@ func by(s store.Selector) statement {
 
 // selecting returns the parameters of selections.
 func selecting(s store.Selector) []driver.Value {
-	return []driver.Value{nullKey(s.Key), nullText(s.Owner), nullText(s.Tag), nullText(s.Realm), s.Except[:], nullText(s.OwnerPrefix)}
+	return []driver.Value{
+		null.Key(s.Key), null.Text(s.Owner), null.Text(s.Tag), null.Text(s.Realm), s.Except[:], null.Text(s.OwnerPrefix),
+	}
 }
 
 // revokeChunk is how many rows Revoke deletes in a transaction if all are selected, or those of many owners.

@@ -58,7 +58,7 @@ func (s *Store) alone(ctx context.Context, w *write) (out outcome, err error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	s.ended.Send(out.events...)
+	s.events.Send(out.events...)
 	return out, nil
 }
 
@@ -88,7 +88,7 @@ func (s *Store) together(ctx context.Context, writes []*write) []result {
 	}
 	for _, r := range results {
 		if r.Err == nil {
-			s.ended.Send(r.Value.events...)
+			s.events.Send(r.Value.events...)
 		}
 	}
 	return results

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/simples-go/sessions/session/store"
 )
@@ -10,22 +9,19 @@ import (
 // makeRoom applies the owner's limit if r, which was old, joins the owner's sessions. It decides before it deletes.
 func (c *conn) makeRoom(old, r *store.Record, p store.Policy) (outcome, error) {
 	out := outcome{saved: r.Saved(r.Now)}
-	if r.Owner == old.Owner || r.Owner == "" || p.Owner.Max <= 0 {
+	if !p.Owner.Applies(old.Owner, r.Owner) {
 		return out, nil
 	}
 	others, err := c.others(r, p)
 	if err != nil {
 		return outcome{}, err
 	}
-	excess := len(others) + 1 - p.Owner.Max
-	if excess <= 0 {
-		return out, nil
+	oldest, err := p.Owner.MakeRoom(others)
+	if err != nil {
+		return outcome{}, err
 	}
-	if !p.Owner.EndOldest {
-		return outcome{}, fmt.Errorf("%w: %d of %d", store.ErrOwnerLimit, len(others), p.Owner.Max)
-	}
-	for _, oldest := range others[len(others)-excess:] {
-		removed, err := c.remove(&oldest, store.Revoked)
+	for _, old := range oldest {
+		removed, err := c.remove(&old, store.Revoked)
 		if err != nil {
 			return outcome{}, err
 		}

@@ -31,7 +31,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := at.checkForeign(); err != nil {
+	if err := at.checkOtherLibrary(); err != nil {
 		return nil, err
 	}
 	first, err := openFirst(ctx, at, config)
@@ -46,9 +46,9 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-// openFirst opens the connection that writes, to a database that look accepts.
+// openFirst opens the connection that writes, to a database that checkFile accepts.
 func openFirst(ctx context.Context, at location, config *config) (*conn, error) {
-	if err := look(ctx, at, config); err != nil {
+	if err := checkFile(ctx, at, config); err != nil {
 		return nil, err
 	}
 	if config.migrate != nil {
@@ -57,10 +57,10 @@ func openFirst(ctx context.Context, at location, config *config) (*conn, error) 
 	return connect(ctx, at, writing, config.busy, "")
 }
 
-// look refuses a database that cannot keep sessions, or that has no table for them if there is no function to make it.
-// It comes first since the file may be another program's, and the connection that writes would change it: its journal
-// mode, or that it is empty.
-func look(ctx context.Context, at location, config *config) error {
+// checkFile refuses a database that cannot keep sessions, or that has no table for them if there is no function to make
+// it. It comes first since the file may be another program's, and the connection that writes would change it: its
+// journal mode, or that it is empty.
+func checkFile(ctx context.Context, at location, config *config) error {
 	found, err := at.check()
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return err
@@ -134,6 +134,7 @@ func newStore(at location, config *config, first *conn) *Store {
 		}
 	}
 	s := &Store{at: at, config: config}
+	s.events.Run = s.pollFile
 	s.readers = newReaders(config.readers, config.busy, dial(reading))
 	s.writer = newWriter(first, config.busy, at.path == "", dial(writing))
 	if at.path != "" {

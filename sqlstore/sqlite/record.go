@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/null"
 )
 
 // columns are those of a row that change with it, as values returns them.
@@ -18,9 +19,9 @@ const columnCount = 15
 func values(r *store.Record) []driver.Value {
 	return []driver.Value{
 		r.Hash[:], r.Version, r.CreatedAt.UnixMilli(), r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(),
-		nullText(r.Owner), nullText(r.Tag), nullMilliseconds(r.Timeouts.Idle), nullMilliseconds(r.Timeouts.Absolute),
-		nullNumber(int64(r.Persistence)), nullTime(r.AuthenticatedAt), nullTime(r.RotatedAt), nullHashes(r.Former),
-		nullBytes(r.Device), r.Data,
+		null.Text(r.Owner), null.Text(r.Tag), null.Milliseconds(r.Timeouts.Idle), null.Milliseconds(r.Timeouts.Absolute),
+		null.Number(int64(r.Persistence)), null.Time(r.AuthenticatedAt), null.Time(r.RotatedAt), null.Hashes(r.Former),
+		null.Bytes(r.Device), r.Data,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/simples-go/sessions/internal/lockedsave"
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/null"
 )
 
 // Create implements store.Store.
@@ -32,7 +33,7 @@ func (c *conn) create(ref store.Ref, change store.Change) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	_, err = c.exec(insertRow, append(values(&r), r.Key[:], nullText(r.Realm))...)
+	_, err = c.exec(insertRow, append(values(&r), r.Key[:], null.Text(r.Realm))...)
 	return out, err
 }
 
@@ -77,15 +78,10 @@ func (c *conn) save(old store.Record, p store.Policy, change store.Change) (outc
 
 // update writes what the change may have changed. An expiry that stays where it is costs no index entry.
 func (c *conn) update(change store.Change, r *store.Record) (err error) {
-	if onlyData(change) {
+	if !change.HasAttributes() && !change.Extend {
 		_, err = c.exec(updateData, r.Version, r.Data, r.Key[:])
 		return err
 	}
 	_, err = c.exec(updateRow, append(values(r), r.Key[:])...)
 	return err
-}
-
-func onlyData(c store.Change) bool {
-	return c.Rotate == nil && c.Owner == nil && c.Tag == nil && c.Persistence == nil && c.Device == nil &&
-		!c.Authenticate && !c.Extend && !c.Resets()
 }

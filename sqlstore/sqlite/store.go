@@ -18,8 +18,7 @@ type Store struct {
 	readers *readers
 	writer  *writer
 	group   *batch.Group[*write, *write, outcome]
-	ended   broadcast.Broadcast[store.Event]
-	poll    poller
+	events  broadcast.OnDemand[store.Event]
 	locks   keylock.Locks[store.Handle] // of sessions for which a SaveLocked is under way
 
 	closing sync.Once

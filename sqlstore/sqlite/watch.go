@@ -2,54 +2,18 @@ package sqlite
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
 )
 
-// poller looks for the work of other processes, while somebody watches.
-type poller struct {
-	mu       sync.Mutex
-	watchers int
-	stop     context.CancelFunc
-	stopped  chan struct{}
-}
-
 // Watch implements store.Watcher. If a session is ended through this store, its event is sent at once. If others change
 // the file, Missed is sent within the poll interval.
 func (s *Store) Watch(ctx context.Context, fn func(store.Event)) error {
-	s.poll.join(s.pollFile)
-	defer s.poll.leave()
-	return s.ended.Listen(ctx, store.Event{Kind: store.Missed}, fn)
+	return s.events.Listen(ctx, store.Event{Kind: store.Missed}, fn)
 }
 
-// join starts the poll for the first watcher.
-func (p *poller) join(poll func(context.Context)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.watchers++; p.watchers > 1 {
-		return
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan struct{})
-	p.stop, p.stopped = stop, stopped
-	go func() {
-		defer close(stopped)
-		poll(ctx)
-	}()
-}
-
-// leave ends the poll with the last watcher, and waits for its end.
-func (p *poller) leave() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.watchers--; p.watchers == 0 {
-		p.stop()
-		<-p.stopped
-	}
-}
-
+// pollFile looks for the work of other processes.
 func (s *Store) pollFile(ctx context.Context) {
 	tick := time.NewTicker(s.config.poll)
 	defer tick.Stop()
@@ -60,7 +24,7 @@ func (s *Store) pollFile(ctx context.Context) {
 		case <-tick.C:
 		}
 		if s.movedByOthers(ctx) {
-			s.ended.Send(store.Event{Kind: store.Missed})
+			s.events.Send(store.Event{Kind: store.Missed})
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
@@ -86,30 +85,6 @@ func TestAPollThatCannotLookSaysSo(t *testing.T) {
 		t.Error("a poll that found no connection says that nothing has changed")
 	}
 	<-s.writer.slot
-}
-
-func TestNobodyPollsWhereNobodyWatches(t *testing.T) {
-	var p poller
-	synctest.Test(t, func(t *testing.T) {
-		running := 0
-		poll := func(ctx context.Context) { running++; <-ctx.Done(); running-- }
-		for range 2 {
-			p.join(poll)
-			p.join(poll)
-			synctest.Wait()
-			if running != 1 {
-				t.Errorf("%d polls for two watchers", running)
-			}
-			p.leave()
-			if running != 1 {
-				t.Error("the poll has ended with the first of two watchers")
-			}
-			p.leave()
-			if running != 0 {
-				t.Error("the poll goes on without a watcher")
-			}
-		}
-	})
 }
 
 func TestAWatchLeavesNoGoroutine(t *testing.T) {

@@ -8,10 +8,13 @@ import (
 
 	"github.com/simples-go/sessions/internal/jsonobj"
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/null"
 )
 
 func selecting(s store.Selector) []any {
-	return []any{nullKey(s.Key), nullText(s.Owner), nullText(s.Tag), nullText(s.Realm), s.Except[:], nullText(s.OwnerPrefix)}
+	return []any{
+		null.Key(s.Key), null.Text(s.Owner), null.Text(s.Tag), null.Text(s.Realm), s.Except[:], null.Text(s.OwnerPrefix),
+	}
 }
 
 // living returns the selected live rows without their data, newest first.

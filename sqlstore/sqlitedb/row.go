@@ -10,6 +10,7 @@ import (
 
 	"github.com/simples-go/sessions/internal/jsonobj"
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/null"
 )
 
 // metaColumns are all columns but the data, in the order of scan.
@@ -19,10 +20,10 @@ const metaColumns = `id, realm, secret_hash, version, created_at, accessed_at, e
 // values returns what stands in metaColumns, and the data.
 func values(r *store.Record) []any {
 	return []any{
-		r.Key[:], nullText(r.Realm), r.Hash[:], r.Version, r.CreatedAt.UnixMilli(), r.AccessedAt.UnixMilli(),
-		r.ExpiresAt.UnixMilli(), nullText(r.Owner), nullText(r.Tag), nullNumber(r.Timeouts.Idle.Milliseconds()),
-		nullNumber(r.Timeouts.Absolute.Milliseconds()), nullNumber(int64(r.Persistence)), nullTime(r.AuthenticatedAt),
-		nullTime(r.RotatedAt), nullBytes(joined(r.Former)), nullBytes(r.Device), string(r.Data),
+		r.Key[:], null.Text(r.Realm), r.Hash[:], r.Version, r.CreatedAt.UnixMilli(), r.AccessedAt.UnixMilli(),
+		r.ExpiresAt.UnixMilli(), null.Text(r.Owner), null.Text(r.Tag), null.Number(r.Timeouts.Idle.Milliseconds()),
+		null.Number(r.Timeouts.Absolute.Milliseconds()), null.Number(int64(r.Persistence)), null.Time(r.AuthenticatedAt),
+		null.Time(r.RotatedAt), null.Hashes(r.Former), null.Bytes(r.Device), string(r.Data),
 	}
 }
 
@@ -97,48 +98,6 @@ func scan(rows *sql.Rows, withData bool) (r store.Record, err error) {
 func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
-
-func nullText(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func nullNumber(n int64) any {
-	if n == 0 {
-		return nil
-	}
-	return n
-}
-
-func nullTime(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
-}
-
-func nullBytes(b []byte) any {
-	if len(b) == 0 {
-		return nil
-	}
-	return b
-}
-
-func nullKey(h store.Handle) any {
-	if h.IsZero() {
-		return nil
-	}
-	return h[:]
-}
-
-func joined(hashes []store.Hash) (all []byte) {
-	for _, h := range hashes {
-		all = append(all, h[:]...)
-	}
-	return all
-}
 
 func checkObject(data []byte) error {
 	if _, err := jsonobj.Scan(data); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"github.com/simples-go/sessions/internal/lockedsave"
 	"github.com/simples-go/sessions/session/store"
@@ -87,7 +86,7 @@ func (s *Store) save(
 // policy's IdleLimit refuses it.
 func (s *Store) makeRoom(ctx context.Context, c *sql.Conn, old, r *store.Record, p store.Policy) (store.Saved, error) {
 	saved := r.Saved(r.Now)
-	if r.Owner == old.Owner || r.Owner == "" || p.Owner.Max <= 0 {
+	if !p.Owner.Applies(old.Owner, r.Owner) {
 		return saved, nil
 	}
 	p.IdleLimit = 0
@@ -95,16 +94,15 @@ func (s *Store) makeRoom(ctx context.Context, c *sql.Conn, old, r *store.Record,
 	if err != nil {
 		return store.Saved{}, err
 	}
-	excess := len(others) + 1 - p.Owner.Max
-	if excess > 0 && !p.Owner.EndOldest {
-		return store.Saved{}, fmt.Errorf("%w: %d of %d", store.ErrOwnerLimit, len(others), p.Owner.Max)
+	oldest, err := p.Owner.MakeRoom(others)
+	if err != nil {
+		return store.Saved{}, err
 	}
-	for i := range max(excess, 0) {
-		key := others[len(others)-excess+i].Key
-		if _, err := exec(ctx, c, s.sql.remove, key[:]); err != nil {
+	for _, old := range oldest {
+		if _, err := exec(ctx, c, s.sql.remove, old.Key[:]); err != nil {
 			return store.Saved{}, err
 		}
-		saved.Ended = append(saved.Ended, key)
+		saved.Ended = append(saved.Ended, old.Key)
 	}
 	return saved, nil
 }

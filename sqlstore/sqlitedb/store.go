@@ -10,6 +10,7 @@ import (
 	"github.com/simples-go/sessions/internal/keylock"
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/null"
 )
 
 // Store keeps sessions through a handle of the application's, which it never closes. All methods are safe for
@@ -53,7 +54,7 @@ func New(ctx context.Context, db *sql.DB, table string) (*Store, error) {
 	case n == 0:
 		return nil, fmt.Errorf("%w: %q, run: sessions-migrate up, or in Go: migrate.UpSQLite", ErrNoTable, table)
 	}
-	if _, err := s.find(ctx, db, s.sql.load, nullKey(store.Handle{})); err != nil {
+	if _, err := s.find(ctx, db, s.sql.load, null.Key(store.Handle{})); err != nil {
 		return nil, fmt.Errorf("sqlitedb: table %q is not the one of this release, run: sessions-migrate up: %w", table, err)
 	}
 	return s, nil

@@ -19,13 +19,13 @@ const (
 func Rest(took, expired time.Duration) time.Duration {
 	rest := min(factor*took, longest)
 	if expired > 0 {
-		rest = min(rest, turn(expired)-took)
+		rest = min(rest, available(expired)-took)
 	}
 	return max(0, rest)
 }
 
-// turn is how much time there is for a batch and its rest.
-func turn(expired time.Duration) time.Duration { return time.Duration(float64(expired) / ahead) }
+// available is how much time there is for a batch and its rest.
+func available(expired time.Duration) time.Duration { return time.Duration(float64(expired) / ahead) }
 
 // InTime returns what there is of a rest in a run that began at started and ends after most, if that is above 0.
 func InTime(rest time.Duration, started time.Time, most time.Duration) time.Duration {

@@ -34,7 +34,7 @@ func (s *Step) Size(largest int) int {
 func (s *Step) Adapt(rows int, took, expired time.Duration) {
 	full := rows > s.size/2
 	switch {
-	case expired > 0 && took > turn(expired)/share:
+	case expired > 0 && took > available(expired)/share:
 		if full {
 			s.size += s.size / 2
 		}

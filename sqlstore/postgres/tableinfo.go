@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// site is what the table runs on.
-type site struct {
+// tableInfo is what the table runs on.
+type tableInfo struct {
 	schema      string
 	channel     string // of its notifications
 	distributed bool
@@ -23,30 +23,31 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_r
 
 const findDistribution = `select exists (select from pg_dist_partition where logicalrelid = $1::text::regclass)`
 
-// at returns what the table runs on. It queries the database until one query has succeeded.
-func (s *Store) at(ctx context.Context) (*site, error) {
-	if found := s.site.Load(); found != nil {
-		return found, nil
+// tableInfo returns what the table runs on. It queries the database until one query has succeeded.
+func (s *Store) tableInfo(ctx context.Context) (*tableInfo, error) {
+	if info := s.info.Load(); info != nil {
+		return info, nil
 	}
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	found := new(site)
+	info := new(tableInfo)
 	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
-		return s.look(ctx, conn, found)
+		return s.readTableInfo(ctx, conn, info)
 	})
 	if err != nil {
 		return nil, failed("looking for the table", err)
 	}
-	s.site.Store(found)
-	return found, nil
+	s.info.Store(info)
+	return info, nil
 }
 
-func (s *Store) look(ctx context.Context, conn querier, found *site) error {
+// readTableInfo queries the database once, on that connection.
+func (s *Store) readTableInfo(ctx context.Context, conn querier, info *tableInfo) error {
 	var citus bool
 	var encoding string
 	sent := time.Now()
 	n, err := query(ctx, conn, s.statement(findTable, s.sql.table), func(v [][]byte) error {
-		found.schema = string(v[0])
+		info.schema = string(v[0])
 		citus = isTrue(v[1])
 		encoding = string(v[2])
 		s.fences.note(sent, readTime(v[3]))
@@ -64,11 +65,11 @@ func (s *Store) look(ctx context.Context, conn querier, found *site) error {
 	}
 	if citus {
 		_, err = query(ctx, conn, s.statement(findDistribution, s.sql.table), func(v [][]byte) error {
-			found.distributed = isTrue(v[0])
+			info.distributed = isTrue(v[0])
 			return nil
 		})
 	}
-	s.decide(found)
+	s.complete(info)
 	return err
 }
 
@@ -76,10 +77,11 @@ func noTable(name string) error {
 	return localErrorf("there is no table %s: run the migrations, or check schema and search path", name)
 }
 
-func (s *Store) decide(found *site) {
-	found.distributed = found.distributed || s.opts.distributed == on
-	found.batching = s.opts.batching == on || s.opts.batching == auto && !found.distributed && !s.hooked
-	found.channel = channelName(found.schema, s.sql.name)
+// complete sets what follows from the options and what was read.
+func (s *Store) complete(info *tableInfo) {
+	info.distributed = info.distributed || s.opts.distributed == on
+	info.batching = s.opts.batching == on || s.opts.batching == auto && !info.distributed && !s.hooked
+	info.channel = channelName(info.schema, s.sql.name)
 }
 
 // maxChannel is how many bytes of a name Postgres keeps.
@@ -105,6 +107,6 @@ func hash64(names ...string) uint64 {
 }
 
 // lockKey is the key of an advisory lock for the table.
-func (s *Store) lockKey(at *site, purpose, name string) int64 {
-	return int64(hash64("sessions", purpose, at.schema, s.sql.name, name))
+func (s *Store) lockKey(info *tableInfo, purpose, name string) int64 {
+	return int64(hash64("sessions", purpose, info.schema, s.sql.name, name))
 }
