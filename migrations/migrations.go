@@ -1,6 +1,6 @@
 // Package migrations holds the SQL that makes the sessions table, for Postgres and for SQLite, as goose reads it. It imports
-// neither goose nor a driver: package migrate runs the files, and whoever has a migration tool of his own renders them
-// and gives them to that.
+// neither goose nor a driver: package migrate runs the files, and a service with another migration tool renders them
+// for that.
 //
 // The names of table and schema are part of the SQL, so the files are rendered for them. Names are validated and quoted.
 package migrations

@@ -2,7 +2,7 @@ package main
 
 import "strings"
 
-// browserName makes two words of a User-Agent: enough for a person to recognise his devices.
+// browserName makes two words of a User-Agent: enough for people to recognise their devices.
 func browserName(userAgent string) string {
 	app := firstOf(userAgent, [][2]string{
 		{"Firefox/", "Firefox"}, {"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},

@@ -196,7 +196,7 @@ func TestAHookThatPanics(t *testing.T) {
 		t.Errorf("hooked %v, batching %v", s.hooked, s.opts.batching)
 	}
 	s.pool = nil // stands for what panics
-	if _, err := s.take(t.Context()); err == nil || !strings.Contains(err.Error(), "hook") {
+	if _, err := s.acquireSafely(t.Context()); err == nil || !strings.Contains(err.Error(), "hook") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -218,8 +218,8 @@ func TestBatchingIsOffIfTheTableIsDistributedOrThePoolHasAHook(t *testing.T) {
 		{name: "distributed, asked for", opts: []Option{WithBatching(0, 0)}, citus: true, want: true},
 	} {
 		s := &Store{opts: chosen(t, c.opts...), hooked: c.hooked}
-		found := &site{schema: "public", distributed: c.citus}
-		if s.decide(found); found.batching != c.want {
+		found := &tableInfo{schema: "public", distributed: c.citus}
+		if s.complete(found); found.batching != c.want {
 			t.Errorf("%s: batching %v", c.name, found.batching)
 		}
 	}

@@ -15,7 +15,7 @@ func limitRules() []rule {
 	return []rule{
 		{
 			name: "a full owner is refused", needs: Finder,
-			text: "Where the owner has Max live sessions, giving him another is ErrOwnerLimit, for Create and Save; nothing is written.",
+			text: "Where the owner has Max live sessions, one more is ErrOwnerLimit, for Create and Save; nothing is written.",
 			test: limitRefuses,
 		},
 		{

@@ -28,7 +28,7 @@ func loadRules() []rule {
 		},
 		{
 			name: "a store keeps its own copy",
-			text: "What the caller does to his values after a Create or Save has returned does not reach the stored session.",
+			text: "What the caller does to its values after a Create or Save has returned does not reach the stored session.",
 			test: storeKeepsCopy,
 		},
 		{

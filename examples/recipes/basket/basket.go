@@ -1,4 +1,4 @@
-// Package basket carries an anonymous visitor's basket over to his account.
+// Package basket carries an anonymous visitor's basket over to the account of the user who logs in.
 package basket
 
 import (
@@ -46,7 +46,7 @@ func Login(accounts Accounts, authenticate func(*http.Request) (user string, ok 
 		s := session.FromContext(r.Context())
 		mine := Basket{}
 		var err error
-		if s.Owner() == "" { // else it is a user's, and is in his account already
+		if s.Owner() == "" { // else it is a user's, and is in that account already
 			mine, err = basket.Get(s)
 		}
 		if err == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// acting is whom the session's owner acts as. The owner stays who he is: he is in his own list of sessions and in
-// none of the user's, and a change of his password ends it.
+// acting is whom the session's owner acts as. The owner stays the same: the session is in the owner's list and
+// in none of the user's, and a change of the owner's password ends it.
 type acting struct {
 	As    string
 	Until time.Time

@@ -143,8 +143,8 @@ func get(t *testing.T, c *http.Client, url string) string {
 	return read(t, response, err)
 }
 
-// Whoever comes back with an answer to his own question is logged in; the same answer is worth nothing to anybody
-// else, and nothing a second time.
+// A browser that comes back with an answer to its own question is logged in; the same answer is worth nothing to any
+// other, and nothing a second time.
 func TestLogin(t *testing.T) {
 	f := newFake(t)
 	shop := newShop(t, f)

@@ -10,7 +10,7 @@ import (
 	"github.com/simples-go/sessions/session/memstore"
 )
 
-// A token opens nothing at another tenant, and a user's sessions are those at his own.
+// A token opens nothing at another tenant, and a user's sessions are those at the user's own.
 func TestTenants(t *testing.T) {
 	base, err := session.New(memstore.New(), session.Config{})
 	if err != nil {

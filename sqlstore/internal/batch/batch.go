@@ -79,7 +79,7 @@ type Group[K comparable, Req, Res any] struct {
 
 	mu      sync.Mutex
 	free    int // slots
-	batches int // in flight; if somebody waits, something is in flight that looks after him when it ends
+	batches int // in flight; if somebody waits, something is in flight that looks after them when it ends
 	queue   queue[Req, Res]
 }
 
@@ -188,7 +188,7 @@ func (g *Group[K, Req, Res]) wait(ctx context.Context, w *waiter[Req, Res]) (Res
 }
 
 // release gives the slot of a caller who went alone to those who wait, or frees it. The work of others is not done on
-// the goroutine of a caller who has his answer, nor on that of one who may lose patience.
+// the goroutine of a caller that has its answer, nor on that of one who may lose patience.
 func (g *Group[K, Req, Res]) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

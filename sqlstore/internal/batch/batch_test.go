@@ -367,7 +367,8 @@ func TestACallerWhoLeavesABatchInFlightDoesNotFailTheOthers(t *testing.T) {
 	})
 }
 
-// Of whom a request is being served when he leaves, the group's owner is told, and when it is over; of nobody else.
+// The group's owner is told of a caller that leaves while its request is being served, and when that is over; of no
+// other.
 func TestWhoLeavesWhatBehindIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		left := map[string]<-chan struct{}{}
@@ -538,7 +539,7 @@ func TestAMissingResultIsAnError(t *testing.T) {
 	})
 }
 
-// Who waited and has nobody to travel with gets the simpler call, unless his request is several callers'.
+// Who waited and has nobody to travel with gets the simpler call, unless the request is several callers'.
 func TestASingleRequestIsNoBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var many int

@@ -8,7 +8,7 @@ import (
 
 type nameKey struct{}
 
-// A call for one caller has what his context carries, that for several has what none of theirs does.
+// A call for one caller has what its context carries, that for several has what none of theirs does.
 func TestABatchHasNobodysContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var names []any

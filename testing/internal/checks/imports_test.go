@@ -122,7 +122,7 @@ func TestOnlyMigrateImportsGoose(t *testing.T) {
 	}
 }
 
-// TestTestsImportNothingHeavy: `go mod tidy` in a user's module follows the tests of the packages that he imports, so
+// TestTestsImportNothingHeavy: `go mod tidy` in a user's module follows the tests of the packages that it imports, so
 // they may import what their package's own folder imports, and no more.
 func TestTestsImportNothingHeavy(t *testing.T) {
 	for _, p := range list(t, "./...") {

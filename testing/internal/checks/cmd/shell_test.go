@@ -10,7 +10,7 @@ import (
 )
 
 // TestShellLocked: the scripts for SQLite's shell change nothing of a file that somebody else keeps writing to, also
-// if he ends while they run, and wait for one who is done soon.
+// if that one ends while they run, and wait for one that is done soon.
 func TestShellLocked(t *testing.T) {
 	if _, err := exec.LookPath("sqlite3"); err != nil {
 		absent(t, "no sqlite3 (Debian's package sqlite3)")

@@ -54,7 +54,7 @@ type call struct {
 	change store.Change
 }
 
-// answer is what he is answered.
+// answer is what the caller is answered.
 type answer struct {
 	class   string
 	version int64

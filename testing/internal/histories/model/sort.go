@@ -14,10 +14,10 @@ type sorted struct {
 	lists     []history.Op
 	failovers []history.Op
 	away      []history.Op
-	owned     map[string]map[string]bool // by owner: the sessions that were ever his
+	owned     map[string]map[string]bool // by owner: the sessions that the owner ever had
 }
 
-// sort takes a history apart. What was done to all sessions of an owner is added to each that was ever his.
+// sort takes a history apart. What was done to all sessions of an owner is added to each that the owner ever had.
 func sort(m *Meta, ops []history.Op) *sorted {
 	s := &sorted{sessions: map[string][]history.Op{}, owned: map[string]map[string]bool{}}
 	var outside []history.Op
@@ -54,8 +54,8 @@ func sort(m *Meta, ops []history.Op) *sorted {
 	return s
 }
 
-// concerning returns what was done to all sessions of an owner that may have had to do with this one: it was his by then,
-// and still asked for after.
+// concerning returns what was done to all sessions of an owner that may have had to do with this one: it was
+// the owner's by then, and still asked for after.
 func (s *sorted) concerning(name string, outside []history.Op) []history.Op {
 	var first, last int64 = history.Open, 0
 	for i := range s.sessions[name] {

@@ -112,7 +112,7 @@ func worksAgain(t *testing.T, s session.Store, ref store.Ref) {
 	}
 }
 
-// A caller who gives up returns at once, and those who wait with him are served.
+// A caller that gives up returns at once, and those who wait beside it are served.
 func TestACallerWhoGivesUpHarmsNobody(t *testing.T) {
 	db := containers.Postgres(t)
 	proxy, url := proxied(t, db.URL)
