@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	byChance = 24 // rounds of a situation
+	byChance = 6 // rounds of a situation
 	atATime  = 6
 
 	// patience is the time of a call. A fence is a quarter of it, and a message may come after that.
