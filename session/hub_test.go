@@ -418,6 +418,7 @@ func TestSocketOfAnOldToken(t *testing.T) {
 type hungStore struct {
 	*memstore.Store
 	looks, touches bool
+	hangs          atomic.Int64 // touches that do
 }
 
 func (h *hungStore) Inspect(ctx context.Context, keys []session.Handle) ([]store.Record, error) {
@@ -430,6 +431,8 @@ func (h *hungStore) Inspect(ctx context.Context, keys []session.Handle) ([]store
 
 func (h *hungStore) TouchAll(ctx context.Context, refs []store.Ref) error {
 	if h.touches {
+		h.hangs.Add(1)
+		defer h.hangs.Add(-1)
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -439,18 +442,18 @@ func (h *hungStore) TouchAll(ctx context.Context, refs []store.Ref) error {
 // A database that hangs does not go unnoticed because it is only looked at in the background.
 func TestHungDatabaseIsNoticed(t *testing.T) {
 	for op, test := range map[session.Op]struct {
-		store hungStore
+		store *hungStore
 		log   string
 	}{
-		session.OpCheck: {hungStore{looks: true}, ""},
-		session.OpTouch: {hungStore{touches: true}, "touching the sessions of open sockets failed"},
+		session.OpCheck: {&hungStore{looks: true}, ""},
+		session.OpTouch: {&hungStore{touches: true}, "touching the sessions of open sockets failed"},
 	} {
 		bubble(t, string(op), func(t *testing.T) {
 			var log logBuffer
 			var timeouts atomic.Int64
 			s := newSite(t)
 			test.store.Store = s.store.Store
-			m := newManager(t, &test.store, session.Config{
+			m := newManager(t, test.store, session.Config{
 				StoreTimeout: time.Second, IdleTimeout: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 				Observe: func(_ context.Context, o session.Observation) {
 					if o.Op == op && errors.Is(o.Err, context.DeadlineExceeded) {
@@ -469,6 +472,24 @@ func TestHungDatabaseIsNoticed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A socket hears of its session's end at once, though the database has not answered for long to what keeps sessions alive.
+func TestToldWhileTouchesHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		hung := &hungStore{Store: s.store.Store, touches: true}
+		m := newManager(t, hung, session.Config{StoreTimeout: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+		of := s.stored("a")
+		ctx, _ := plug(t, m.Handler, of)
+		time.Sleep(30 * time.Minute) // the first touch is due before, and its hour is not over
+		if hung.hangs.Load() != 1 {
+			t.Fatalf("%d touches hang", hung.hangs.Load())
+		}
+		s.ok(of.Destroy(t.Context()))
+		synctest.Wait()
+		wantCause(t, "socket", ctx, session.ErrDestroyed)
+	})
 }
 
 // When the socket that needs a short interval has closed, the others go on with theirs.

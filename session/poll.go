@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/simples-go/sessions/session/store"
@@ -54,8 +55,10 @@ func (h *hub) pause() time.Duration {
 // poller does the rounds of a hub.
 type poller struct {
 	hub     *hub
-	m       *Manager // whose first member has started the poll; for its logger
+	m       *Manager // whose first member has started the poll; for its logger and the touches
 	failing bool     // the last statement failed, and that was logged
+
+	touching atomic.Bool // touches are under way
 }
 
 // round polls all rows once, or those that were requested, and sets the interval by what they need.
@@ -132,34 +135,31 @@ func (p *poller) check(ctx context.Context, keys []Handle, causes map[Handle]err
 	if len(keys) == 0 {
 		interval = p.m.config.WebSocket.PollInterval
 	}
+	var due []store.Ref
 	for chunk := range slices.Chunk(keys, inspectSize) {
 		members := p.hub.membersOf(chunk)
 		if len(members) == 0 {
 			continue
 		}
-		p.checkChunk(ctx, chunk, members, causes)
+		due = append(due, p.checkChunk(ctx, chunk, members, causes)...)
 		for _, mb := range members {
 			interval = min(interval, mb.session.pollInterval())
 		}
 	}
+	p.touchBeside(ctx, due)
 	return interval
 }
 
 // checkChunk acts on what the rows say about those who were there before they were read: an answer that was on its way
-// already may be too old for those who have come since. They are polled next.
-func (p *poller) checkChunk(ctx context.Context, keys []Handle, members []polled, causes map[Handle]error) {
-	m := members[0].session.manager()
-	records, err := p.inspect(ctx, m, keys, members)
-	var due []store.Ref
+// already may be too old for those who have come since. They are polled next. It returns what is to be touched.
+func (p *poller) checkChunk(ctx context.Context, keys []Handle, members []polled, causes map[Handle]error) (due []store.Ref) {
+	records, err := p.inspect(ctx, members[0].session.manager(), keys, members)
 	for _, mb := range members {
 		if ref, touch := p.apply(mb, records[mb.key], causes[mb.key], err); touch {
 			due = append(due, ref)
 		}
 	}
-	due = slices.CompactFunc(due, func(a, b store.Ref) bool { return a.Key == b.Key })
-	for some := range slices.Chunk(due, touchSize) {
-		p.touch(ctx, m, some)
-	}
+	return slices.CompactFunc(due, func(a, b store.Ref) bool { return a.Key == b.Key })
 }
 
 // membersOf returns the members that watch one of keys, in their order.
@@ -236,7 +236,21 @@ func (p *poller) apply(mb polled, r *store.Record, gone, failure error) (ref sto
 	return ref, touch
 }
 
-// touch keeps sessions alive. What fails is due again at the next round.
+// touchBeside keeps sessions alive while polling goes on: a database that reads and does not write would otherwise keep
+// sockets from hearing of their sessions' ends. What is due meanwhile is due again at the next round.
+func (p *poller) touchBeside(ctx context.Context, due []store.Ref) {
+	if len(due) == 0 || !p.touching.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer p.touching.Store(false)
+		for some := range slices.Chunk(due, touchSize) {
+			p.touch(ctx, p.m, some)
+		}
+	}()
+}
+
+// touch touches sessions. What fails is due again at the next round.
 func (p *poller) touch(ctx context.Context, m *Manager, refs []store.Ref) {
 	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
 	defer cancel()
