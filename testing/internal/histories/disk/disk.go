@@ -17,8 +17,8 @@ type Disk struct {
 	image string
 }
 
-// ErrNotPermitted is returned where filesystems cannot be mounted: that takes root, a loop device and mkfs.ext4.
-var ErrNotPermitted = errors.New("no filesystem can be mounted here")
+// ErrNotPermitted is returned if filesystems cannot be mounted.
+var ErrNotPermitted = errors.New("no filesystem can be mounted: that takes root, a loop device and mkfs.ext4 of e2fsprogs")
 
 // Mount makes a filesystem of so many bytes and mounts it on a folder of its own below dir.
 func Mount(dir string, size int64) (*Disk, error) {
@@ -34,7 +34,7 @@ func Mount(dir string, size int64) (*Disk, error) {
 		return nil, err
 	}
 	for _, args := range [][]string{
-		{"mkfs.ext4", "-q", "-F", "-m", "0", d.image}, {"mount", "-o", "loop", d.image, d.Dir},
+		{"/usr/sbin/mkfs.ext4", "-q", "-F", "-m", "0", d.image}, {"mount", "-o", "loop", d.image, d.Dir},
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			_ = os.Remove(d.image)

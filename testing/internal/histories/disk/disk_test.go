@@ -12,7 +12,7 @@ import (
 func TestFill(t *testing.T) {
 	dir := t.TempDir()
 	d, err := Mount(dir, 8<<20)
-	if errors.Is(err, ErrNotPermitted) {
+	if errors.Is(err, ErrNotPermitted) && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/simples-go/sessions/internal/chance"
 	"github.com/simples-go/sessions/migrations"
 	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/testing/containers"
 	"github.com/simples-go/sessions/testing/containers/internal/process"
+	"github.com/simples-go/sessions/testing/internal/chance"
 )
 
 func TestMain(m *testing.M) {

@@ -9,10 +9,10 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
 
-	"github.com/simples-go/sessions/internal/chance"
 	"github.com/simples-go/sessions/testing/containers/internal/node"
 	"github.com/simples-go/sessions/testing/containers/internal/pgstore"
 	"github.com/simples-go/sessions/testing/containers/internal/process"
+	"github.com/simples-go/sessions/testing/internal/chance"
 )
 
 // What was acknowledged stays, whatever happens to the process that wrote it or to the database.

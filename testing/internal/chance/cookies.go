@@ -1,13 +1,11 @@
 package chance
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/store"
 )
@@ -43,7 +41,7 @@ func (h *handler) answer(status int) error {
 
 // work takes a moment.
 func work(d time.Duration) step {
-	return step{"work", func(*handler) error { return retry.Sleep(context.Background(), d) }}
+	return step{"work", func(*handler) error { time.Sleep(d); return nil }}
 }
 
 func set(key string) step {

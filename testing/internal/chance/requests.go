@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/store"
 )
@@ -96,7 +95,7 @@ func (s *scene) play() {
 	_ = all(len(s.visits), func(n int) error {
 		v := s.visits[n]
 		v.n = n
-		retry.Sleep(context.Background(), v.wait)
+		time.Sleep(v.wait)
 		s.send(v)
 		return nil
 	})

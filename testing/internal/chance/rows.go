@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/store"
 )
@@ -46,7 +45,7 @@ func createAndDestroy(r *Round) error {
 	if err := persist(func() error { return r.Store.Delete(context.Background(), ref) }); err != nil {
 		return fmt.Errorf("destroying: %w", err)
 	}
-	retry.Sleep(context.Background(), r.Late)
+	time.Sleep(r.Late) // what was given up has arrived by then, or never does
 	return persist(func() error {
 		rows, err := r.Calm.Inspect(context.Background(), []store.Handle{ref.Key})
 		if err == nil && len(rows) > 0 {
@@ -78,7 +77,7 @@ func persist(fn func() error) (err error) {
 		if err = fn(); err == nil || errors.Is(err, store.ErrGone) || errors.Is(err, errBroken) {
 			return err
 		}
-		retry.Sleep(context.Background(), time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 	return fmt.Errorf("after %v: %w", patience, err)
 }
@@ -128,7 +127,7 @@ func saveImpatiently(r *Round, m *session.Manager, token, key string) error {
 			return fmt.Errorf("save %d of entry %s: %w", n, key, err)
 		}
 	}
-	retry.Sleep(context.Background(), r.Late)
+	time.Sleep(r.Late) // as in createAndDestroy
 	return holds(r, token, key, saves-1)
 }
 
@@ -194,7 +193,7 @@ func leavingTheOwner(r *Round) error {
 		waits[i] = r.moment(3 * time.Millisecond)
 	}
 	return all(leaving+joining, func(n int) error {
-		retry.Sleep(context.Background(), waits[n])
+		time.Sleep(waits[n])
 		if n < leaving {
 			return leave(m, unlimited, tokens[n])
 		}
@@ -214,7 +213,7 @@ func leave(m, unlimited *session.Manager, token string) error {
 	if err != nil {
 		return nil // it is not acknowledged
 	}
-	retry.Sleep(context.Background(), 5*time.Millisecond)
+	time.Sleep(5 * time.Millisecond) // for the limits that have read the owner's sessions before
 	if _, err := open(unlimited, token); err != nil {
 		return fmt.Errorf("a session that has left the owner: %w", err)
 	}
