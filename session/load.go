@@ -12,8 +12,8 @@ import (
 )
 
 // Load reads the session's row again while the handler runs, to see what other requests have saved since. The middleware
-// has read it before the handler. Pending changes stay, on top of what is read. A session that has no row is left as it is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the
-// database.
+// has read it before the handler. Pending changes stay, on top of what is read. A session that has no row is left as it
+// is. Errors are the store's: ErrGone, ErrExpired, ErrRotated, ErrCorrupt, or that of the database.
 func (s *Session) Load(ctx context.Context) error {
 	return s.withRow(ctx, "load", func(m *Manager, ref store.Ref) error {
 		_, err := s.reload(ctx, m, ref)

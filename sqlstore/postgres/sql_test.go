@@ -106,6 +106,9 @@ func TestEveryReadAndWriteOfASessionNamesKeyAndSecret(t *testing.T) {
 			t.Errorf("locked rows are waited for: %s", text)
 		}
 	}
+	if text := all.touchMany; !strings.Contains(text, `order by s.id for no key update of s skip locked`) {
+		t.Errorf("rows are locked in no order, or waited for: %s", text)
+	}
 }
 
 // What may be held up on its way carries a fence, but for what happens while the row is locked.

@@ -2,6 +2,7 @@ package contrib
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -120,12 +121,11 @@ func TestContrib(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer response.Body.Close()
-				var body string
-				_, _ = fmt.Fscanf(response.Body, "%s", &body)
-				if response.StatusCode >= 300 {
-					t.Errorf("%s %s: status %d %s", method, path, response.StatusCode, body)
+				body, err := io.ReadAll(response.Body)
+				if err != nil || response.StatusCode >= 300 {
+					t.Errorf("%s %s: status %d, %s, %v", method, path, response.StatusCode, body, err)
 				}
-				return body
+				return string(body)
 			}
 			before := do("GET", "/")
 			do("POST", "/login")
@@ -140,5 +140,27 @@ func TestContrib(t *testing.T) {
 				t.Errorf("after the logout %s, before it all %s", got, before)
 			}
 		})
+	}
+}
+
+// What is set for a store holds for its sessions.
+func TestGinOptions(t *testing.T) {
+	store := Gin{newStore(t)}
+	store.Options(sessions.Options{MaxAge: 600})
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.Use(sessions.Sessions("shop", store))
+	r.POST("/login", func(c *gin.Context) {
+		s := sessions.Default(c)
+		s.Set("user", "ada")
+		if err := s.Save(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/login", http.NoBody))
+	cookies := w.Result().Cookies()
+	if len(cookies) != 1 || cookies[0].MaxAge < 590 || cookies[0].MaxAge > 600 {
+		t.Errorf("the cookie lives for something else than ten minutes: %v", cookies)
 	}
 }

@@ -42,7 +42,7 @@ func (b *browser) post(path string, status int) {
 	}
 }
 
-// want checks who is logged in, and what he has noted.
+// want checks who is logged in, and what is noted.
 func (b *browser) want(want string) {
 	b.t.Helper()
 	if _, got := b.do("GET", "/"); got != want {

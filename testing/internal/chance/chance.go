@@ -134,7 +134,8 @@ func EachSeed(t *testing.T, rounds, together int, play func(seed uint64) error) 
 		work.Go(func() {
 			for seed := range seeds {
 				if err := play(seed); err != nil {
-					t.Errorf("%v\nagain: %s=%d %s=1 go test -run '^%s$'", err, seedVariable, seed, roundsVariable, t.Name())
+					t.Errorf("%v\nagain, in this folder: %s=%d %s=1 go test -run '^%s$' (on Postgres after .ci/with-postgres)",
+						err, seedVariable, seed, roundsVariable, t.Name())
 				}
 			}
 		})

@@ -107,12 +107,15 @@ func untilTheEnd(r *Round) error {
 		TouchStep: r.moment(idle - idle/10).Truncate(time.Second),
 	}
 	token, err := created(r, config)
-	for err == nil {
-		record, err := record(r, config, token)
+	if err != nil {
+		return err
+	}
+	for {
+		rec, err := record(r, config, token)
 		if err != nil {
 			return err
 		}
-		left := record.CreatedAt.Add(config.AbsoluteTimeout).Sub(record.Now)
+		left := rec.CreatedAt.Add(config.AbsoluteTimeout).Sub(rec.Now)
 		if left <= idle-config.TouchStep {
 			r.Advance(left - near)
 			break
@@ -121,9 +124,6 @@ func untilTheEnd(r *Round) error {
 		if err := access(r, config, token); err != nil {
 			return fmt.Errorf("%v before the absolute end, idle %v, step %v: %w", left, idle, config.TouchStep, err)
 		}
-	}
-	if err != nil {
-		return err
 	}
 	if _, err := record(r, config, token); err != nil {
 		return fmt.Errorf("a moment before the absolute end, idle %v, step %v: %w", idle, config.TouchStep, err)

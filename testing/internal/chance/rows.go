@@ -192,30 +192,33 @@ func leavingTheOwner(r *Round) error {
 	for i := range waits {
 		waits[i] = r.moment(3 * time.Millisecond)
 	}
-	return all(leaving+joining, func(n int) error {
+	left := make([]bool, leaving)
+	err = all(leaving+joining, func(n int) error {
 		time.Sleep(waits[n])
 		if n < leaving {
-			return leave(m, unlimited, tokens[n])
+			left[n] = leave(m, tokens[n])
+			return nil
 		}
 		s := m.NewSession()
 		return persist(func() error { return errors.Join(s.SetOwner(owner), s.Save(context.Background())) })
 	})
-}
-
-func leave(m, unlimited *session.Manager, token string) error {
-	s, err := m.Open(context.Background(), token)
-	if errors.Is(err, session.ErrGone) {
-		return nil // the limit was there first
-	}
-	if err == nil {
-		err = errors.Join(s.SetOwner(""), s.Save(context.Background()))
-	}
 	if err != nil {
-		return nil // it is not acknowledged
+		return err
 	}
-	time.Sleep(5 * time.Millisecond) // for the limits that have read the owner's sessions before
-	if _, err := open(unlimited, token); err != nil {
-		return fmt.Errorf("a session that has left the owner: %w", err)
+	time.Sleep(r.Late) // as in createAndDestroy
+	for i, token := range tokens {
+		if !left[i] {
+			continue
+		}
+		if _, err := open(unlimited, token); err != nil {
+			return fmt.Errorf("a session that has left the owner: %w", err)
+		}
 	}
 	return nil
+}
+
+// leave reports whether it was acknowledged that the session has left its owner. The limit may have been there first.
+func leave(m *session.Manager, token string) bool {
+	s, err := m.Open(context.Background(), token)
+	return err == nil && errors.Join(s.SetOwner(""), s.Save(context.Background())) == nil
 }

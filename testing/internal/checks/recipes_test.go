@@ -44,3 +44,12 @@ func program(t *testing.T, folder string) string {
 	}
 	return text.String()
 }
+
+// TestSchemaOfSQLC: the schema that sqlc has read is the one that the migrations make.
+func TestSchemaOfSQLC(t *testing.T) {
+	got := readFile(t, filepath.Join(top(t), "examples/recipes/onepool/queries/sessions.sql"))
+	want := run(t, top(t), nil, "go", "run", "./cmd/sessions-migrate", "sql", "--dialect", "postgres")
+	if strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("make it, and sqlc's code, anew: it is\n%s\nand not\n%s", got, want)
+	}
+}

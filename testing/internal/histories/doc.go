@@ -1,6 +1,6 @@
 // Program histories tries what this repository promises, as Jepsen does for databases. Clients in processes of their own
 // ask one to three server processes over HTTP and WebSocket, at random and under faults that a seed chooses: processes
-// and the database killed or stopped, connections cut, slowed and silenced, a store that fails before or after it has
+// and the database killed or stopped, its disk full, connections cut, slowed and silenced, a store that fails before or after it has
 // done what it was asked, clock steps, cancelled requests, deadlines of 5 ms. Each answer is recorded with its times. A
 // checker that knows the promises, and nothing of the code, then looks for one order of all operations that explains all
 // answers (package model, on porcupine).

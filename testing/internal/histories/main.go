@@ -51,11 +51,21 @@ func command() int {
 		fmt.Fprintln(os.Stderr, "histories:", err)
 	}
 	if err != nil || len(res.Violations) > 0 {
-		fmt.Fprintf(os.Stderr, "again: histories -backend %s -seed %d -ops %d -round %d -browsers %d -nodes %d -faults %q\n",
-			t.Backend, t.Seed, t.Ops, t.Round, t.Browsers, t.Nodes, *list)
+		fmt.Fprintln(os.Stderr, "again: histories"+again(t.Seed))
 		return 1
 	}
 	return 0
+}
+
+// again are the flags that were given, and the seed.
+func again(seed uint64) string {
+	flags := fmt.Sprintf(" -seed %d", seed)
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name != "seed" {
+			flags += fmt.Sprintf(" -%s %q", f.Name, f.Value)
+		}
+	})
+	return flags
 }
 
 func choose(t *run.Trial, list string) (err error) {

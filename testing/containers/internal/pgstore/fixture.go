@@ -47,10 +47,16 @@ const (
 func fixture(t *testing.T, direct *pgxpool.Pool, s *postgres.Store) storetest.Fixture {
 	return storetest.Fixture{
 		Store:   s,
-		Advance: func(d time.Duration) { exec(t, direct, older, d) },
+		Advance: func(d time.Duration) { Advance(t, direct, d) },
 		Corrupt: func(key store.Handle, data string) { exec(t, direct, corrupt, key.String(), data) },
 		Tie:     func() { exec(t, direct, tie) },
 	}
+}
+
+// Advance shifts the times of all sessions into the past.
+func Advance(t *testing.T, pool *pgxpool.Pool, d time.Duration) {
+	t.Helper()
+	exec(t, pool, older, d)
 }
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Lag dials connections over which messages take their time, and some of which break on the client's side: what the client
-// has sent is on its way then, and the server gets it all the same. No connection breaks while it is being made.
+// Lag dials connections over which messages take their time, and some of which break on the client's side: what the
+// client has sent is on its way then, and the server gets it all the same. No connection breaks while it is being made.
 type Lag struct {
-	Breaks int           // of a thousand messages; the connection breaks when such a one has been sent
-	Late   time.Duration // how long such a message is on its way, at most
-	Usual  time.Duration // and any other one
+	breaks int           // of a thousand messages; the connection breaks when such a one has been sent
+	late   time.Duration // how long such a message is on its way, at most
+	usual  time.Duration // and any other one
 
 	mu   sync.Mutex
 	rand *rand.Rand
@@ -23,7 +23,7 @@ type Lag struct {
 
 // NewLag returns one whose decisions a seed makes.
 func NewLag(seed uint64, breaks int, usual, late time.Duration) *Lag {
-	return &Lag{Breaks: breaks, Usual: usual, Late: late, rand: rand.New(rand.NewPCG(seed, 3))}
+	return &Lag{breaks: breaks, usual: usual, late: late, rand: rand.New(rand.NewPCG(seed, 3))}
 }
 
 // Dial connects as a net.Dialer does.
@@ -44,10 +44,10 @@ const greeting = 6
 func (l *Lag) draw(n int) (takes time.Duration, breaks bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if breaks = n > greeting && l.rand.IntN(1000) < l.Breaks; breaks {
-		return time.Duration(l.rand.Int64N(int64(l.Late))), true
+	if breaks = n > greeting && l.rand.IntN(1000) < l.breaks; breaks {
+		return time.Duration(l.rand.Int64N(int64(l.late))), true
 	}
-	return time.Duration(l.rand.Int64N(int64(l.Usual))), false
+	return time.Duration(l.rand.Int64N(int64(l.usual))), false
 }
 
 // lagging is a connection whose messages are delivered in their order, also after Close.

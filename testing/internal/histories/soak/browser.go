@@ -117,7 +117,6 @@ func (b *browser) beginAgain(due time.Time) {
 
 func (b *browser) beginAt(due time.Time) {
 	b.token = ""
-	b.unknown.Add(b.tried.Load() - b.acked.Load())
 	b.acked.Store(0)
 	b.tried.Store(0)
 	a, _, err := b.ask(due, "", wire.Request{Begin: true, Steps: []wire.Step{{Do: wire.Login, Owner: b.owner()},
@@ -211,7 +210,6 @@ func (b *browser) last() {
 	if b.token == "" {
 		return
 	}
-	b.unknown.Add(b.tried.Load() - b.acked.Load())
 	a, _, err := b.ask(time.Now(), b.token, wire.Request{})
 	if err != nil || !a.opened() {
 		b.report.broken.add("the live session of browser %d did not open at the end: %v %+v", b.number, err, a)

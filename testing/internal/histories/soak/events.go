@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/simples-go/sessions/testing/internal/histories/run"
 )
 
 // The kinds of events.
@@ -41,7 +43,7 @@ func (s *soak) restart(context.Context) error {
 }
 
 // ways are how the primary is lost, in turn.
-var ways = []string{"primary killed", "switchover", "primary hanging", "primary silent"}
+var ways = run.FaultsOf("failover")
 
 // failover loses the primary, looks how soon each node writes on the new one, and makes the old one a standby again.
 func (s *soak) failover(ctx context.Context) error {

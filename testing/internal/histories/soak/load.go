@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/simples-go/sessions/internal/retry"
 )
 
 // load is all browsers. It asks at a fixed rate, whether answers come or not, so that a request's time includes its
@@ -20,7 +22,6 @@ type load struct {
 	http     *http.Client // for requests
 	sockets  *http.Client // has as many connections as there are sockets
 	open     atomic.Int64
-	unknown  atomic.Int64 // increments that nobody has acknowledged
 	asked    sync.WaitGroup
 	underWay atomic.Int64
 }
@@ -72,7 +73,7 @@ func (l *load) run(ctx context.Context) {
 	for i, b := range l.browsers[:l.Sockets] {
 		sockets.Go(func() {
 			late := l.opening() * time.Duration(i) / time.Duration(l.Sockets)
-			if sleep(ctx, late) {
+			if retry.Sleep(ctx, late) == nil {
 				(&socket{browser: b, rnd: rand.New(rand.NewPCG(l.Seed, uint64(i)))}).run(ctx)
 			}
 		})
@@ -80,7 +81,7 @@ func (l *load) run(ctx context.Context) {
 	rnd := rand.New(rand.NewPCG(l.Seed, 1<<40))
 	for n, start := 0, time.Now(); ; n++ {
 		due := start.Add(time.Duration(n) * time.Second / time.Duration(l.Rate))
-		if !sleep(ctx, time.Until(due)) {
+		if retry.Sleep(ctx, time.Until(due)) != nil {
 			break
 		}
 		if l.underWay.Load() >= int64(waiting*l.Rate) {
@@ -101,22 +102,6 @@ func (l *load) run(ctx context.Context) {
 
 // opening is the time in which the sockets are opened.
 func (l *load) opening() time.Duration { return l.Duration / 60 }
-
-// sleep reports whether the whole time was slept.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	if d <= 0 {
-		return true
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}
 
 // node picks one that the balancer has not taken out, and notes that it is busy until done is called.
 func (l *load) node() (n *node, done func()) {

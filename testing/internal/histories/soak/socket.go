@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/testing/internal/histories/wire"
 )
 
@@ -22,7 +23,7 @@ type socket struct {
 // run opens the socket again and again until ctx ends, more and more slowly while that fails.
 func (s *socket) run(ctx context.Context) {
 	failed := 0
-	for wait := time.Duration(0); sleep(ctx, wait); {
+	for wait := time.Duration(0); retry.Sleep(ctx, wait) == nil; {
 		wait = rand.N(s.Reconnect<<min(failed, 3) + 1)
 		conn := s.dial()
 		if failed++; conn == nil {

@@ -35,7 +35,7 @@ func TestByChance(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			db := containers.Postgres(t)
 			place, together := chance.Place{Store: lagging(t, db), Calm: db.Store, Late: onTheWay}, atATime
-			place.Advance = func(d time.Duration) { older(t, db, d) }
+			place.Advance = func(d time.Duration) { pgstore.Advance(t, db.Pool, d) }
 			if s.Alone {
 				place.Store, together = db.Store, 1
 			}
@@ -54,13 +54,6 @@ func lagging(t *testing.T, db *containers.Database) *postgres.Store {
 	config.MaxConns = 8
 	config.ConnConfig.DialFunc = wire.NewLag(1, 12, 500*time.Microsecond, onTheWay).Dial
 	return pgstore.New(t, pgstore.Pool(t, config), postgres.WithoutListen(), postgres.WithTimeout(patience))
-}
-
-func older(t *testing.T, db *containers.Database, d time.Duration) {
-	if _, err := db.Pool.Exec(context.Background(), `update sessions set created_at = created_at - $1::interval,
-		expires_at = expires_at - $1::interval, accessed_at = accessed_at - $1::interval`, d); err != nil {
-		t.Error(err)
-	}
 }
 
 // A session expires while somebody has its row locked, or not, and is written in one way or another. What has expired
