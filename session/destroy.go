@@ -14,10 +14,10 @@ import (
 // that is gone already is no error. ErrRotated is returned if a parallel request holds the new token; otherwise the
 // database's error, with the session as it was.
 func (s *Session) Destroy(ctx context.Context) error {
-	if err := s.exchanges.lock(ctx); err != nil {
+	if err := s.exchanges.Lock(ctx); err != nil {
 		return fmt.Errorf("session: destroy: %w", err)
 	}
-	defer s.exchanges.unlock()
+	defer s.exchanges.Unlock()
 	s.mu.Lock()
 	switch {
 	case s.phase == closed:

@@ -85,8 +85,7 @@ func (d *Draft) find(key string) entry {
 
 func (d *Draft) view() jsonobj.Object { return visible(d.edit.apply(d.base), d.clock.now()) }
 
-// tidy removes what has ended, and seals with the current key what the row holds under former ones. Only a Modify can
-// do that with entries that it does not change: a plain save would undo what others have set meanwhile.
+// tidy removes what has ended, and seals with the current key what the row holds under former ones.
 func (d *Draft) tidy() {
 	if d.edit.clear {
 		return

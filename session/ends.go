@@ -11,7 +11,8 @@ import (
 )
 
 // SetFor is Set for an entry that ends before its session does: in d, in whole milliseconds, by the store's clock. From
-// then on nothing shows it, and a later save removes it. Another Set or SetFor replaces the entry together with its
+// then on nothing shows it. It is removed by a save that changes entries of a row which nobody else has changed since it
+// was read, and by every Modify; until then the row holds it. Another Set or SetFor replaces the entry together with its
 // end.
 //
 // It returns the errors of Set, ErrValue if d is not positive or longer than MaxTimeout, and errors.ErrUnsupported if
@@ -79,18 +80,13 @@ func (s *Session) learnClock(ctx context.Context, others ...*patch) error {
 	if !due {
 		return nil
 	}
-	clock, ok := m.store.(store.Clock)
-	if !ok {
-		return fmt.Errorf("session: read the clock of a %T: %w", m.store, errors.ErrUnsupported)
-	}
-	now, err := clock.Now(ctx)
+	now, err := m.store.(store.Clock).Now(ctx) // it is one, or no entry would end
 	if err != nil {
 		return fmt.Errorf("session: read the store's clock: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.correctClock(now, others...)
-	return nil
+	return s.correctClock(now, others...)
 }
 
 // anyEnds reports whether an entry ends that is pending or in others. s.mu is held.
@@ -105,21 +101,28 @@ func (s *Session) anyEnds(others []*patch) bool {
 	return false
 }
 
-// correctClock takes over the store's clock where it was guessed, and moves the ends in what is pending, and in others,
-// by as much as the guess was wrong. s.mu is held.
-func (s *Session) correctClock(now time.Time, others ...*patch) {
+// correctClock takes over the store's clock if it was guessed, and moves the ends in what is pending, and in others, by as
+// much as the guess was wrong. It returns an error that matches ErrSealed for an entry whose end is sealed and cannot be
+// moved: it is not pending any more, like one whose Set has failed. s.mu is held.
+func (s *Session) correctClock(now time.Time, others ...*patch) (err error) {
 	if !s.row.guessed {
-		return
+		return nil
 	}
 	behind := s.heard(now).Milliseconds()
-	for _, p := range append(others, &s.pending.newer) {
-		p.edits = s.putOff(p.edits, behind)
+	if behind == 0 {
+		return nil
 	}
+	for _, p := range append(others, &s.pending.newer) {
+		edits, failed := s.putOff(p.edits, behind)
+		p.edits, err = edits, errors.Join(err, failed)
+	}
+	return err
 }
 
-// putOff returns the entries with ends that are later by so many milliseconds. s.mu is held.
-func (s *Session) putOff(edits map[string]json.RawMessage, ms int64) map[string]json.RawMessage {
-	later := make(map[string]json.RawMessage, len(edits))
+// putOff returns the entries with ends that are later by so many milliseconds, without those that cannot be moved, for which
+// it returns an error. s.mu is held.
+func (s *Session) putOff(edits map[string]json.RawMessage, ms int64) (later map[string]json.RawMessage, failed error) {
+	later = make(map[string]json.RawMessage, len(edits))
 	for name, text := range edits {
 		e, _ := unwrap(text)
 		switch {
@@ -130,11 +133,11 @@ func (s *Session) putOff(edits map[string]json.RawMessage, ms int64) map[string]
 		default:
 			moved, err := s.m.sealer.move(s.choose().handle(), s.choose().handle(), name, text, ms)
 			if err != nil {
-				s.m.config.Logger.Warn("session: a sealed entry is lost, since its end cannot be corrected", "error", err)
+				failed = errors.Join(failed, fmt.Errorf("session: correct an end: %w", err))
 				continue
 			}
 			later[name] = moved
 		}
 	}
-	return later
+	return later, failed
 }

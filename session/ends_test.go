@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/simples-go/sessions/session"
@@ -695,3 +696,38 @@ func TestEntriesEndInSockets(t *testing.T) {
 		s.store.Advance(tenMinutes)
 	}
 }
+
+// An end that was reckoned by the process's clock cannot be corrected in an entry whose key is gone meanwhile: the next save
+// says so, as it does of a Set that has failed, and the rest is saved.
+func TestAnEndThatCannotBeCorrected(t *testing.T) {
+	for name, save := range map[string]func(*session.Session) error{
+		"Save":   func(s *session.Session) error { return s.Save(t.Context()) },
+		"Modify": func(s *session.Session) error { return count(t, s) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				keys := []session.SealingKey{sealingKey("old")}
+				source := func(context.Context) ([]session.SealingKey, error) { return keys, nil }
+				site := newSite(t, func(c *session.Config) {
+					c.Sealing = session.Sealing{Entries: []string{"token", "other"}, KeySource: source}
+				})
+				site.store.Advance(time.Hour)
+				s := site.m.NewSession()
+				site.ok(errors.Join(s.SetFor("token", "secret", tenMinutes), s.Set("k", 1)))
+				keys = []session.SealingKey{sealingKey("new")}
+				time.Sleep(keyringPause)
+				newer := site.withKeys("new").m.NewSession()
+				site.ok(errors.Join(newer.Set("other", "secret 2"), newer.Save(t.Context())))
+				wantEntry(t, "the key that came", site.open(newer), "other", "secret 2")
+				wantIs(t, name, save(s), session.ErrSealed)
+				site.ok(s.Save(t.Context()))
+				if row := site.row(s); len(row) != 1 || string(row["k"]) != "1" {
+					t.Errorf("the row holds %s", row)
+				}
+			})
+		})
+	}
+}
+
+// keyringPause is the least time between two calls of a KeySource.
+const keyringPause = 10 * time.Second

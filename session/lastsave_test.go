@@ -86,3 +86,31 @@ func TestALastSaveOverwritesNothingNewer(t *testing.T) {
 		})
 	}
 }
+
+// A socket's last save that the store refuses for its value is reported at once: another attempt has the same value.
+func TestALastSaveThatIsRefusedIsNotRepeated(t *testing.T) {
+	for _, refusal := range []error{session.ErrValue, session.ErrTooLarge, session.ErrSealed} {
+		synctest.Test(t, func(t *testing.T) {
+			saves, reported := 0, error(nil)
+			s := newSite(t, func(c *session.Config) {
+				c.WebSocket.SaveRetry = time.Minute
+				c.WebSocket.OnSaveError = func(_ context.Context, _ session.Handle, err error) { reported = err }
+			})
+			of := s.stored("a")
+			s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusSwitchingProtocols)
+				s.ok(s.m.FromContext(r.Context()).Set("k", "ours"))
+				s.store.hook(func(_ context.Context, op string) error {
+					if op != "save" {
+						return nil
+					}
+					saves++
+					return refusal
+				})
+			})).ServeHTTP(httptest.NewRecorder(), socketRequest(hostCookie, of.ID().Reveal()))
+			if wantIs(t, "reported", reported, refusal); saves != 1 {
+				t.Errorf("%v: %d attempts", refusal, saves)
+			}
+		})
+	}
+}

@@ -23,10 +23,10 @@ func (s *Session) Load(ctx context.Context) error {
 
 // withRow runs fn while no other goroutine of the connection calls the store, if the session lives and has a row.
 func (s *Session) withRow(ctx context.Context, what string, fn func(*Manager, store.Ref) error) error {
-	if err := s.exchanges.lock(ctx); err != nil {
+	if err := s.exchanges.Lock(ctx); err != nil {
 		return fmt.Errorf("session: %s: %w", what, err)
 	}
-	defer s.exchanges.unlock()
+	defer s.exchanges.Unlock()
 	s.mu.Lock()
 	if s.ended != nil || s.row.presence != stored {
 		defer s.mu.Unlock()
@@ -53,7 +53,7 @@ func (s *Session) reload(ctx context.Context, m *Manager, ref store.Ref) (store.
 		s.end(err)
 		return rec, fmt.Errorf("session: load %s: %w", ref.Key, err)
 	}
-	s.correctClock(rec.Now)
+	s.refuseNext(s.correctClock(rec.Now))
 	s.load(rec, obj)
 	return rec, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/internal/jsonobj"
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -53,10 +54,13 @@ type modification struct {
 }
 
 func (s *Session) modify(ctx context.Context, fn func(*Draft) error) error {
-	if err := s.exchanges.lock(ctx); err != nil {
+	if err := s.exchanges.Lock(ctx); err != nil {
 		return fmt.Errorf("session: modify: %w", err)
 	}
-	defer s.exchanges.unlock()
+	defer s.exchanges.Unlock()
+	if err := s.learnClock(ctx); err != nil {
+		return err
+	}
 	mod := modification{s: s, fn: fn}
 	if err := mod.begin(); err != nil {
 		return err
@@ -100,9 +104,6 @@ func (mod *modification) settle(saved store.Saved, err error) {
 // run leaves in inflight what was saved.
 func (mod *modification) run(ctx context.Context) (store.Saved, error) {
 	s := mod.s
-	if err := s.learnClock(ctx, &mod.before); err != nil {
-		return store.Saved{}, err
-	}
 	s.mu.Lock()
 	ref, presence := s.ref(), s.row.presence
 	s.mu.Unlock()
@@ -115,7 +116,7 @@ func (mod *modification) run(ctx context.Context) (store.Saved, error) {
 	}
 	unlock, err := mod.m.rows.Lock(ctx, ref.Key)
 	if err != nil {
-		return store.Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
+		return store.Saved{}, &unsent{fmt.Errorf("session: modify %s: %w", ref.Key, err)}
 	}
 	defer unlock()
 	for attempt := 0; ; attempt++ {
@@ -124,7 +125,7 @@ func (mod *modification) run(ctx context.Context) (store.Saved, error) {
 			return saved, err
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return store.Saved{}, fmt.Errorf("session: modify %s: %w", ref.Key, err)
+			return store.Saved{}, &unsent{fmt.Errorf("session: modify %s: %w", ref.Key, err)}
 		}
 	}
 }
@@ -137,7 +138,7 @@ func (mod *modification) attempt(ctx context.Context, attempt int) (store.Saved,
 	}
 	rec, err := mod.s.reload(ctx, mod.m, ref)
 	if err != nil {
-		return store.Saved{}, err
+		return store.Saved{}, &unsent{err}
 	}
 	c, err := mod.draft(ctx, rec)
 	if err != nil {
@@ -186,7 +187,7 @@ func (mod *modification) draft(ctx context.Context, rec store.Record) (store.Cha
 	if rec.Data != nil {
 		d.tidy()
 	} else if err := mod.s.learnClock(ctx, &d.edit); err != nil {
-		return store.Change{}, err
+		return store.Change{}, &unsent{err}
 	}
 	return mod.s.drafted(rec, obj, d.edit.over(mod.before))
 }
@@ -220,12 +221,5 @@ func (s *Session) currentRef() store.Ref {
 // pause waits a little, longer with each attempt, so that processes in conflict part.
 func pause(ctx context.Context, attempt int) error {
 	most := time.Millisecond << min(attempt, 6)
-	timer := time.NewTimer(rand.N(most) + most/2)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return retry.Sleep(ctx, rand.N(most)+most/2)
 }

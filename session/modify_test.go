@@ -321,3 +321,20 @@ func TestModifyAndAnErrorThatIsNotTheSessions(t *testing.T) {
 	s.ok(of.Save(t.Context()))
 	wantKeys(t, s.open(of).Keys(), "a", "b")
 }
+
+// A Modify that fails before it has asked the store to write leaves no doubt whether a new session has a row: there is
+// nothing to delete.
+func TestAModifyThatWritesNothingLeavesNoDoubt(t *testing.T) {
+	for name, fn := range map[string]func(*session.Draft) error{
+		"the store's clock fails": func(d *session.Draft) error { return d.SetFor("k", 1, time.Minute) },
+		"the function fails":      func(*session.Draft) error { return errDown },
+	} {
+		site := newSite(t)
+		s := site.m.NewSession()
+		site.store.failBefore(errDown, "now")
+		wantIs(t, name, s.Modify(t.Context(), fn), errDown)
+		site.store.taken()
+		site.ok(s.Destroy(t.Context()))
+		wantEvents(t, site.store)
+	}
+}

@@ -245,6 +245,9 @@ func (p *poller) touchBeside(ctx context.Context, due []store.Ref) {
 	go func() {
 		defer p.touching.Store(false)
 		for some := range slices.Chunk(due, touchSize) {
+			if ctx.Err() != nil {
+				return // nobody watches any more
+			}
 			p.touch(ctx, p.m, some)
 		}
 	}()
@@ -264,8 +267,11 @@ func (p *poller) touch(ctx context.Context, m *Manager, refs []store.Ref) {
 			err = cmp.Or(err, one)
 		}
 	}
+	if err != nil && ctx.Err() != nil {
+		return // it has been stopped
+	}
 	m.observe(ctx, OpTouch, Handle{}, "", start, err)
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		m.config.Logger.WarnContext(ctx, "session: touching the sessions of open sockets failed", "sessions", len(refs), "error", err)
 	}
 }

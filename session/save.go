@@ -31,10 +31,10 @@ func (s *Session) setLastErr(err error) {
 // save is Save, and reports whether it has written; with last, nothing that needs a cookie can be changed from its snapshot
 // on.
 func (s *Session) save(ctx context.Context, last bool) (wrote bool, err error) {
-	if err := s.exchanges.lock(ctx); err != nil {
+	if err := s.exchanges.Lock(ctx); err != nil {
 		return false, fmt.Errorf("session: save: %w", err)
 	}
-	defer s.exchanges.unlock()
+	defer s.exchanges.Unlock()
 	if err := s.learnClock(ctx); err != nil {
 		return false, err
 	}
@@ -137,7 +137,7 @@ func (s *Session) settle(saved store.Saved, err error) {
 		s.mu.Unlock()
 		return
 	}
-	s.correctClock(saved.Now)
+	s.refuseNext(s.correctClock(saved.Now))
 	rotated := s.saved(saved)
 	m, key := s.m, s.row.token.handle()
 	s.mu.Unlock()

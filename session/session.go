@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/simples-go/sessions/internal/keylock"
 	"github.com/simples-go/sessions/session/store"
 )
 
@@ -16,7 +17,7 @@ import (
 // All methods are safe for concurrent use by the goroutines of one connection. Changes are pending until saved, which the
 // middleware does at the connection's end; reading shows them at once.
 type Session struct {
-	exchanges ctxMutex // held for the length of each exchange with the store; taken before mu
+	exchanges keylock.Mutex // held for the length of each exchange with the store; taken before mu
 
 	mu sync.Mutex // guards all below
 	m  *Manager

@@ -119,6 +119,13 @@ func (s *state) refuse(err error) error {
 	return err
 }
 
+// refuseNext has the next Save return the error of a change that has failed since it was made; nil is none.
+func (s *state) refuseNext(err error) {
+	if err != nil {
+		_ = s.refuse(err)
+	}
+}
+
 // takeSetErr returns the error of a change that failed, which no Save returns any more then.
 func (s *state) takeSetErr() error {
 	err := s.pending.setErr
@@ -525,9 +532,18 @@ func (s *state) owner() string {
 
 // nothingWritten reports whether err says that nothing was written. Every other error may come after a commit.
 func nothingWritten(err error) bool {
-	return errors.As(err, new(*callbackError)) || slices.ContainsFunc(refusals, func(e error) bool { return errors.Is(err, e) })
+	isErr := func(e error) bool { return errors.Is(err, e) }
+	return errors.As(err, new(*callbackError)) || errors.As(err, new(*unsent)) || slices.ContainsFunc(refusals, isErr)
 }
 
+// refusals are the errors of a store, or of this package before it calls one, that say so.
 var refusals = []error{
-	ErrGone, store.ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, store.ErrExists, ErrNoCookie, errClientGone,
+	ErrGone, store.ErrConflict, ErrTooLarge, ErrCorrupt, ErrOwnerLimit, ErrValue, ErrSealed, store.ErrExists, ErrNoCookie,
+	errClientGone,
 }
+
+// unsent is an error from before a write was sent to the store.
+type unsent struct{ err error }
+
+func (e *unsent) Error() string { return e.err.Error() }
+func (e *unsent) Unwrap() error { return e.err }

@@ -10,13 +10,14 @@ type OnDemand[T any] struct {
 	Broadcast[T]
 	Run func(context.Context) // returns when its context ends
 
-	mu        sync.Mutex
-	listeners int
-	stop      context.CancelFunc
-	stopped   chan struct{}
+	runMu   sync.Mutex // guards all below
+	wanted  int        // calls of Listen under way
+	stop    context.CancelFunc
+	stopped chan struct{}
 }
 
-// Listen is Broadcast.Listen. The first listener starts Run. The last one ends it, and returns when Run has returned.
+// Listen is Broadcast.Listen. The first listener starts Run. The last one ends it, and returns when Run has returned; a
+// Listen that comes meanwhile waits for that, whatever its context.
 func (o *OnDemand[T]) Listen(ctx context.Context, missed T, fn func(T)) error {
 	o.join()
 	defer o.leave()
@@ -24,9 +25,9 @@ func (o *OnDemand[T]) Listen(ctx context.Context, missed T, fn func(T)) error {
 }
 
 func (o *OnDemand[T]) join() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.listeners++; o.listeners > 1 {
+	o.runMu.Lock()
+	defer o.runMu.Unlock()
+	if o.wanted++; o.wanted > 1 {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -39,9 +40,9 @@ func (o *OnDemand[T]) join() {
 }
 
 func (o *OnDemand[T]) leave() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.listeners--; o.listeners == 0 {
+	o.runMu.Lock()
+	defer o.runMu.Unlock()
+	if o.wanted--; o.wanted == 0 {
 		o.stop()
 		<-o.stopped
 	}

@@ -1,7 +1,7 @@
 package jsonobj
 
-// Pair returns the values of an object that has the members a and b, in either order, and no other. Both keys are
-// letters that JSON does not escape. It allocates nothing, and reads on only while the object may still be such a pair.
+// Pair returns the values of an object that has the members a and b, in either order, and no other. Both keys consist of
+// characters that JSON does not escape. It allocates nothing, and reads on only while the object may still be such a pair.
 func Pair(text []byte, a, b string) (ofA, ofB []byte, ok bool) {
 	s := scanner{src: text}
 	if s.space(); !s.take('{') {

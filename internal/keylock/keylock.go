@@ -1,9 +1,9 @@
-// Package keylock has locks by key, for callers of one process.
+// Package keylock has locks for callers of one process, by key and single ones. They are waited for no longer than a context
+// lasts.
 package keylock
 
 import (
 	"context"
-	"slices"
 	"sync"
 )
 
@@ -15,8 +15,8 @@ type Locks[K comparable] struct {
 
 // lock is one that somebody has.
 type lock struct {
-	ended chan struct{}   // closed when its holder ends
-	line  []chan struct{} // of those who wait for it; each is closed when the lock is theirs
+	ended   chan struct{} // closed when its holder ends
+	waiting line
 }
 
 // Lock waits until all who came earlier have given the key's lock back, and takes it.
@@ -64,13 +64,11 @@ func (l *Locks[K]) endOf(key K) <-chan struct{} {
 }
 
 // enter takes the lock, or returns what is closed when it is the caller's.
-func (l *Locks[K]) enter(key K) (mine chan struct{}) {
+func (l *Locks[K]) enter(key K) (mine <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if held := l.held[key]; held != nil {
-		mine = make(chan struct{})
-		held.line = append(held.line, mine)
-		return mine
+		return held.waiting.join()
 	}
 	if l.held == nil {
 		l.held = map[K]*lock{}
@@ -80,15 +78,11 @@ func (l *Locks[K]) enter(key K) (mine chan struct{}) {
 }
 
 // leave removes a caller from the line, or gives the lock back if the caller got it at the same moment.
-func (l *Locks[K]) leave(key K, mine chan struct{}) {
+func (l *Locks[K]) leave(key K, mine <-chan struct{}) {
 	l.mu.Lock()
-	held := l.held[key]
-	i := slices.Index(held.line, mine)
-	if i >= 0 {
-		held.line = slices.Delete(held.line, i, i+1)
-	}
+	left := l.held[key].waiting.leave(mine)
 	l.mu.Unlock()
-	if i < 0 {
+	if !left {
 		l.release(key)
 	}
 }
@@ -99,11 +93,9 @@ func (l *Locks[K]) release(key K) {
 	defer l.mu.Unlock()
 	held := l.held[key]
 	close(held.ended)
-	if len(held.line) == 0 {
+	if !held.waiting.next() {
 		delete(l.held, key)
 		return
 	}
 	held.ended = make(chan struct{})
-	close(held.line[0])
-	held.line = held.line[1:]
 }

@@ -144,3 +144,45 @@ func TestLeavingLosesNoLock(t *testing.T) {
 		t.Errorf("%d locks are left", len(locks.held))
 	}
 }
+
+// A mutex is passed on in order too, waits end with their contexts, and a caller that leaves at the moment at which it
+// becomes its own gives it back.
+func TestAMutexIsPassedOnInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu Mutex
+		if err := mu.Lock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		leaving, leave := context.WithCancel(t.Context())
+		var served []int
+		for i := range 4 {
+			ctx := t.Context()
+			if i == 1 {
+				ctx = leaving
+			}
+			go func() {
+				err := mu.Lock(ctx)
+				if errors.Is(err, context.Canceled) != (i == 1) {
+					t.Errorf("caller %d: %v", i, err)
+				}
+				if err == nil {
+					served = append(served, i)
+					mu.Unlock()
+				}
+			}()
+			synctest.Wait()
+		}
+		leave()
+		synctest.Wait()
+		if len(served) > 0 {
+			t.Errorf("beside the holder %v were served", served)
+		}
+		mine := mu.enter()
+		mu.Unlock()
+		<-mine
+		mu.leave(mine)
+		if want := []int{0, 2, 3}; !slices.Equal(served, want) || mu.locked {
+			t.Errorf("served %v, want %v; locked: %v", served, want, mu.locked)
+		}
+	})
+}

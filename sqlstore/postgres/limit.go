@@ -14,18 +14,33 @@ func (s *Store) ownerLock(info *tableInfo, realm, owner string) int64 {
 	return s.lockKey(info, "owner", realm+"\x00"+owner)
 }
 
-// ownerPlace stands for an owner in the lockQueue, in which the names of rows begin with their time.
+// ownerPlace stands for an owner in the lockQueue, among row keys: eight bytes of zero, which no row key begins with but for
+// a chance of 2⁻⁶⁴, and the key of the owner's lock.
 func (s *Store) ownerPlace(info *tableInfo, realm, owner string) (place store.Handle) {
 	binary.BigEndian.PutUint64(place[len(place)-8:], uint64(s.ownerLock(info, realm, owner)))
 	return place
 }
+
+// ownerBusy is the error of a statement that makes room for an owner's session, and has waited for a lock as long as it may.
+type ownerBusy struct {
+	place store.Handle
+	err   error
+}
+
+func (e *ownerBusy) Error() string { return e.err.Error() }
+func (e *ownerBusy) Unwrap() error { return e.err }
 
 const lockOwner = `select pg_advisory_xact_lock($1)`
 
 // makeRoom ends as many of the owner's other sessions as the limit requires. The owner's lock lets one such transaction
 // at a time count and write; the next one sees what the one before has committed.
 func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, info *tableInfo, ref store.Ref, owner string) (
-	[]store.Handle, error) {
+	ended []store.Handle, err error) {
+	defer func() {
+		if codeOf(err) == lockNotAvailable {
+			err = &ownerBusy{s.ownerPlace(info, ref.Policy.Realm, owner), err}
+		}
+	}()
 	key := s.ownerLock(info, ref.Policy.Realm, owner)
 	if _, err := query(ctx, tx, s.statement(lockOwner, key), func([][]byte) error { return nil }); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/simples-go/sessions/internal/keylock"
@@ -10,8 +11,8 @@ import (
 
 // A row that somebody has locked, an operator in psql for example, must not keep the connections of all others busy
 // with waiting. So a statement waits for a lock for a moment only. A caller that finds the row locked then joins
-// lockQueue, in which few callers at a time wait longer, and one for each row. New sessions wait for their owner's lock in
-// the same way.
+// lockQueue, in which few callers at a time wait longer, and one for each row. Logins of an owner whose sessions are limited
+// wait for the owner's lock, and for that of a session which they end, in the same way: one for each owner.
 const (
 	briefLockWait = `50`
 	briefLock     = 50 * time.Millisecond
@@ -46,11 +47,16 @@ func (q *lockQueue) enter(ctx context.Context, key store.Handle) (leave func(), 
 }
 
 // withLock calls fn with how long it may wait for the row's lock: briefly first, and if the row is locked for longer, in
-// its turn and for as long as ctx has time.
+// its turn and for as long as ctx has time; in the owner's turn if it is the owner that keeps it waiting.
 func (s *Store) withLock(ctx context.Context, key store.Handle, fn func(lock time.Duration) error) error {
 	if !s.locks.has(key) {
-		if err := fn(briefLock); codeOf(err) != lockNotAvailable {
+		err := fn(briefLock)
+		if codeOf(err) != lockNotAvailable {
 			return err
+		}
+		var owner *ownerBusy
+		if errors.As(err, &owner) {
+			key = owner.place
 		}
 	}
 	leave, err := s.locks.enter(ctx, key)

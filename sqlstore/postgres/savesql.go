@@ -17,15 +17,12 @@ func replaceOneText(table string) string {
 	return updateOne(table, `$7::json`, `s.version = $6`)
 }
 
-// mergeOneText saves one row by merging its data with the change in $7 to $9. $10 is the size limit, 0 for none; a session
-// whose text is less than half of that is within it, however the database spaces it. $6 is the version that the row must
-// have, 0 for any.
+// mergeOneText saves one row by merging its data with the change in $7 to $9. $10 is the size limit, 0 for none. $6 is the
+// version that the row must have, 0 for any.
 func mergeOneText(table string) string {
 	data := merged(`$7::bool`, `$8::text[]`, `$9::text`)
 	return updateOne(table, data+`::json`, `($6::bigint = 0 or s.version = $6)
-and case when json_typeof(s.data) <> 'object' then false
-  else $10::bigint = 0 or 2 * (octet_length(s.data::text) + octet_length($9)) <= $10 or octet_length(`+data+`::text) <= $10
-end`)
+and `+fits(`false`, `$9::text`, data, `$10::bigint`))
 }
 
 func updateOne(table, data, where string) string {
@@ -53,14 +50,17 @@ from (
   where ` + alive(`$7::bigint`, `$8::bigint`) + ` and clock_timestamp() < $6
   for no key update of s skip locked
 ) m
-where s.id = m.id and ` + fits(`s.version = m.base`, data, `$9::bigint`) + `
+where s.id = m.id and ` + fits(`s.version = m.base`, `m.patch`, data, `$9::bigint`) + `
 returning ` + savedColumns + `, s.id`
 }
 
-// fits is the condition under which a row that is not replaced has room for the merged data.
-func fits(replaced, merged, limit string) string {
+// fits is the condition under which a row that is not replaced has room for the data merged with patch. A session whose text
+// is less than half of the limit is within it, however the database spaces it; only others are merged once more to be
+// measured.
+func fits(replaced, patch, merged, limit string) string {
 	return `case when ` + replaced + ` then true when json_typeof(s.data) <> 'object' then false
-  else ` + limit + ` = 0 or octet_length(` + merged + `::text) <= ` + limit + ` end`
+  else ` + limit + ` = 0 or 2 * (octet_length(s.data::text) + octet_length(` + patch + `)) <= ` + limit + `
+    or octet_length(` + merged + `::text) <= ` + limit + ` end`
 }
 
 // saveManyText does so for all changes of entries, and extends some of the sessions: arrays of ids, secret hashes, base
@@ -82,6 +82,6 @@ from (
   where ` + alive(`$11::bigint`, `$12::bigint`) + ` and clock_timestamp() < $10
   for no key update of s skip locked
 ) m
-where s.id = m.id and ` + fits(`m.patch is null or s.version = m.base`, data, `$13::bigint`) + `
+where s.id = m.id and ` + fits(`m.patch is null or s.version = m.base`, `m.patch`, data, `$13::bigint`) + `
 returning ` + savedColumns + `, s.id`
 }

@@ -121,6 +121,30 @@ func writeSomehow(t *testing.T, st store.Store, ref store.Ref, n int) {
 // While a login waits for the session that it has to end, with the owner's lock, one connection is in use, however many log
 // in.
 func TestLoginsOfOneOwnerWaitInTurn(t *testing.T) {
+	for name, login := range map[string]func(*testing.T, *postgres.Store, store.OwnerLimit) func(owner *string) error{
+		"of new sessions": func(t *testing.T, st *postgres.Store, limit store.OwnerLimit) func(*string) error {
+			return func(owner *string) error {
+				ref := pgstore.Ref()
+				ref.Policy.Owner = limit
+				_, err := st.Create(t.Context(), ref, store.Change{Owner: owner})
+				return err
+			}
+		},
+		"of visitors": func(t *testing.T, st *postgres.Store, limit store.OwnerLimit) func(*string) error {
+			ref := pgstore.Created(t, st, store.Change{})
+			ref.Policy.Owner = limit
+			return func(owner *string) error {
+				_, err := st.Save(t.Context(), ref, store.Change{Owner: owner})
+				return err
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { loginsWaitInTurn(t, login) })
+	}
+}
+
+// loginsWaitInTurn has many log in while the session is locked that the first of them has to end.
+func loginsWaitInTurn(t *testing.T, login func(*testing.T, *postgres.Store, store.OwnerLimit) func(*string) error) {
 	const others = 40
 	db, owner := containers.Postgres(t), "ada"
 	pool := sizedPool(t, db, 8)
@@ -129,11 +153,10 @@ func TestLoginsOfOneOwnerWaitInTurn(t *testing.T) {
 	var begun atomic.Int64
 	var logins sync.WaitGroup
 	for range others {
+		one := login(t, st, store.OwnerLimit{Max: 1, EndOldest: true})
 		logins.Go(func() {
 			begun.Add(1)
-			ref := pgstore.Ref()
-			ref.Policy.Owner = store.OwnerLimit{Max: 1, EndOldest: true}
-			if _, err := st.Create(t.Context(), ref, store.Change{Owner: &owner}); err != nil {
+			if err := one(&owner); err != nil {
 				t.Errorf("a login: %v", err)
 			}
 		})
