@@ -35,13 +35,13 @@ func newService(m *session.Manager, f *faulty) http.Handler {
 	return mux
 }
 
-// begun notes what a handler finds.
+// begun notes what a handler finds, and then when: a socket's session may end or rotate elsewhere meanwhile.
 func begun(s *session.Session, a *wire.Answer) {
-	a.Start = history.Now()
 	a.Fresh = s.Expiration().IsZero() && s.Err() == nil
 	a.View = view(s)
 	a.Error = classify(s.Err())
 	a.Token = s.ID().Reveal()
+	a.Start = history.Now()
 }
 
 // script runs the steps of a request until one fails.
