@@ -76,7 +76,7 @@ func newSandbox(t *testing.T, p proxy, bin string) *sandbox {
 	t.Helper()
 	dir := t.TempDir()
 	env := append(os.Environ(), p.env(t)...)
-	flags := "-modcacherw"
+	flags := strings.TrimSpace(os.Getenv("GOFLAGS") + " -modcacherw")
 	if race {
 		flags += " -race"
 	}
