@@ -194,7 +194,7 @@ func (c *Config) checkHeader() error {
 	return nil
 }
 
-func (c *Config) policy() store.Policy {
+func (c *Config) basePolicy() store.Policy {
 	return store.Policy{
 		Timeouts: store.Timeouts{Idle: c.IdleTimeout, Absolute: c.AbsoluteTimeout},
 		Step:     c.TouchStep, Grace: c.RotationGrace, MaxBytes: c.MaxBytes, Owner: c.Owner,

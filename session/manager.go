@@ -78,7 +78,7 @@ func (s *shared) manager(source Config) (*Manager, error) {
 	}
 	m := &Manager{
 		shared: s, sealer: sealer, config: config, source: source,
-		base: config.policy(), clock: deadline.New(config.StoreTimeout), realm: config.Realm, vary: "Cookie", started: s.started,
+		base: config.basePolicy(), clock: deadline.New(config.StoreTimeout), realm: config.Realm, vary: "Cookie", started: s.started,
 		attributes: config.Cookie.attributes(),
 	}
 	if config.Header != "" {

@@ -80,7 +80,7 @@ func (m *Manager) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	h := &handling{socket: isUpgrade(r), began: time.Now()}
 	h.init(m, r.Context())
 	h.scope.h = h
-	h.w = response{ResponseWriter: w, h: h, kept: keep(w.Header())}
+	h.w = response{ResponseWriter: w, h: h, kept: cloneHeader(w.Header())}
 	h.r = r
 	defer h.Close()
 	err := h.onOwnStack(func(h *handling) error { return h.begin(h.r) })

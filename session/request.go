@@ -137,7 +137,7 @@ func (x *Exchange) fields() (name string, values []string) {
 func (x *Exchange) keepInOuterResponses(name, value string) {
 	for sc := x.scope.outer; sc != nil; sc = sc.outer {
 		if sc.h != nil {
-			sc.h.w.keep(name, value)
+			sc.h.w.keepOnFailure(name, value)
 		}
 	}
 }

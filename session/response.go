@@ -19,8 +19,8 @@ type response struct {
 	failed    bool // the commit has failed and the error handler has answered: what the handler writes is discarded
 }
 
-// keep returns what stands in a header.
-func keep(header http.Header) http.Header {
+// cloneHeader returns a copy of a header, nil of an empty one.
+func cloneHeader(header http.Header) http.Header {
 	if len(header) == 0 {
 		return nil
 	}
@@ -49,8 +49,9 @@ func (w *response) commit(status int) bool {
 	return true
 }
 
-// keep has a field stand that a manager inside has set for what is durable, also if the commit of this one fails.
-func (w *response) keep(name, value string) {
+// keepOnFailure keeps a header field that a manager inside has set for a change which it has committed, in case the commit
+// of this one fails.
+func (w *response) keepOnFailure(name, value string) {
 	if w.kept == nil {
 		w.kept = http.Header{}
 	}

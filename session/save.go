@@ -81,7 +81,7 @@ func (s *Session) inflightChange() store.Change {
 	defer s.mu.Unlock()
 	c := s.pending.inflight.change(s.m.realm)
 	c.Extend, c.IfVersion = s.touchDue(s.m.policy()), s.pending.version
-	c.Base, c.Ended = s.basis()
+	c.Base, c.EndedEntries = s.basis()
 	return c
 }
 

@@ -44,8 +44,8 @@ func (c *Change) Whole(maxBytes int) (data []byte, ok bool) {
 
 // deletions are the keys that are not in a row of this version after the change, unless it sets them.
 func (c *Change) deletions(version int64) []string {
-	if len(c.Ended) == 0 || c.Base == nil || c.Base.Version != version {
+	if len(c.EndedEntries) == 0 || c.Base == nil || c.Base.Version != version {
 		return c.Delete
 	}
-	return slices.Concat(c.Delete, c.Ended)
+	return slices.Concat(c.Delete, c.EndedEntries)
 }

@@ -38,9 +38,9 @@ type Change struct {
 	// Base is what the connection has seen of the row's data. A store may use it, see Whole, or not.
 	Base *Base
 
-	// Ended are the keys of entries that have ended. A change that has entries may remove them too, from a row that has
+	// EndedEntries are the keys of entries that have ended. A change that has entries may remove them too, from a row that has
 	// the version Base.Version and from no other: somebody may have set them anew.
-	Ended []string
+	EndedEntries []string
 }
 
 // Saved is what a row says of itself after a write.
@@ -169,7 +169,7 @@ func (c *Change) Then(next Change) Change {
 	replace(&out.Persistence, next.Persistence)
 	replace(&out.Device, next.Device)
 	out.Authenticate = c.Authenticate || next.Authenticate
-	out.Base, out.Ended = nil, nil
+	out.Base, out.EndedEntries = nil, nil
 	return out
 }
 

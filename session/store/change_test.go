@@ -329,7 +329,7 @@ func TestSizeIsThatOfSpacedText(t *testing.T) {
 // HasAttributes sees every field of a Change but the entries and those that say how they are saved.
 func TestEveryFieldOfAChangeIsEntriesOrAttribute(t *testing.T) {
 	entries := []string{"Clear", "Set", "Delete"}
-	neither := []string{"Extend", "IfVersion", "Base", "Ended"}
+	neither := []string{"Extend", "IfVersion", "Base", "EndedEntries"}
 	for i, kind := 0, reflect.TypeFor[store.Change](); i < kind.NumField(); i++ {
 		name := kind.Field(i).Name
 		var c store.Change

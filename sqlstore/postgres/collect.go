@@ -34,7 +34,7 @@ func (s *Store) collector(info *tableInfo) collector.Config {
 		Mode:    s.exec,
 		LockKey: s.lockKey(info, "collector", ""),
 		Do: func(ctx context.Context, fn func(context.Context, *pgxpool.Conn) error) error {
-			return s.do(ctx, idempotent, fn)
+			return s.do(ctx, evenIfApplied, fn)
 		},
 		Dial: func(ctx context.Context) (*pgx.Conn, error) { return s.dial(ctx, "") },
 	}

@@ -33,7 +33,7 @@ func (s *Store) once(ctx context.Context, again repetition, fn func(context.Cont
 	if s.isDemoted(conn.Conn()) {
 		s.moves.Add(1)
 		closeConn(conn.Conn())
-		if err == nil && again == idempotent {
+		if err == nil && again == evenIfApplied {
 			return errDemoted // what was read there may be of the past
 		}
 	}

@@ -55,7 +55,7 @@ func (s *Store) create(ctx context.Context, info *tableInfo, ref store.Ref, r *s
 // there, and others may have ended the session since. It then looks for the row, once the attempt can no longer bring it.
 func (s *Store) insert(ctx context.Context, r *store.Record,
 	attempt func(context.Context, *pgxpool.Conn) (store.Saved, error)) (saved store.Saved, err error) {
-	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, ifNotApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		saved, err = attempt(ctx, conn)
 		if err == errFenced {
 			_, _ = s.readClock(ctx, conn) // the next attempt has a fence by it
@@ -73,7 +73,7 @@ func (s *Store) insert(ctx context.Context, r *store.Record,
 
 // existing returns the row of that key without its data, whatever its secret is; ErrGone if there is none.
 func (s *Store) existing(ctx context.Context, key store.Handle) (found store.Record, err error) {
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		found, err = readOne(ctx, conn, s.statement(s.sql.meta, uuid(key)))
 		return err
 	})

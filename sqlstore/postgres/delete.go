@@ -24,7 +24,7 @@ func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 	}
 	live := false // also if an earlier attempt, whose answer was lost, may have deleted it
 	err = s.withLock(ctx, ref.Key, func(lock time.Duration) error {
-		return s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 			found, err := s.deleteOn(ctx, conn, info, ref, lock)
 			live = live || found || err != nil && outcomeUnknown(err)
 			return err

@@ -49,7 +49,7 @@ type onConn interface{ Conn() *pgx.Conn }
 type statement struct {
 	sql     string
 	args    []any
-	ownConn bool // it runs on a connection of which nobody else may have decided how it ends with a context
+	ownConn bool // the store has made the pool, so that no setting of others says how its connections end with a context
 }
 
 var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
@@ -122,10 +122,10 @@ func (s *Store) boundSince(ctx context.Context, begun time.Time) (context.Contex
 type repetition uint8
 
 const (
-	// untouched allows it if the database has surely done nothing.
-	untouched repetition = iota
-	// idempotent allows it even if the call may have taken effect, since making it twice is the same as making it once.
-	idempotent
+	// ifNotApplied allows it if the database has surely done nothing.
+	ifNotApplied repetition = iota
+	// evenIfApplied allows it if the call may have taken effect too, since making it twice is the same as making it once.
+	evenIfApplied
 )
 
 // do calls fn with a connection of the pool, again if that is allowed and may help.
@@ -182,7 +182,7 @@ func (r repetition) allows(err error) bool {
 	case err == errDemoted, err == errFenced:
 		return true
 	case outcomeUnknown(err):
-		return r == idempotent
+		return r == evenIfApplied
 	case errors.As(err, &server):
 		return isAborted(server)
 	}

@@ -46,10 +46,10 @@ func TestWhatIsDoneAgain(t *testing.T) {
 		{"an error of our own", localErrorf("odd row"), false, false},
 		{"no table", noTable("sessions"), false, false},
 	} {
-		if got := untouched.allows(c.err); got != c.always {
+		if got := ifNotApplied.allows(c.err); got != c.always {
 			t.Errorf("%s: a write is done again: %v", c.name, got)
 		}
-		if got := idempotent.allows(c.err); got != c.ifTheSame {
+		if got := evenIfApplied.allows(c.err); got != c.ifTheSame {
 			t.Errorf("%s: a read is done again: %v", c.name, got)
 		}
 	}
@@ -61,7 +61,7 @@ func TestACallIsBoundedInNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := 0
-	err = s.do(t.Context(), untouched, func(context.Context, *pgxpool.Conn) error { calls++; return nil })
+	err = s.do(t.Context(), ifNotApplied, func(context.Context, *pgxpool.Conn) error { calls++; return nil })
 	var early *unsent
 	if calls != 0 || !errors.As(err, &early) {
 		t.Errorf("%d calls without a connection: %v", calls, err)
@@ -126,7 +126,7 @@ func TestAStatementEndsWithItsTime(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || !conn.IsClosed() || time.Since(start) != time.Minute {
 			t.Errorf("after %v, closed %v: %v", time.Since(start), conn.IsClosed(), err)
 		}
-		if untouched.allows(err) || !outcomeUnknown(err) {
+		if ifNotApplied.allows(err) || !outcomeUnknown(err) {
 			t.Error("it is made again, although it may have taken effect")
 		}
 		<-conn.CleanupDone()

@@ -25,7 +25,7 @@ func (s *Store) Find(ctx context.Context, selector store.Selector, keys []string
 	keys = slices.Compact(keys)
 	st := s.findStatement(selector, keys, p)
 	var found []store.Record
-	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
+	err := s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) (err error) {
 		found, err = readFound(ctx, conn, st, keys)
 		return err
 	})

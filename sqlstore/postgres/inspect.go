@@ -29,7 +29,7 @@ func (s *Store) Inspect(ctx context.Context, keys []store.Handle) ([]store.Recor
 
 func (s *Store) inspect(ctx context.Context, keys []store.Handle) (found []store.Record, err error) {
 	st := s.statement(s.sql.inspect, uuids(keys))
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		found, err = readAll(ctx, conn, st)
 		return err
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// reconnecting is how long listen waits before it connects again.
-var reconnecting = retry.Backoff{First: 75 * time.Millisecond, Most: 7500 * time.Millisecond}
+// reconnectBackoff is how long listen waits before it connects again.
+var reconnectBackoff = retry.Backoff{First: 75 * time.Millisecond, Most: 7500 * time.Millisecond}
 
 // listen passes on the database's notifications until ctx ends, whatever happens to the connection.
 func (s *Store) listen(ctx context.Context) {
@@ -22,14 +22,14 @@ func (s *Store) listen(ctx context.Context) {
 	}
 	attempt, level := 1, slog.LevelWarn
 	for ctx.Err() == nil {
-		heard, err := s.listenSafely(ctx)
+		subscribed, err := s.listenSafely(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if heard {
+		if subscribed {
 			attempt, level = 1, slog.LevelWarn
 		}
-		wait := reconnecting.Before(attempt)
+		wait := reconnectBackoff.Before(attempt)
 		s.opts.logger.Log(ctx, level, "sessions: no notifications from the database, polling only until they are back",
 			"error", err, "retry_in", wait.String())
 		level = slog.LevelDebug // said once for each time that they are lost
@@ -39,7 +39,7 @@ func (s *Store) listen(ctx context.Context) {
 }
 
 // listenSafely is listenOnce. A hook of the pool that panics ends the attempt and not the process.
-func (s *Store) listenSafely(ctx context.Context) (heard bool, err error) {
+func (s *Store) listenSafely(ctx context.Context) (subscribed bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic while connecting: %v", p)
@@ -52,8 +52,8 @@ func (s *Store) listenSafely(ctx context.Context) (heard bool, err error) {
 var errUnnamed = localErrorf("the pool has a hook that sees the context of each call, and nobody's call is to listen: " +
 	"name the table's schema (WithSchema), give the store a pool of its own, or use WithoutListen")
 
-// listenOnce listens on a new connection until that fails; heard says whether it ever worked.
-func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
+// listenOnce listens on a new connection until that fails; subscribed says whether it ever listened.
+func (s *Store) listenOnce(ctx context.Context) (subscribed bool, err error) {
 	if s.hooked && s.opts.schema == "" {
 		return false, errUnnamed
 	}

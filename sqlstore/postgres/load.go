@@ -33,7 +33,7 @@ func (s *Store) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
 // loadOne returns the row, whether ref opens it or not.
 func (s *Store) loadOne(ctx context.Context, ref store.Ref) (r store.Record, err error) {
 	st := s.statement(s.sql.load, uuid(ref.Key), bytes.Clone(ref.Hash[:])) // the copy is small, and all of ref would escape
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		r, err = readOne(ctx, conn, st)
 		return err
 	})
@@ -74,7 +74,7 @@ func (s *Store) loadMany(ctx context.Context, refs []store.Ref) []batch.Result[s
 	}
 	st := s.statement(s.sql.loadMany, ids)
 	results := make([]batch.Result[store.Record], len(refs))
-	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err := s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		failAll(results, store.ErrGone)
 		_, err := query(ctx, conn, st, func(v [][]byte) error {
 			r, err := readRecord(v)

@@ -81,7 +81,7 @@ func (s *Store) saveInLock(ctx context.Context, info *tableInfo, ref store.Ref, 
 func (s *Store) inRow(ctx context.Context, info *tableInfo, ref store.Ref, limit time.Duration,
 	fn func(context.Context, pgx.Tx, *store.Record) error) error {
 	return s.withLock(ctx, ref.Key, func(lock time.Duration) error {
-		return s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return s.do(ctx, ifNotApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 			return inTx(ctx, conn, func(tx pgx.Tx) error {
 				if err := s.boundTx(ctx, tx, info, lock, limit); err != nil {
 					return err
@@ -124,7 +124,7 @@ func (s *Store) lockRow(ctx context.Context, tx pgx.Tx, info *tableInfo, ref sto
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		now, err = s.readClock(ctx, conn)
 		return err
 	})

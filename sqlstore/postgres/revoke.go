@@ -24,7 +24,7 @@ func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handl
 		return nil, err
 	}
 	var deleted deletedRows
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		part, err := s.revoke(ctx, conn, info, which)
 		// What an attempt has deleted whose outcome was lost, the next one does not find.
 		if err == nil || outcomeUnknown(err) {

@@ -100,7 +100,7 @@ func samePolicy(requests []saveRequest, rest []int) (same, others []int) {
 func (s *Store) saveTogether(ctx context.Context, requests []saveRequest, which []int,
 	results []batch.Result[store.Saved]) {
 	b := s.newSaveBatch(requests, which)
-	err := s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err := s.do(ctx, ifNotApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		f := s.fences.next()
 		return s.fenced(ctx, f, b.keys, func(ctx context.Context) error { return s.saveBatch(ctx, conn, b, f) })
 	})

@@ -41,7 +41,7 @@ func (s *Store) updateOne(ctx context.Context, r saveRequest, text string, more 
 	}
 	p, keys, e := r.ref.Policy, []store.Handle{r.ref.Key}, eventOf(r.ref, r.change, s.opts.changes)
 	args := append([]any{uuid(r.ref.Key), r.ref.Hash[:], limitMillis(p.Absolute), limitMillis(p.IdleLimit), nil}, more...)
-	err = s.do(ctx, untouched, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, ifNotApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		f, n := s.fences.next(), 0
 		args[fenceArg] = f.end
 		err := s.fenced(ctx, f, keys, func(ctx context.Context) (err error) {

@@ -137,8 +137,8 @@ func (s *Store) makeGroups() {
 	})
 }
 
-// grouped has the request served by the group, or if that is not to be used by one. If neither has served it, fallback
-// does. All have the store's timeout.
+// grouped has the request served by the group or, unless use is set, by the function one. If that has not served it,
+// fallback does. All have the store's timeout.
 func grouped[K comparable, Req, Res any](ctx context.Context, s *Store, use bool, g *batch.Group[K, Req, Res], req Req,
 	one, fallback func(context.Context, Req) (Res, error)) (res Res, err error) {
 	if !use {

@@ -58,7 +58,7 @@ func isDirect(ctx context.Context, conn *pgx.Conn) error {
 // database than the pool's, or to another server of a cluster, none ever arrives, and nothing else would show that.
 func (s *Store) hearsItself(ctx context.Context, conn *pgx.Conn, info *tableInfo) error {
 	mark := "?" + s.node
-	err := s.do(ctx, idempotent, func(ctx context.Context, pooled *pgxpool.Conn) error {
+	err := s.do(ctx, evenIfApplied, func(ctx context.Context, pooled *pgxpool.Conn) error {
 		return s.notify(ctx, pooled, info, mark)
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *Store) tableInfo(ctx context.Context) (*tableInfo, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	info := new(tableInfo)
-	err := s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err := s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return s.readTableInfo(ctx, conn, info)
 	})
 	if err != nil {

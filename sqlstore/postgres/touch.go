@@ -46,7 +46,7 @@ func (s *Store) touchOne(ctx context.Context, ref store.Ref) (saved store.Saved,
 	}
 	st := s.statement(s.sql.touchOne, uuid(ref.Key), ref.Hash[:], old.AccessedAt, old.ExpiresAt, next.AccessedAt,
 		next.ExpiresAt)
-	err = s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		n, err := query(ctx, conn, st, func([][]byte) error { return nil })
 		if err != nil && isRefusal(err) || err == nil && n == 0 {
 			return errUnserved
@@ -104,7 +104,7 @@ func (t *touches) add(old, next *store.Record) {
 
 func (s *Store) writeTouches(ctx context.Context, t touches, written func(store.Handle)) error {
 	st := s.statement(s.sql.touchMany, t.ids, t.hashes, t.accessed, t.expires, t.nextAccessed, t.nextExpires)
-	return s.do(ctx, idempotent, func(ctx context.Context, conn *pgxpool.Conn) error {
+	return s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
 		_, err := query(ctx, conn, st, func(v [][]byte) error {
 			written(store.Handle(v[savedCount]))
 			return nil

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/simples-go/sessions/internal/retry"
-	"github.com/simples-go/sessions/sqlstore/internal/backoff"
+	"github.com/simples-go/sessions/sqlstore/internal/makeway"
 )
 
 // stepTime is how long a step of a collector may hold up those who save.
@@ -64,7 +64,7 @@ func (r *collectRun) transact(ctx context.Context, p *pace, fn func(*conn) error
 func (r *collectRun) makeWay(ctx context.Context, p pace) (rested bool) {
 	switch {
 	case r.opts.Pause == 0 && r.last.disturbed:
-		_ = retry.Sleep(ctx, backoff.InTime(backoff.Rest(p.took, 0), r.start, r.opts.MaxDuration))
+		_ = retry.Sleep(ctx, makeway.InTime(makeway.Rest(p.took, 0), r.start, r.opts.MaxDuration))
 		rested = true
 	case time.Since(r.free) >= stretch:
 		_ = retry.Sleep(ctx, gap)

@@ -253,7 +253,7 @@ func brokenClocks() map[string]breakage {
 			}
 		},
 		"clock: what has ended is removed with a version alone": saving(func(_ *store.Ref, c *store.Change) {
-			c.Delete = append(c.Delete, c.Ended...)
+			c.Delete = append(c.Delete, c.EndedEntries...)
 		}),
 	}
 }

@@ -31,7 +31,7 @@ func clockRules() []rule {
 		},
 		{
 			name: "what has ended is removed with a version alone",
-			text: "If a store removes the entries of Change.Ended, then only from a row that has the version of Change.Base: one " +
+			text: "If a store removes the entries of Change.EndedEntries, then only from a row that has the version of Change.Base: one " +
 				"that somebody has set since stays.",
 			test: removesEnded,
 		},
@@ -126,7 +126,7 @@ func removesEnded(e *env) {
 			want = `{"a":2,"over":2}`
 		}
 		change := set("a", `2`)
-		change.Base, change.Ended = base, []string{"over"}
+		change.Base, change.EndedEntries = base, []string{"over"}
 		e.save(ref, change)
 		if got := e.load(ref).Data; !fresh && !e.equal(got, want) && !e.equal(got, `{"a":2,"over":`+old+`}`) {
 			e.Errorf("the data is %s", got)

@@ -18,8 +18,8 @@ const unconfirmed = 6
 
 var errUnconfirmed = errors.New("not confirmed, nothing was changed; --yes answers beforehand")
 
-// longest is how long a statement may take that ends the sessions of everybody.
-const longest = time.Hour
+// maxRun is how long a run may take. The longest one ends the sessions of everybody.
+const maxRun = time.Hour
 
 // command is one run of the program: its command line, and where it prints.
 type command struct {
@@ -87,7 +87,7 @@ func (c *command) parse(args []string) (action, error) {
 
 // open opens the store and calls do.
 func (c *command) open(ctx context.Context, do action) error {
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, maxRun)
 	defer cancel()
 	opened, err := database.Open(ctx, c.db, database.Options{Program: program, ReadOnly: !c.selection.changes || c.dryRun})
 	if err != nil {

@@ -23,7 +23,7 @@ type Flags struct {
 	help, version      bool
 }
 
-// NewFlags returns the flags that both commands have.
+// NewFlags returns the flags that all commands have.
 func NewFlags(program string) *Flags {
 	f := &Flags{set: flag.NewFlagSet(program, flag.ContinueOnError), program: program}
 	f.set.SetOutput(io.Discard)

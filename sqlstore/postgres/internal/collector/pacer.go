@@ -6,7 +6,7 @@ import (
 
 	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/session/store"
-	"github.com/simples-go/sessions/sqlstore/internal/backoff"
+	"github.com/simples-go/sessions/sqlstore/internal/makeway"
 )
 
 const (
@@ -26,7 +26,7 @@ type pacer struct {
 
 	busy   bool // others were at work when they were looked for
 	looked time.Time
-	step   backoff.Step
+	step   makeway.Step
 
 	tried bool          // a delete was sent
 	owed  bool          // the rest after it
@@ -104,7 +104,7 @@ func (p *pacer) rest(ctx, work context.Context) (over bool, err error) {
 
 // makeWay waits while others are at work, but no longer than the run can wait and still keep up.
 func (p *pacer) makeWay(ctx, work context.Context) error {
-	due := p.ended.Add(backoff.Rest(p.took, p.clock))
+	due := p.ended.Add(makeway.Rest(p.took, p.clock))
 	if p.opts.MaxDuration > 0 {
 		due = earlier(due, p.started.Add(p.opts.MaxDuration))
 	}

@@ -1,5 +1,5 @@
-// Package backoff says how a collector makes way for others: how much it deletes at a time, and how long it rests then.
-package backoff
+// Package makeway says how a collector makes way for others: how much it deletes at a time, and how long it rests then.
+package makeway
 
 import "time"
 
