@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// stepTime is how long a step of a collector may hold up others.
-	stepTime = time.Millisecond
+	stepTime = time.Millisecond / 2
 	// share is the part of the time that steps may take if their rests are short to keep up. What a step costs beside its
 	// rows makes small ones the larger part of a database's work otherwise.
 	share = 10
