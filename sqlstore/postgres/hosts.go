@@ -25,8 +25,9 @@ const (
 // hosts makes the connections of a store whose URL names several hosts, and knows which of these do not answer. All
 // methods are safe for concurrent use.
 type hosts struct {
-	inner func(ctx context.Context, network, addr string) (net.Conn, error)
-	probe func() (addr string, err error) // connects to a server that will do, and says which that was
+	inner   func(ctx context.Context, network, addr string) (net.Conn, error)
+	probe   func() (addr string, err error) // connects to a server that will do, and says which that was
+	timeout time.Duration                   // of an attempt to connect to one host
 
 	probing  atomic.Bool
 	abandons atomic.Uint64 // how often all connections to a host were closed
@@ -51,6 +52,7 @@ func watchHosts(config *pgx.ConnConfig) *hosts {
 	if own.ConnectTimeout <= 0 {
 		own.ConnectTimeout = pgurl.ConnectTimeoutEach
 	}
+	h.timeout = own.ConnectTimeout
 	h.probe = func() (string, error) {
 		conn, err := pgx.ConnectConfig(context.Background(), own)
 		if err != nil {
@@ -102,7 +104,7 @@ func (h *hosts) dial(ctx context.Context, network, addr string) (net.Conn, error
 		cancel()
 		return nil, err
 	}
-	c := &hostConn{Conn: raw, hosts: h, addr: addr}
+	c := &hostConn{Conn: raw, hosts: h, network: network, addr: addr}
 	c.overdue = time.AfterFunc(suspectAfter, func() { h.suspect(c) })
 	c.overdue.Stop()
 	stop := context.AfterFunc(bound, func() {
@@ -150,9 +152,9 @@ func (h *hosts) note(addr string, silent bool) {
 	}
 }
 
-// suspect is called when a connection has owed an answer for long. It may wait for a lock, or the host is gone. If a
-// new connection is answered by another host, and this one has let the attempt pass in silence, its connections are
-// closed: calls would wait there until their deadline, and have the places of the pool.
+// suspect is called when a connection has owed an answer for long. It may wait for a lock, or the host is gone. If
+// another host will do, and this one has let an attempt pass in silence, its connections are closed: calls would wait
+// there until their deadline, and have the places of the pool.
 func (h *hosts) suspect(c *hostConn) {
 	if !h.has(c) {
 		return
@@ -166,7 +168,7 @@ func (h *hosts) suspect(c *hostConn) {
 	if err != nil {
 		h.resetSilent()
 	}
-	if err != nil || addr == c.addr || !h.isSilent(c.addr) {
+	if err != nil || addr == c.addr || !h.isSilent(c.addr) && h.greets(c.network, c.addr) {
 		return
 	}
 	h.abandons.Add(1)
@@ -174,6 +176,23 @@ func (h *hosts) suspect(c *hostConn) {
 		_ = lost.Close()
 	}
 }
+
+// greets reports whether a host says something to a new connection, or refuses one. The probe does not come to it if another
+// host that will do stands before it in the URL.
+func (h *hosts) greets(network, addr string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), h.timeout)
+	defer cancel()
+	if conn, err := h.dial(ctx, network, addr); err == nil {
+		defer func() { _ = conn.Close() }()
+		if _, err := conn.Write(sslRequest); err == nil {
+			_, _ = conn.Read(make([]byte, 1))
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// sslRequest is a message to which every server has an answer of one byte, before it knows who asks.
+var sslRequest = []byte{0, 0, 0, 8, 4, 210, 22, 47}
 
 func (h *hosts) has(c *hostConn) bool {
 	h.mu.Lock()
@@ -197,6 +216,7 @@ func (h *hosts) connsTo(addr string) (found []*hostConn) {
 type hostConn struct {
 	net.Conn
 	hosts   *hosts
+	network string
 	addr    string
 	heard   atomic.Bool
 	spoken  func()      // ends the time for the first byte

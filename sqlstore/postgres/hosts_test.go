@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// fakeHosts are hosts that echo what they are told, unless it is host a and mute.
+// fakeHosts are hosts that answer each message with a byte of it, unless it is host a and mute.
 type fakeHosts struct{ mute atomic.Bool }
 
 func newFakeHosts(t *testing.T) (*fakeHosts, *hosts) {
 	fake := new(fakeHosts)
-	h := &hosts{silent: map[string]bool{}, conns: map[*hostConn]struct{}{}}
+	h := &hosts{timeout: 2 * time.Second, silent: map[string]bool{}, conns: map[*hostConn]struct{}{}}
 	h.inner = func(_ context.Context, _, addr string) (net.Conn, error) {
 		client, server := net.Pipe()
 		t.Cleanup(func() { _ = client.Close() })
@@ -26,12 +26,12 @@ func newFakeHosts(t *testing.T) (*fakeHosts, *hosts) {
 }
 
 func (f *fakeHosts) serve(addr string, conn net.Conn) {
-	for buf := make([]byte, 1); ; {
+	for buf := make([]byte, 16); ; {
 		if _, err := conn.Read(buf); err != nil {
 			return
 		}
 		if addr != "a" || !f.mute.Load() {
-			_, _ = conn.Write(buf)
+			_, _ = conn.Write(buf[:1])
 		}
 	}
 }
@@ -95,14 +95,17 @@ func TestASilentHostHasLessTimeTheNextTime(t *testing.T) {
 func TestConnectionsToASilentHostAreClosed(t *testing.T) {
 	for name, test := range map[string]struct {
 		dead   bool // says nothing to a new connection either
+		second bool // it is not come to if the other will do
 		finds  string
 		fails  error
 		closed bool
 	}{
-		"another takes over":   {dead: true, finds: "b", closed: true},
-		"nobody takes over":    {dead: true, fails: errors.New("no host will do")},
-		"it waits for a lock":  {finds: "a"},
-		"it accepts no writes": {finds: "b"},
+		"another takes over":                 {dead: true, finds: "b", closed: true},
+		"one that stands before it does":     {dead: true, second: true, finds: "b", closed: true},
+		"nobody takes over":                  {dead: true, fails: errors.New("no host will do")},
+		"it waits for a lock":                {finds: "a"},
+		"it accepts no writes":               {finds: "b"},
+		"it waits, and another would do too": {second: true, finds: "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -110,8 +113,10 @@ func TestConnectionsToASilentHostAreClosed(t *testing.T) {
 				asked, idle, other := connected(t, h, "a"), connected(t, h, "a"), connected(t, h, "b")
 				h.probe = func() (string, error) {
 					fake.mute.Store(test.dead)
-					if conn, err := connect(h, "a"); err == nil {
-						_ = conn.Close()
+					if !test.second {
+						if conn, err := connect(h, "a"); err == nil {
+							_ = conn.Close()
+						}
 					}
 					return test.finds, test.fails
 				}

@@ -23,16 +23,22 @@ const recovery = 5 * time.Second
 func twoHosts(t *testing.T, db *containers.Database, settings string) (first *wire.Proxy, at string) {
 	t.Helper()
 	p, through := proxied(t, db.URL)
-	one, err := url.Parse(through)
+	return p, withHost(t, through, db.URL) + settings
+}
+
+// withHost returns a URL with the host of another one as its second.
+func withHost(t *testing.T, first, second string) string {
+	t.Helper()
+	one, err := url.Parse(first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := url.Parse(db.URL)
+	two, err := url.Parse(second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	one.Host += "," + two.Host
-	return p, one.String() + settings
+	return one.String()
 }
 
 func openedAt(t *testing.T, at string, opts ...postgres.Option) *postgres.Store {
@@ -104,6 +110,24 @@ func TestCallsAtHandOfAHungServer(t *testing.T) {
 				t.Errorf("with another server to be reached: %v", err)
 			}
 		})
+	}
+}
+
+// A server that falls silent is left for one that stands before it in the URL too: after a failover the primary may be any
+// of them.
+func TestAHungServerThatStandsSecond(t *testing.T) {
+	db := containers.Postgres(t)
+	first, through := proxied(t, db.URL)
+	hung, second := proxied(t, db.URL)
+	first.Cut()
+	s := openedAt(t, withHost(t, through, second)+"&pool_max_conns=1")
+	ref := pgstore.Created(t, s, store.Change{})
+	first.Mend()
+	ctx, cancel := context.WithTimeout(t.Context(), recovery)
+	defer cancel()
+	hung.Swallow()
+	if _, err := s.Load(ctx, ref); err != nil {
+		t.Errorf("with another server to be reached: %v", err)
 	}
 }
 
