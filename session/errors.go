@@ -45,8 +45,9 @@ var (
 	// holds.
 	ErrValue = store.ErrValue
 
-	// ErrSealed is returned for an entry that cannot be decrypted: its key is not among Config.Sealing's, it belongs to
-	// another session or entry, or it was changed. The text names the key's id. The session itself goes on.
+	// ErrSealed is returned for an entry that cannot be decrypted, by a Save too that has to move its end: its key is not
+	// among Config.Sealing's, it belongs to another session or entry, or it was changed. The text names the key's id. The
+	// session itself goes on.
 	ErrSealed = errors.New("session: sealed entry cannot be opened")
 
 	// ErrOwnerLimit is returned by a save if the owner has as many live sessions as Config.Owner allows.

@@ -75,9 +75,9 @@ func TestHijackWithoutAHandshake(t *testing.T) {
 					return
 				}
 				s.ok(err)
+				s.ok(conn.SetReadDeadline(time.Now().Add(10 * time.Second))) // fails once the connection is closed
 				_, err = s.m.Revoke(t.Context(), live.Handle())
 				s.ok(err)
-				s.ok(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
 				if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
 					t.Errorf("the connection outlives its session: %v", err)
 				}

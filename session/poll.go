@@ -248,14 +248,14 @@ func (p *poller) touchBeside(ctx context.Context, due []store.Ref) {
 			if ctx.Err() != nil {
 				return // nobody watches any more
 			}
-			p.touch(ctx, p.m, some)
+			p.touch(ctx, some)
 		}
 	}()
 }
 
 // touch touches sessions. What fails is due again at the next round.
-func (p *poller) touch(ctx context.Context, m *Manager, refs []store.Ref) {
-	bounded, cancel := context.WithTimeout(ctx, m.config.StoreTimeout)
+func (p *poller) touch(ctx context.Context, refs []store.Ref) {
+	bounded, cancel := context.WithTimeout(ctx, p.m.config.StoreTimeout)
 	defer cancel()
 	start := time.Now()
 	var err error
@@ -270,8 +270,8 @@ func (p *poller) touch(ctx context.Context, m *Manager, refs []store.Ref) {
 	if err != nil && ctx.Err() != nil {
 		return // it has been stopped
 	}
-	m.observe(ctx, OpTouch, Handle{}, "", start, err)
+	p.m.observe(ctx, OpTouch, Handle{}, "", start, err)
 	if err != nil {
-		m.config.Logger.WarnContext(ctx, "session: touching the sessions of open sockets failed", "sessions", len(refs), "error", err)
+		p.m.config.Logger.WarnContext(ctx, "session: touching the sessions of open sockets failed", "sessions", len(refs), "error", err)
 	}
 }

@@ -13,8 +13,9 @@ import (
 // with a rotation, timeouts and owner. Without changes it does nothing. When it returns nil, all that was pending at its
 // call is durable; otherwise it is all pending still.
 //
-// It returns the error of a Set that failed since the last Save, before anything is written. Otherwise it returns
-// ErrGone or ErrRotated if the session has ended, ErrTooLarge, ErrOwnerLimit, or the database's error.
+// It returns the error of a Set that failed since the last Save, before anything is written; so too ErrSealed for an entry
+// of SetFor whose end has to be corrected by the store's clock, and whose key is gone: that entry is not pending any more.
+// Otherwise it returns ErrGone or ErrRotated if the session has ended, ErrTooLarge, ErrOwnerLimit, or the database's error.
 func (s *Session) Save(ctx context.Context) error {
 	_, err := s.save(ctx, false)
 	s.setLastErr(err)

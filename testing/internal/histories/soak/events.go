@@ -83,8 +83,8 @@ func (s *soak) writesAgain(ready time.Time) string {
 	return strings.Join(all, ", ")
 }
 
-// collect runs sessions-gc for at most most of the time until the next run. One that finds no database fails, and the next
-// one goes on.
+// collect runs sessions-gc, which stops some time before the next run. One that finds no database fails, and the next one
+// goes on.
 func (s *soak) collect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
