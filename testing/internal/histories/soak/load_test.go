@@ -34,7 +34,8 @@ func inProcess(t *testing.T, mistake string) (nodes []*node) {
 // deafening is the mistake that takes a while to be noticed.
 const deafening = "does not tell sockets"
 
-// onMemory has the load work until something is noticed or it has asked enough.
+// onMemory has the load work until something is noticed. Without a mistake that is until it has read and has tried a token
+// of before a rotation: what follows shows nothing otherwise.
 func onMemory(t *testing.T, mistake string) *report {
 	conf := config{Duration: time.Second, Rate: 400, Sockets: 10, Browsers: 20, Say: 50 * time.Millisecond,
 		Reconnect: 100 * time.Millisecond, Idle: time.Second, Tell: time.Minute, Nodes: 2, Seed: 1, Log: io.Discard}
@@ -50,7 +51,8 @@ func onMemory(t *testing.T, mistake string) *report {
 		l.run(ctx)
 		cancel()
 		l.compare()
-		if mistake == "" || l.report.broken.n() > 0 {
+		r := l.report
+		if r.broken.n() > 0 || mistake == "" && r.reads.Load() > 0 && r.olds.Load() > 0 {
 			break
 		}
 	}
@@ -71,8 +73,8 @@ func TestMistakesAreNoticed(t *testing.T) {
 		t.Run(mistake, func(t *testing.T) {
 			t.Parallel()
 			r := onMemory(t, mistake)
-			if r.reads.Load() == 0 || r.olds.Load() == 0 {
-				t.Errorf("%d reads and %d old tokens", r.reads.Load(), r.olds.Load())
+			if reads, olds := r.reads.Load(), r.olds.Load(); mistake == "" && (reads == 0 || olds == 0) {
+				t.Errorf("%d reads and %d old tokens", reads, olds)
 			}
 			said := strings.Join(r.broken.first, "\n")
 			if (r.broken.n() > 0) != (mistake != "") || !strings.Contains(said, sign) {
