@@ -8,9 +8,9 @@ GO ?= go
 # A number of inputs: at the end of a time, go test may take the deadline of its own worker for a finding.
 FUZZTIME ?= 5000x
 
-# The race detector is for code that is written in Go. SQLite is translated from C, locks as it does there, and takes three
-# times as long with it.
-TRANSLATED := modernc.org/sqlite/lib modernc.org/libc
+# The race detector is for code that is written in Go. SQLite is translated from C, by two libraries, locks as it does
+# there, and takes three times as long with it.
+TRANSLATED := modernc.org/sqlite/lib modernc.org/libc github.com/ncruces/go-sqlite3-wasm/v6
 export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS) $(TRANSLATED:%=-gcflags=%=-race=false))
 
 # The machine is set up beside the linters, which need the compiler alone.

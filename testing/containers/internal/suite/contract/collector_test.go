@@ -215,6 +215,7 @@ func TestCollectorGetsThroughTies(t *testing.T) {
 
 // A run that has returned does not keep the next one out.
 func TestCollectorLeavesItsLock(t *testing.T) {
+	t.Parallel()
 	db := containers.Postgres(t)
 	for range 300 {
 		report, err := db.Store.Collect(t.Context(), store.CollectOptions{})

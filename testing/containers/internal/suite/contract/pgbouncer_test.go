@@ -33,6 +33,7 @@ func bounced(t *testing.T, db *containers.Database) string {
 // Through PgBouncer in transaction mode the contract holds too, with the two settings that the documentation names: no
 // prepared statements, and a direct connection for notifications. Migrations run through it as they are.
 func TestContractThroughPgBouncer(t *testing.T) {
+	t.Parallel()
 	db := containers.Postgres(t, containers.WithoutMigrations())
 	url := bounced(t, db)
 	pgstore.Migrate(t, url+"&default_query_exec_mode=describe_exec")

@@ -185,6 +185,7 @@ func TestASessionThatExpiresWhileItsRowIsLocked(t *testing.T) {
 			},
 		} {
 			t.Run(batching+", "+name, func(t *testing.T) {
+				t.Parallel()
 				ref := pgstore.Created(t, st, store.Change{})
 				ctx := t.Context()
 				if _, err := db.Pool.Exec(ctx, `update sessions set expires_at = now() + interval '700 ms' where id = $1`,
