@@ -53,12 +53,12 @@ func Find[T any](r Getter, key string) (value T, ok bool, err error) {
 
 // Pop returns an entry, decoded as Get does, and deletes it: for messages that are shown once. If it does not decode, it
 // stays.
-func Pop[T any](e Entries, key string) (T, error) { return NewKey(key, *new(T)).Pop(e) }
+func Pop[T any](e Entries, key string) (T, error) { return Key[T]{name: key}.Pop(e) }
 
 // ModifyKey is Modify for one key: it replaces the entry by what fn makes of it, and returns that. If there is none, fn
 // gets the zero T.
 //
 //	n, err := session.ModifyKey(ctx, s, "visits", func(n int) (int, error) { return n + 1, nil })
 func ModifyKey[T any](ctx context.Context, s *Session, key string, fn func(T) (T, error)) (T, error) {
-	return NewKey(key, *new(T)).Modify(ctx, s, fn)
+	return Key[T]{name: key}.Modify(ctx, s, fn)
 }

@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"encoding/json"
+	"math"
+	"reflect"
 	"time"
 )
 
@@ -11,12 +14,37 @@ import (
 type Key[T any] struct {
 	name string
 	def  T
+	text json.RawMessage // of def if it holds references: each session gets a value of its own
 	life time.Duration
 	ends bool // after life
 }
 
-// NewKey returns the key of an entry; def is what Get returns if there is none.
-func NewKey[T any](name string, def T) Key[T] { return Key[T]{name: name, def: def} }
+// NewKey returns the key of an entry; def is what Get returns if there is none. Of a def that holds references, such as a
+// map, each call of Get returns a copy, made by way of JSON as if it had been stored.
+func NewKey[T any](name string, def T) Key[T] {
+	k := Key[T]{name: name, def: def}
+	if v := reflect.ValueOf(&def).Elem(); holdsReferences(v.Type()) && !v.IsZero() {
+		k.text, _ = encode(def, math.MaxInt) // what is no JSON can be no entry either: Set says so
+	}
+	return k
+}
+
+// holdsReferences reports whether values of a type may have a part in common after an assignment. A time.Time has none
+// that anybody could change.
+func holdsReferences(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsReferences(t.Field(i).Type) {
+				return t != reflect.TypeFor[time.Time]()
+			}
+		}
+		return false
+	case reflect.Array:
+		return holdsReferences(t.Elem())
+	}
+	return t.Kind() > reflect.Complex128 && t.Kind() != reflect.String
+}
 
 // EndsAfter returns the key of an entry that ends before its session does: d after it was last set, as SetFor has it.
 //
@@ -39,9 +67,17 @@ func (k Key[T]) Get(r Getter) (T, error) {
 func (k Key[T]) Find(r Getter) (value T, ok bool, err error) {
 	value, ok, err = Find[T](r, k.name)
 	if !ok {
-		value = k.def
+		value = k.fallback()
 	}
 	return value, ok, err
+}
+
+// fallback returns the default.
+func (k Key[T]) fallback() (value T) {
+	if k.text == nil || decode(k.text, &value) != nil {
+		return k.def
+	}
+	return value
 }
 
 // Has reports whether there is an entry.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/simples-go/sessions/session"
 )
@@ -28,6 +29,31 @@ func TestTypedKeys(t *testing.T) {
 	}
 	if theme.Name() != "theme" {
 		t.Errorf("name %q", theme.Name())
+	}
+}
+
+// A default that holds references is no session's own: what one does to it no other sees.
+func TestADefaultIsNotShared(t *testing.T) {
+	type item struct{ Tags []string }
+	site := newSite(t)
+	basket, list := session.NewKey("basket", map[string]int{"tea": 1}), session.NewKey("list", []string{"a"})
+	inner, pointer := session.NewKey("inner", [1]item{{Tags: []string{"a"}}}), session.NewKey("pointer", &item{Tags: []string{"a"}})
+	for range 2 {
+		s := site.m.NewSession()
+		b, err := basket.Get(s)
+		l, errL := list.Pop(s)
+		i, errI := inner.Get(s)
+		p, _, errP := pointer.Find(s)
+		site.ok(errors.Join(err, errL, errI, errP))
+		if b["tea"] != 1 || l[0] != "a" || i[0].Tags[0] != "a" || p.Tags[0] != "a" {
+			t.Errorf("another session's: %v, %v, %v, %v", b, l, i, p)
+		}
+		b["tea"]++
+		l[0], i[0].Tags[0], p.Tags[0] = "b", "b", "b"
+	}
+	since := time.Now()
+	if got, err := session.NewKey("since", since).Get(site.m.NewSession()); err != nil || got != since {
+		t.Errorf("a default without references: %v, %v", got, err)
 	}
 }
 
