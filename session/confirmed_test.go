@@ -164,6 +164,42 @@ func TestParallelLogins(t *testing.T) {
 	}
 }
 
+// A login goes on, with the basket, if what follows it in the handler is the first to find that a sibling has logged in.
+func TestALoginIsNotLostToWhatFollowsIt(t *testing.T) {
+	for name, next := range map[string]func(*session.Session, context.Context) error{
+		"Modify": func(s *session.Session, ctx context.Context) error {
+			_, err := session.ModifyKey(ctx, s, "logins", func(n int) (int, error) { return n + 1, nil })
+			return err
+		},
+		"Load":  (*session.Session).Load,
+		"Touch": (*session.Session).Touch,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			live := s.stored("basket")
+			first, second := s.browser(live), s.browser(live)
+			w := second.visit(func(_ http.ResponseWriter, r *http.Request) {
+				of := session.FromContext(r.Context())
+				first.use(func(of *session.Session) error { return of.Login("ann") })
+				s.ok(of.Login("ann"))
+				if err := next(of, r.Context()); err != nil && !errors.Is(err, session.ErrRotated) {
+					t.Error(err)
+				}
+			})
+			wantStatus(t, w, http.StatusOK)
+			second.use(func(of *session.Session) error {
+				if n, err := session.Get[int](of, "logins"); err != nil || name == "Modify" && n != 1 {
+					t.Errorf("%d logins counted, %v", n, err)
+				}
+				if of.Owner() != "ann" || !of.Has("basket") {
+					t.Errorf("owner %q, entries %q", of.Owner(), of.Keys())
+				}
+				return nil
+			})
+		})
+	}
+}
+
 // A login may come with the token of before a rotation of which the browser never heard.
 func TestLoginWithTheOldToken(t *testing.T) {
 	s := newSite(t)

@@ -50,7 +50,7 @@ func (s *Session) reload(ctx context.Context, m *Manager, ref store.Ref) (store.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.end(err)
+		s.endByRow(err)
 		return rec, fmt.Errorf("session: load %s: %w", ref.Key, err)
 	}
 	s.refuseNext(s.correctClock(rec.Now))
@@ -114,7 +114,7 @@ func (s *Session) touchNow(ctx context.Context, m *Manager, ref store.Ref) error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.end(err)
+		s.endByRow(err)
 		return err
 	}
 	s.written(saved)

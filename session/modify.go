@@ -61,6 +61,15 @@ func (s *Session) modify(ctx context.Context, fn func(*Draft) error) error {
 	if err := s.learnClock(ctx); err != nil {
 		return err
 	}
+	for {
+		if err := s.modifyOnce(ctx, fn); !s.forked(err) {
+			return err
+		}
+	}
+}
+
+// modifyOnce is Modify of the row that the session has now. s.exchanges is held.
+func (s *Session) modifyOnce(ctx context.Context, fn func(*Draft) error) error {
 	mod := modification{s: s, fn: fn}
 	if err := mod.begin(); err != nil {
 		return err

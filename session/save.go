@@ -39,18 +39,18 @@ func (s *Session) save(ctx context.Context, last bool) (wrote bool, err error) {
 	if err := s.learnClock(ctx); err != nil {
 		return false, err
 	}
-	s.mu.Lock()
-	taken, err := s.snapshot(last)
-	m := s.m
-	s.mu.Unlock()
-	if !taken {
-		return false, err
+	for {
+		s.mu.Lock()
+		taken, err := s.snapshot(last)
+		m := s.m
+		s.mu.Unlock()
+		if !taken {
+			return false, err
+		}
+		if err = s.saveTaken(ctx, m); !s.forked(err) {
+			return err == nil, err
+		}
 	}
-	err = s.saveTaken(ctx, m)
-	if s.forked(err) {
-		err = s.saveTaken(ctx, m)
-	}
-	return err == nil, err
 }
 
 // saveTaken writes what is in flight. s.exchanges is held.
@@ -61,19 +61,17 @@ func (s *Session) saveTaken(ctx context.Context, m *Manager) error {
 	return err
 }
 
-// forked makes the session one of its own, and takes what is pending, if err says that a parallel request has rotated the
-// row of a login or renewal, or that the row of a login has expired meanwhile.
+// forked makes the session one of its own if the error of a save says that its row is lost to a login or renewal. There is
+// no row then that another error of this kind could come from.
 func (s *Session) forked(err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := &s.pending.newer
-	if !(errors.Is(err, ErrRotated) && p.renew || errors.Is(err, ErrExpired) && p.login) {
+	if !s.mayFork(err) {
 		return false
 	}
 	from := s.choose().handle()
 	s.fork()
 	s.moveSealed(from)
-	s.sendOff()
 	return true
 }
 

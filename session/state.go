@@ -175,6 +175,14 @@ func (s *state) fork() {
 	s.pending = pending{newer: changes.over(base), setErr: setErr, lastErr: lastErr}
 }
 
+// mayFork reports whether err, of the store, ends the row for this connection but not what it is about to do: a parallel
+// request has rotated the row of a pending login or renewal, or that of a pending login has expired meanwhile.
+func (s *state) mayFork(err error) bool {
+	renews := s.pending.newer.renew || s.pending.inflight.renew
+	logsIn := s.pending.newer.login || s.pending.inflight.login
+	return s.row.presence == stored && (errors.Is(err, ErrRotated) && renews || errors.Is(err, ErrExpired) && logsIn)
+}
+
 func nonZero[T comparable](v T) *T {
 	if v == *new(T) {
 		return nil
@@ -356,6 +364,14 @@ func (s *state) end(err error) (first bool) {
 		}
 	}
 	return false
+}
+
+// endByRow is end for what a statement that saves nothing has found. A login or renewal that is pending goes on: its save
+// begins a session of its own.
+func (s *state) endByRow(err error) {
+	if !s.mayFork(err) {
+		s.end(err)
+	}
 }
 
 // fail makes every use of a session that could not be loaded return why.
