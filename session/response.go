@@ -140,15 +140,15 @@ func (w *response) WriteString(s string) (int, error) {
 // ReadFrom implements io.ReaderFrom, with that of the writer below if it has one, so that files go by sendfile.
 func (w *response) ReadFrom(r io.Reader) (int64, error) {
 	if !w.commit(http.StatusOK) {
+		_ = w.flush()
 		return io.Copy(io.Discard, r)
 	}
 	return io.Copy(w.ResponseWriter, r)
 }
 
+// flush sends what the error handler has answered too: a stream whose commit has failed may go on until its client leaves.
 func (w *response) flush() error {
-	if !w.commit(http.StatusOK) {
-		return nil
-	}
+	w.commit(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 

@@ -122,6 +122,34 @@ func TestServerSentEventsOnTheWire(t *testing.T) {
 	})
 }
 
+// A stream whose commit fails is answered while its handler goes on.
+func TestAFailedStreamIsAnsweredOnTheWire(t *testing.T) {
+	for name, begin := range map[string]func(w http.ResponseWriter, until io.Reader){
+		"flushed": func(w http.ResponseWriter, until io.Reader) {
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.Copy(io.Discard, until)
+		},
+		"copied": func(w http.ResponseWriter, until io.Reader) { _, _ = io.Copy(w, until) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, s *site, http2 bool) {
+				until, end := io.Pipe()
+				defer end.Close()
+				server := s.serve(t, http2, func(w http.ResponseWriter, r *http.Request) {
+					s.ok(session.FromContext(r.Context()).Set("k", 1))
+					s.store.failBefore(errDown, "create")
+					begin(w, until)
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				if response := s.browser().get(t, ctx, server); response.StatusCode != http.StatusServiceUnavailable {
+					t.Errorf("status %d", response.StatusCode)
+				}
+			})
+		})
+	}
+}
+
 // What a ResponseController can do, it can do through the middleware.
 func TestResponseControllerOnTheWire(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *site, http2 bool) {
