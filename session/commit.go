@@ -78,6 +78,13 @@ func (s *Session) tokenKnown() {
 	s.settleToken()
 }
 
+// isWithheld reports whether a stricter manager withholds the session.
+func (s *Session) isWithheld() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended == errWithheld
+}
+
 // expiredMeanwhile ends a request well that began while the session lived: its response stands, and nothing is saved.
 func (s *Session) expiredMeanwhile() {
 	s.mu.Lock()

@@ -323,6 +323,34 @@ func TestLogoutWithTwoCookies(t *testing.T) {
 	}
 }
 
+// Of several cookies none is ended or sent again before a statement has confirmed the one that opens the session: a parallel
+// request may have rotated it.
+func TestTwoCookiesAndAFailure(t *testing.T) {
+	for name, handler := range map[string]func(s *site, of *session.Session){
+		"the commit": func(s *site, of *session.Session) {
+			s.ok(of.Set("k", 1))
+			s.store.failBefore(errDown, "save")
+		},
+		"the confirmation": func(s *site, _ *session.Session) { s.store.failBefore(errDown, "touch") },
+		"the handler":      func(*site, *session.Session) { panic("no") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			gone, live := s.stored("a"), s.stored("a")
+			r := httptest.NewRequest(http.MethodGet, "https://app.example.com/", nil)
+			for _, of := range []*session.Session{gone, live} {
+				r.AddCookie(&http.Cookie{Name: hostCookie, Value: of.ID().Reveal()})
+			}
+			s.ok(gone.Destroy(t.Context()))
+			w := httptest.NewRecorder()
+			recovering(s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				handler(s, session.FromContext(r.Context()))
+			}))).ServeHTTP(w, r)
+			wantNoCookie(t, w)
+		})
+	}
+}
+
 // A connection may keep its cookie although those of its manager end with the browser.
 func TestOneCookieThatStays(t *testing.T) {
 	bubble(t, "kept", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -290,4 +291,136 @@ func TestTheEndByAStricterManager(t *testing.T) {
 		!opened.Expiration().Equal(infos[0].ExpiresAt) {
 		t.Errorf("listed %+v, expires %v", infos, opened.Expiration())
 	}
+}
+
+// A request under a stricter manager that begins in time ends well, and its session lives on elsewhere.
+func TestAStricterManagersRequestEndsWell(t *testing.T) {
+	for name, down := range map[string]bool{"kept alive": false, "the store is down": true} {
+		bubble(t, name, func(t *testing.T) {
+			s := newSite(t)
+			strict := derive(t, s.m, func(c *session.Config) { c.IdleTimeout = 5 * time.Minute })
+			b := s.browser(s.stored("a"))
+			time.Sleep(4*time.Minute + 58*time.Second)
+			if down {
+				s.store.failBefore(errDown, "touch")
+			}
+			w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+				strict.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(3 * time.Second)
+					s.ok(session.FromContext(r.Context()).Set("k", 1))
+					w.WriteHeader(http.StatusOK)
+				})).ServeHTTP(w, r)
+			})
+			s.store.failBefore(nil)
+			if wantNoCookie(t, w); down {
+				wantStatus(t, w, http.StatusConflict)
+				wantKeys(t, b.keys(), "a")
+				return
+			}
+			wantStatus(t, w, http.StatusOK)
+			wantKeys(t, b.keys(), "a", "k")
+		})
+	}
+}
+
+// What was changed around a stricter manager is saved, whatever that one withholds from its handlers.
+func TestAChangeAroundAStricterManager(t *testing.T) {
+	for name, inner := range map[string]http.HandlerFunc{
+		"redirects":       func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusSeeOther) },
+		"answers nothing": func(http.ResponseWriter, *http.Request) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			strict := derive(t, s.m, func(c *session.Config) { c.IdleTimeout = 5 * time.Minute })
+			b := s.browser(s.stored("a"))
+			s.store.Advance(30 * time.Minute)
+			w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+				s.ok(session.FromContext(r.Context()).Set("last page", "/x"))
+				strict.Handler(inner).ServeHTTP(w, r)
+				if of := session.FromContext(r.Context()); of.Err() != nil || !of.Has("a") {
+					t.Errorf("around it: %v, %q", of.Err(), of.Keys())
+				}
+			})
+			if w.Code >= 400 {
+				t.Errorf("status %d", w.Code)
+			}
+			wantKeys(t, b.keys(), "a", "last page")
+		})
+	}
+}
+
+// What a handler under a derived manager has left to be saved at its return is saved as at the end of a request.
+func TestTheEndUnderADerivedManager(t *testing.T) {
+	under := func(s *site, change func(c *session.Config), inner http.HandlerFunc) http.HandlerFunc {
+		return derive(t, s.m, change).Handler(inner).ServeHTTP
+	}
+	none := func(c *session.Config) { c.RotationGrace = 20 * time.Second }
+	t.Run("a rotation of unknown outcome", func(t *testing.T) {
+		s := newSite(t)
+		b := s.browser(s.stored("a"))
+		w := b.visit(under(s, none, func(_ http.ResponseWriter, r *http.Request) {
+			s.ok(session.FromContext(r.Context()).Rotate())
+			s.store.failAfter(errDown, "save")
+		}))
+		wantStatus(t, w, http.StatusOK)
+		wantKeys(t, b.keys(), "a")
+	})
+	t.Run("a client that has gone", func(t *testing.T) {
+		s := newSite(t)
+		live := s.stored("a")
+		ctx, cancel := context.WithCancel(t.Context())
+		s.m.Handler(under(s, none, func(_ http.ResponseWriter, r *http.Request) {
+			s.ok(session.FromContext(r.Context()).Login("ann"))
+			cancel()
+		})).ServeHTTP(httptest.NewRecorder(), s.browser(live).request().WithContext(ctx))
+		if now := s.open(live); now.Owner() != "" {
+			t.Error("a login of which nobody hears")
+		}
+	})
+	t.Run("a handshake that is not answered", func(t *testing.T) {
+		s := newSite(t)
+		r := s.browser().request()
+		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Origin": {"https://app.example.com"}}
+		create := func(c *session.Config) { c.WebSocket.Create = true }
+		s.m.Handler(under(s, create, func(http.ResponseWriter, *http.Request) {})).ServeHTTP(httptest.NewRecorder(), r)
+		if n := s.store.Len(); n != 0 {
+			t.Errorf("%d rows for a socket that was not opened", n)
+		}
+	})
+	t.Run("a socket's refused change", func(t *testing.T) {
+		s := newSite(t)
+		live := s.stored("a")
+		r := s.browser(live).request()
+		for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Origin": "https://app.example.com"} {
+			r.Header.Set(name, value)
+		}
+		s.m.Handler(under(s, none, func(w http.ResponseWriter, r *http.Request) {
+			of := session.FromContext(r.Context())
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			wantIs(t, "Rotate", of.Rotate(), session.ErrNoCookie)
+			s.ok(of.Set("draft", 1))
+		})).ServeHTTP(httptest.NewRecorder(), r)
+		if now := s.open(live); !now.Has("draft") {
+			t.Error("a change that nobody has refused is lost")
+		}
+	})
+	t.Run("a handshake whose commit has failed", func(t *testing.T) {
+		s := newSite(t)
+		live := s.stored("a")
+		r := s.browser(live).request()
+		for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Origin": "https://app.example.com"} {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		s.m.Handler(under(s, none, func(w http.ResponseWriter, r *http.Request) {
+			s.ok(session.FromContext(r.Context()).Set("k", 1))
+			s.store.failBefore(errDown, "save")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			s.store.failBefore(nil)
+		})).ServeHTTP(w, r)
+		wantStatus(t, w, http.StatusServiceUnavailable)
+		if now := s.open(live); now.Has("k") {
+			t.Error("what was answered with 503 is saved")
+		}
+	})
 }

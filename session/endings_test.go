@@ -127,6 +127,32 @@ func TestARequestThatBeginsInTimeEndsWell(t *testing.T) {
 	}
 }
 
+// A socket that keeps no session alive does not do so if the session has less than a minute either.
+func TestABriefSessionExpiresUnderItsSocket(t *testing.T) {
+	for name, inner := range map[string]bool{"of the manager": false, "of one derived from it": true} {
+		bubble(t, name, func(t *testing.T) {
+			s := newSite(t, func(c *session.Config) { c.IdleTimeout, c.WebSocket.NoKeepAlive = 30*time.Second, true })
+			r := s.browser(s.stored("a")).request()
+			for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Origin": "https://app.example.com"} {
+				r.Header.Set(name, value)
+			}
+			var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusSwitchingProtocols)
+				select {
+				case <-r.Context().Done():
+					wantIs(t, "cause", context.Cause(r.Context()), session.ErrExpired)
+				case <-time.After(time.Hour):
+					t.Error("it lives on")
+				}
+			})
+			if inner {
+				handler = derive(t, s.m, func(c *session.Config) { c.RotationGrace = time.Second }).Handler(handler)
+			}
+			s.m.Handler(handler).ServeHTTP(httptest.NewRecorder(), r)
+		})
+	}
+}
+
 // What somebody else has ended is not begun anew without a word.
 func TestGenerateAfterAnEndFromElsewhere(t *testing.T) {
 	for name, end := range map[string]func(*site, *session.Session) error{

@@ -39,6 +39,7 @@ type Exchange struct {
 	arrived *token      // what the request carried
 	live    bool        // it opened the session
 	strays  bool        // the request carried other cookies of the name, which are to be ended
+	sure    bool        // a statement of the commit has confirmed that the token still opens the session
 	host    string      // of the request, for them
 	used    atomic.Bool // a handler has asked for the session
 	watch   *member     // of a socket, or made by Watch
@@ -113,21 +114,32 @@ func (x *Exchange) commit() error {
 		x.confirm(false)
 		return nil
 	}
-	if err := x.unheard(); err != nil {
-		return err
-	}
-	before := s.Err()
-	wrote, err := x.saveLast()
-	if errors.Is(err, ErrExpired) && before == nil && x.live {
-		s.expiredMeanwhile()
-		return nil
-	}
+	defer s.lift(x.m)()
+	wrote, expired, err := x.saveOwed(true)
 	if err != nil {
 		x.unconfirmed()
 		return err
 	}
-	x.confirm(wrote)
+	if !expired {
+		x.confirm(wrote)
+	}
 	return nil
+}
+
+// saveOwed saves what a response has to wait for. If the session has expired while its request ran, nothing is saved, and
+// the request ends well: its cookie ends.
+func (x *Exchange) saveOwed(last bool) (wrote, expired bool, err error) {
+	s := &x.session
+	if err := x.unheard(); err != nil {
+		return false, false, err
+	}
+	before := s.Err()
+	wrote, err = x.saveSettled(last)
+	if errors.Is(err, ErrExpired) && before == nil && x.live && s.expiredUnder(x.m) {
+		s.expiredMeanwhile()
+		return false, true, nil
+	}
+	return wrote, false, err
 }
 
 // unconfirmed keeps a token from being sent once more that no statement has confirmed.
@@ -150,12 +162,12 @@ func (x *Exchange) unheard() error {
 	return fmt.Errorf("%w: %w", errClientGone, context.Cause(x.ctx))
 }
 
-// saveLast saves at the commit. If the outcome of a rotation is unknown, it repeats the save for a bounded time: a
+// saveSettled saves for a response. If the outcome of a rotation is unknown, it repeats the save for a bounded time: a
 // client that does not receive its new token is locked out.
-func (x *Exchange) saveLast() (wrote bool, err error) {
+func (x *Exchange) saveSettled(last bool) (wrote bool, err error) {
 	limit := time.Now().Add(x.manager().config.StoreTimeout)
 	for attempt := 4; ; attempt++ {
-		wrote, err = x.save(true)
+		wrote, err = x.save(last)
 		if err == nil || nothingWritten(err) || !x.session.tokenUnknown() || !time.Now().Before(limit) {
 			return wrote, err
 		}
@@ -193,11 +205,13 @@ func (x *Exchange) save(last bool) (wrote bool, err error) {
 func (x *Exchange) confirm(wrote bool) {
 	again := x.strays && x.live && x.session.Err() == nil || x.session.resends(x.arrived)
 	stale := x.live && x.session.cookieStale()
+	x.sure = wrote
 	if wrote || !again && !stale {
 		return
 	}
 	ctx := x.manager().detach(x.ctx)
 	err := x.session.Touch(ctx)
+	x.sure = err == nil
 	x.session.confirmed(err == nil)
 	if err != nil && !errors.Is(err, ErrGone) {
 		x.manager().config.Logger.WarnContext(x.ctx, "session: the cookie was not renewed", "session", &x.session, "error", err)
@@ -229,10 +243,13 @@ func (x *Exchange) Token() (token string, due bool) {
 func (x *Exchange) Cookies() []string {
 	m := x.manager()
 	var lines []string
-	if x.strays {
+	t, cookie := x.announced()
+	// Without a confirmation a parallel request may have sent the client a newer one, which must not be ended or overwritten.
+	strays := x.strays && (x.sure || !x.live || cookie == cookieExpiry)
+	if strays {
 		lines = m.strayLines(x.host)
 	}
-	switch t, cookie := x.announced(); cookie {
+	switch cookie {
 	case cookieToken:
 		lines = append(lines, m.line(t, x.session.cookieLife()))
 	case cookieExpiry:
@@ -241,7 +258,7 @@ func (x *Exchange) Cookies() []string {
 			lines = append(lines, m.proofName()+"=; Max-Age=0"+m.attributes)
 		}
 	case cookieNone:
-		if x.strays && x.session.Err() == nil {
+		if strays && x.session.Err() == nil {
 			lines = append(lines, x.remaining(m))
 		}
 	}
@@ -295,7 +312,5 @@ func (x *Exchange) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.close()
-	if s.alive != nil {
-		s.alive.Stop()
-	}
+	s.stopKeepAlive()
 }

@@ -12,19 +12,37 @@ import (
 // begins in time should not fail because it takes long.
 const shortLife = time.Minute
 
-// keepAlive has the session touched from the request's begin on if it could expire before the request's end.
+// keepAlive has the session touched from the request's begin on, or from when a stricter manager inside has it, if it could
+// expire before the request's end.
 func (s *Session) keepAlive(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	policy := s.m.policy()
 	left := s.row.record.End(policy).Sub(s.storeNow())
-	if s.phase == closed || s.ended != nil || left <= 0 || left >= shortLife {
+	if s.phase == closed || s.ended != nil || s.mayIdle || left <= 0 || left >= shortLife {
 		return
 	}
+	s.stopKeepAlive()
 	if s.touchDue(policy) {
 		s.m.touchSoon(ctx, s)
 	}
 	s.alive = time.AfterFunc(max(left/2, minInterval), func() { s.keepAlive(ctx) })
+}
+
+// stopKeepAlive ends what keepAlive has begun. s.mu is held.
+func (s *Session) stopKeepAlive() {
+	if s.alive != nil {
+		s.alive.Stop()
+		s.alive = nil
+	}
+}
+
+// letExpire ends what keepAlive has begun, for a socket that keeps no session alive.
+func (s *Session) letExpire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mayIdle = true
+	s.stopKeepAlive()
 }
 
 // left returns how long the session lives if it is not accessed, and whether a touch is due.

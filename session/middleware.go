@@ -45,6 +45,7 @@ func (m *Manager) join(around *scope, w http.ResponseWriter, r *http.Request, ne
 	sc := &scope{m: m, x: around.x, outer: outer}
 	s := around.x.Session()
 	defer s.setManager(m)()
+	s.keepAlive(around.x.ctx)
 	if isUpgrade(r) && m.config.WebSocket.Create {
 		s.wantRow()
 	}
@@ -56,13 +57,24 @@ func (m *Manager) join(around *scope, w http.ResponseWriter, r *http.Request, ne
 
 // saveInside saves what a handler under another configuration has changed, while that holds, if the response has not begun.
 func (h *handling) saveInside() {
-	if h.w.committed && h.socket {
+	switch {
+	case h.w.failed, h.session.isWithheld():
+		return // what is pending was changed under the manager around, which saves it
+	case h.w.committed && h.socket:
+		if err := h.session.forgive(); err != nil {
+			h.report(err)
+		}
 		h.finishSocket()
-	}
-	if h.w.committed || !h.session.mustSave() {
+		return
+	case h.w.committed:
 		return
 	}
-	if _, err := h.save(false); err != nil {
+	h.session.unwantRow() // an upgrade would have begun the response
+	if !h.session.mustSave() {
+		return
+	}
+	if _, _, err := h.saveOwed(false); err != nil {
+		h.unconfirmed()
 		h.w.fail(err)
 	}
 }

@@ -24,6 +24,7 @@ type Session struct {
 	state
 	touching bool          // a touch in the background is under way
 	alive    *time.Timer   // of keepAlive
+	mayIdle  bool          // it expires under its open socket, as configured
 	remote   chan struct{} // made by RemoteChanges
 
 	elsewhere *takeover // the session of another system that the request carries
@@ -114,6 +115,34 @@ func (s *Session) setManager(m *Manager) (restore func()) {
 		s.m = before
 		s.release()
 	}
+}
+
+// lift puts a session that a stricter manager inside withholds back under m, whose handlers have changed it, until restore
+// is called.
+func (s *Session) lift(m *Manager) (restore func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != errWithheld {
+		return func() {}
+	}
+	inside := s.m
+	s.m = m
+	s.release()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.m = inside
+		if s.ended == nil {
+			s.withhold(errWithheld)
+		}
+	}
+}
+
+// expiredUnder reports whether the session is over for m too, not for a stricter manager inside alone.
+func (s *Session) expiredUnder(m *Manager) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.m == m || s.overdue(m.policy())
 }
 
 // ref names the row as the store knows it now. s.mu is held.

@@ -62,6 +62,9 @@ func (h *handling) onOwnStack(step func(*handling) error) error {
 
 // contextOfSession returns a context that ends with the session, and adds the session to those that the hub watches.
 func (x *Exchange) contextOfSession(parent context.Context) context.Context {
+	if x.manager().config.WebSocket.NoKeepAlive {
+		x.session.letExpire()
+	}
 	ctx, cancel := context.WithCancelCause(parent)
 	x.watch = &member{session: &x.session, cancel: cancel}
 	x.m.hub.join(x.watch, x.m)
