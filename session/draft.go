@@ -39,7 +39,8 @@ func (d *Draft) put(key string, e entry) error {
 // Delete is Session.Delete.
 func (d *Draft) Delete(key string) error {
 	if d.Has(key) {
-		d.edit.remove(key, true)
+		_, beneath := d.base.Get(key)
+		d.edit.remove(key, beneath)
 	}
 	return nil
 }
@@ -47,7 +48,7 @@ func (d *Draft) Delete(key string) error {
 // Clear is Session.Clear.
 func (d *Draft) Clear() error {
 	if d.Len() > 0 {
-		d.edit.removeAll()
+		d.edit.removeAll(d.base.Len() > 0)
 	}
 	return nil
 }

@@ -228,13 +228,27 @@ func TestTheLastViewStaysReadableInALoop(t *testing.T) {
 
 // A visitor who sets something and deletes it leaves nothing.
 func TestSetAndDeleteLeaveNoRow(t *testing.T) {
-	s := newSite(t)
-	b := s.browser()
-	wantNoCookie(t, b.use(func(of *session.Session) error { return errors.Join(of.Set("k", 1), of.Delete("k")) }))
-	wantEvents(t, s.store)
-	b = s.browser(s.stored("k"))
-	b.use(func(of *session.Session) error { return errors.Join(of.Set("k", 1), of.Delete("k")) })
-	wantKeys(t, b.keys())
+	setAndDelete := func(e session.Entries) error { return errors.Join(e.Set("k", 1), e.Delete("k")) }
+	for name, use := range map[string]func(*session.Session) error{
+		"Delete": func(of *session.Session) error { return setAndDelete(of) },
+		"Clear":  func(of *session.Session) error { return errors.Join(of.Set("k", 1), of.Clear()) },
+		"in Modify": func(of *session.Session) error {
+			return of.Modify(t.Context(), func(d *session.Draft) error { return setAndDelete(d) })
+		},
+		"Clear in Modify": func(of *session.Session) error {
+			return of.Modify(t.Context(), func(d *session.Draft) error { return errors.Join(d.Set("k", 1), d.Clear()) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			wantNoCookie(t, b.use(use))
+			wantEvents(t, s.store)
+			b = s.browser(s.stored("k"))
+			b.use(use)
+			wantKeys(t, b.keys())
+		})
+	}
 }
 
 // Manager.Open is an access: a job that opens a session now and then keeps it alive.

@@ -102,7 +102,7 @@ func (s *Session) Delete(key string) error {
 func (s *Session) Clear() error {
 	return s.shrink(func() {
 		if s.view().Len() > 0 {
-			s.pending.newer.removeAll()
+			s.pending.newer.removeAll(s.row.presence != absent || !s.pending.inflight.empty())
 		}
 	})
 }

@@ -62,7 +62,8 @@ func (p *patch) remove(key string, beneath bool) {
 	p.put(key, nil)
 }
 
-func (p *patch) removeAll() { p.clear, p.edits = true, nil }
+// removeAll deletes all keys; beneath says whether there is anything beneath the patch.
+func (p *patch) removeAll(beneath bool) { p.clear, p.edits = p.clear || beneath, nil }
 
 // over puts p on top of older. It writes into no map of older's, which a store may still be reading after a caller whose
 // context has ended has returned.
