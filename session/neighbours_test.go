@@ -75,12 +75,16 @@ func TestHijackWithoutAHandshake(t *testing.T) {
 					return
 				}
 				s.ok(err)
+				watching, err := session.Watch(r.Context())
+				s.ok(err)
 				s.ok(conn.SetReadDeadline(time.Now().Add(10 * time.Second))) // fails once the connection is closed
 				_, err = s.m.Revoke(t.Context(), live.Handle())
 				s.ok(err)
 				if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
 					t.Errorf("the connection outlives its session: %v", err)
 				}
+				<-watching.Done()
+				wantIs(t, "cause", context.Cause(watching), session.ErrRevoked)
 			})).ServeHTTP(hijackable{httptest.NewRecorder(), ours}, r)
 			_ = theirs.Close()
 		})
@@ -89,9 +93,18 @@ func TestHijackWithoutAHandshake(t *testing.T) {
 
 // An upgrade library that writes its own 101 sends the new cookie all the same.
 func TestA101ThatALibraryWritesItself(t *testing.T) {
-	s := newSite(t)
-	b := s.browser(s.stored("a"))
-	r := b.request()
+	for name, header := range map[string]string{"cookie": "", "header": "X-Session"} {
+		t.Run(name, func(t *testing.T) { handshakeByALibrary(t, header) })
+	}
+}
+
+func handshakeByALibrary(t *testing.T, header string) {
+	s := newSite(t, func(c *session.Config) { c.Header = header })
+	live := s.stored("a")
+	r := s.browser(live).request()
+	if header != "" {
+		r.Header.Set(header, live.ID().Reveal())
+	}
 	for name, value := range map[string]string{"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "https://app.example.com"} {
 		r.Header.Set(name, value)
 	}
@@ -106,11 +119,16 @@ func TestA101ThatALibraryWritesItself(t *testing.T) {
 	reader := bufio.NewReader(theirs)
 	response, err := http.ReadResponse(reader, r)
 	s.ok(err)
-	b.take(response)
+	token := response.Header.Get(header)
+	if header == "" {
+		token = response.Cookies()[0].Value
+	}
 	if frame, err := reader.Peek(5); string(frame) != "frame" {
 		t.Errorf("after the header %q, %v", frame, err)
 	}
-	wantKeys(t, b.keys(), "a")
+	if opened, err := s.m.Open(t.Context(), token); err != nil || !opened.Has("a") || token == live.ID().Reveal() {
+		t.Errorf("the token that it brought opens %q, %v", opened.Keys(), err)
+	}
 }
 
 // WebSocket.Create makes a row for a socket, and for nothing that is no socket after all.

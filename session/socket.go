@@ -3,6 +3,7 @@ package session
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -93,7 +94,7 @@ func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 		h.adopt(conn)
 	}
 	if !begun {
-		conn, buffer = withHeader(conn, buffer, w.Header())
+		conn, buffer = withHeader(conn, buffer, w.Header(), cmp.Or(h.m.config.Header, "Set-Cookie"))
 	}
 	return conn, buffer, nil
 }
@@ -102,36 +103,40 @@ func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (h *handling) adopt(conn net.Conn) {
 	h.socket = true
 	if h.watch == nil && h.work() {
-		context.AfterFunc(h.contextOfSession(h.ctx), func() { _ = conn.Close() })
+		h.ended = h.contextOfSession(h.ctx)
+	}
+	if h.ended != nil {
+		context.AfterFunc(h.ended, func() { _ = conn.Close() })
 	}
 }
 
-// withHeader adds the fields that carry the client's token to a 101 that an upgrade library writes to the connection by
-// itself, without a look at the response's header. Without such fields it returns its arguments.
-func withHeader(conn net.Conn, buffer *bufio.ReadWriter, header http.Header) (net.Conn, *bufio.ReadWriter) {
+// withHeader adds the field that carries the client's token to a 101 that an upgrade library writes to the connection by
+// itself, without a look at the response's header. Without such a field it returns its arguments.
+func withHeader(conn net.Conn, buffer *bufio.ReadWriter, header http.Header, token string) (net.Conn, *bufio.ReadWriter) {
+	if len(header.Values(token)) == 0 {
+		return conn, buffer
+	}
 	var fields bytes.Buffer
-	for _, name := range []string{"Set-Cookie", "Cache-Control"} {
-		for _, value := range header[name] {
+	for _, name := range []string{token, "Cache-Control"} {
+		for _, value := range header.Values(name) {
 			fields.WriteString(name + ": " + value + "\r\n")
 		}
 	}
-	if len(header["Set-Cookie"]) == 0 {
-		return conn, buffer
-	}
-	hc := &handshakeConn{Conn: conn, fields: fields.Bytes()}
+	hc := &handshakeConn{Conn: conn, token: []byte("\r\n" + token + ": "), fields: fields.Bytes()}
 	return hc, bufio.NewReadWriter(buffer.Reader, bufio.NewWriter(hc))
 }
 
 // handshakeConn puts fields into the first response header that is written to it.
 type handshakeConn struct {
 	net.Conn
+	token  []byte // begins the line that carries the client's token
 	fields []byte // nil once they are written
 }
 
 // Write implements net.Conn.
 func (c *handshakeConn) Write(p []byte) (int, error) {
 	end := bytes.Index(p, []byte("\r\n")) + 2
-	if c.fields == nil || end < 2 || !bytes.HasPrefix(p, []byte("HTTP/1.1 101")) || bytes.Contains(p, []byte("\r\nSet-Cookie: ")) {
+	if c.fields == nil || end < 2 || !bytes.HasPrefix(p, []byte("HTTP/1.1 101")) || bytes.Contains(p, c.token) {
 		c.fields = nil
 		return c.Conn.Write(p)
 	}

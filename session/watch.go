@@ -29,8 +29,8 @@ func Watch(ctx context.Context) (context.Context, error) {
 		}
 	case !h.w.commit(http.StatusOK):
 		return ctx, ErrClosed
-	case h.socket && h.session.Err() == nil:
-		return ctx, nil // it is what the handler has got
+	case h.socket && h.ended == nil && h.session.Err() == nil:
+		return ctx, nil // it is what the handler of a handshake has got
 	}
 	return sc.x.endWithSession(ctx)
 }
