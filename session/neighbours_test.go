@@ -83,7 +83,7 @@ func TestHijackWithoutAHandshake(t *testing.T) {
 				if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
 					t.Errorf("the connection outlives its session: %v", err)
 				}
-				<-watching.Done()
+				await(t, "end of what Watch has given", watching.Done())
 				wantIs(t, "cause", context.Cause(watching), session.ErrRevoked)
 			})).ServeHTTP(hijackable{httptest.NewRecorder(), ours}, r)
 			_ = theirs.Close()
