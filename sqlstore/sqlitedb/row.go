@@ -110,11 +110,6 @@ type statements struct {
 	load, meta, insert, update, touch, remove, find, expired, count string
 }
 
-// selection is the condition of a Selector; see selecting.
-const selection = `(?1 is null or id = ?1) and (?2 is null or owner = ?2) and (?3 is null or tag = ?3) and
-	(?6 is null or owner >= ?6 and owner < ?6 || x'ff') and
-	(?4 is null or realm = ?4) and id <> ?5`
-
 // newStatements returns the statements for a table, whose name is validated.
 func newStatements(table string) *statements {
 	marks := strings.Repeat("?, ", strings.Count(metaColumns, ",")+1)
@@ -125,7 +120,7 @@ func newStatements(table string) *statements {
 		update:  `update {t} set (` + metaColumns + `, data) = (` + marks + `?) where id = ?`,
 		touch:   `update {t} set accessed_at = ?, expires_at = ? where id = ?`,
 		remove:  `delete from {t} where id = ?`,
-		find:    `select ` + metaColumns + ` from {t} where ` + selection + ` order by created_at desc, id desc`,
+		find:    `select ` + metaColumns + ` from {t} where `, // selection and newestFirst follow
 		expired: `delete from {t} where rowid in (select rowid from {t} where expires_at <= ? order by expires_at limit ?)`,
 		count:   `select count(*) from (select 1 from {t} where expires_at <= ? limit ?)`,
 	}
