@@ -61,6 +61,7 @@ type collectRun struct {
 	start  time.Time
 	found  int64 // expired rows at the start, up to the limit
 	report store.CollectReport
+	kept   bool // the last step has met rows that the database keeps
 	rows   pace
 	pages  pace
 	last   stepMark
@@ -102,15 +103,15 @@ func (r *collectRun) delete(ctx context.Context) error {
 			return nil
 		}
 		before := r.report.Deleted
-		done, err := r.batch(ctx)
+		stopped, err := r.batch(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if r.report.Deleted > before {
 			r.progress()
 		}
-		if done {
-			r.report.Stopped = store.StopDone
+		if stopped != "" {
+			r.report.Stopped = stopped
 			return nil
 		}
 		if err := r.rest(ctx); err != nil || r.report.Stopped != "" {
@@ -152,28 +153,44 @@ func (r *collectRun) late() bool {
 	return r.opts.MaxDuration > 0 && time.Since(r.start) >= r.opts.MaxDuration
 }
 
-// batch deletes up to a batch of rows, in steps.
-func (r *collectRun) batch(ctx context.Context) (done bool, err error) {
+// batch deletes up to a batch of rows, in steps. It says why no other batch follows, if none does.
+func (r *collectRun) batch(ctx context.Context) (stopped store.StopReason, err error) {
+	largest := min(r.rows.most, int64(r.opts.Batch))
 	for total := int64(0); total < int64(r.opts.Batch); {
 		size := min(r.rows.size, int64(r.opts.Batch)-total)
+		if r.kept {
+			size = largest // each step finds again what is kept
+		}
 		r.store.writer.log.keepUp(ctx)
 		deleted, err := r.step(ctx, size)
 		total += deleted
 		r.report.Deleted += deleted
-		if err != nil || deleted < size {
-			return err == nil, err
+		switch {
+		case err != nil:
+			return "", err
+		case r.kept && deleted == 0 && size == largest:
+			return store.StopRefused, nil
+		case !r.kept && deleted < size:
+			return store.StopDone, nil
 		}
 		if r.makeWay(ctx, r.rows) && r.late() {
-			return false, nil
+			return "", nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
-// step deletes up to size rows. A deletion need not survive a power cut, so it does not wait for the disk.
+// step deletes up to size rows, and sees whether the database keeps some of them. A deletion need not survive a power
+// cut, so it does not wait for the disk.
 func (r *collectRun) step(ctx context.Context, size int64) (deleted int64, err error) {
 	err = r.transact(ctx, &r.rows, func(c *conn) (err error) {
-		deleted, err = c.exec(deleteExpired, now().Add(-r.opts.Keep).UnixMilli(), size)
+		due := now().Add(-r.opts.Keep).UnixMilli()
+		r.kept = false
+		if deleted, err = c.exec(deleteExpired, due, size); err != nil || deleted == size {
+			return err
+		}
+		left, err := c.number(countExpired, due, int64(1))
+		r.kept = left > 0
 		return err
 	})
 	if err != nil {

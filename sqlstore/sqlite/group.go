@@ -70,7 +70,7 @@ func (s *Store) together(ctx context.Context, writes []*write) []result {
 	err := s.writer.transact(ctx, allRelaxed(writes), func(c *conn) error {
 		for i, w := range writes {
 			results[i].Value, results[i].Err = w.apply(c)
-			if code(results[i].Err) != 0 {
+			if ofDatabase(results[i].Err) {
 				refused = len(writes) > 1
 				return results[i].Err
 			}
@@ -113,7 +113,7 @@ func allRelaxed(writes []*write) bool {
 
 // explain adds what was tried to errors that do not say it.
 func explain(what string, err error) error {
-	if code(err) != 0 {
+	if ofDatabase(err) {
 		return fmt.Errorf("sqlite: %s: %w", what, err)
 	}
 	return err

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,29 @@ func TestWhatTheDatabaseRefusesFailsAlone(t *testing.T) {
 			t.Errorf("save %d: %v", i, results[i].Err)
 		}
 		holds(t, s, ref, "1")
+	}
+}
+
+// What the database leaves as it was, without an error, is found when others of the same save are gone already.
+func TestWhatTheDatabaseKeepsFailsAlone(t *testing.T) {
+	s := open(t, newPath(t))
+	owner := "ann"
+	login := store.Change{Owner: &owner}
+	old := []store.Ref{created(t, s, login), created(t, s, login)}
+	edit(t, s, fmt.Sprintf(`create trigger kept before delete on sessions when old.id = x'%x'
+		begin select raise(ignore); end`, old[0].Key[:]))
+	other, limited := createdMany(t, s, 1)[0], newRef()
+	limited.Policy.Owner = store.OwnerLimit{Max: 1, EndOldest: true}
+	create := &write{what: "create", apply: func(c *conn) (outcome, error) { return c.create(limited, login) }}
+	results := s.together(t.Context(), append(saves([]store.Ref{other}, func(int) store.Change { return set("n", "1") }), create))
+	if results[0].Err != nil || !errors.Is(results[1].Err, errKept) {
+		t.Errorf("got %v and %v", results[0].Err, results[1].Err)
+	}
+	holds(t, s, other, "1")
+	for i, ref := range old {
+		if _, err := s.Load(t.Context(), ref); err != nil {
+			t.Errorf("session %d of the owner: %v", i, err)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (c *conn) touch(ref store.Ref) (outcome, error) {
 	}
 	var err error
 	if r.Touch(ref.Policy, r.Now) {
-		_, err = c.exec(updateAccess, r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.Key[:])
+		err = c.change(updateAccess, r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.Key[:])
 	}
 	return outcome{saved: r.Saved(r.Now)}, err
 }

@@ -101,7 +101,7 @@ func (s *Store) Revoke(ctx context.Context, selector store.Selector) (ended []st
 	err = s.write(ctx, func(c *sql.Conn) error {
 		rows, err := s.selected(ctx, c, selector)
 		for _, r := range rows {
-			if _, err := exec(ctx, c, s.sql.remove, r.Key[:]); err != nil {
+			if err := changeOne(ctx, c, s.sql.remove, r.Key[:]); err != nil {
 				return err
 			}
 			ended = append(ended, r.Key)

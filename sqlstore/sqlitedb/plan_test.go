@@ -32,22 +32,22 @@ func TestSelectorsUseAnIndex(t *testing.T) {
 // plan is how the database finds what a selector selects, in lower case.
 func (s *Store) plan(t *testing.T, selector store.Selector) string {
 	t.Helper()
-	q := &explained{db: s.db}
+	q := &explained{DB: s.db}
 	_, _ = s.selected(t.Context(), q, selector) // the columns are those of a plan, which is no row
 	return strings.ToLower(q.plan)
 }
 
 // explained has queries explained.
 type explained struct {
-	db   *sql.DB
+	*sql.DB
 	plan string
 }
 
 func (e *explained) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	row := e.db.QueryRowContext(ctx, "explain query plan "+query, args...)
+	row := e.DB.QueryRowContext(ctx, "explain query plan "+query, args...)
 	var id, parent, unused int
 	if err := row.Scan(&id, &parent, &unused, &e.plan); err != nil {
 		return nil, err
 	}
-	return e.db.QueryContext(ctx, "select 1 where false")
+	return e.DB.QueryContext(ctx, "select 1 where false")
 }

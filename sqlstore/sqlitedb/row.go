@@ -30,6 +30,7 @@ func values(r *store.Record) []any {
 // querier is a *sql.DB or a *sql.Conn.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // find reads the rows of a query on metaColumns, with or without the data after them.

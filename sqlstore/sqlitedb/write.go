@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"strings"
 	"time"
 
@@ -93,6 +94,18 @@ func exec(ctx context.Context, conn *sql.Conn, statement string, args ...any) (i
 		return 0, &failure{err}
 	}
 	return n, nil
+}
+
+var errKept = errors.New("the database keeps a row as it was: do its triggers let rows be changed?")
+
+// changeOne runs a statement on one row. It is a failure if the database leaves the row as it was, as a trigger can have it
+// do without an error.
+func changeOne(ctx context.Context, conn *sql.Conn, statement string, args ...any) error {
+	n, err := exec(ctx, conn, statement, args...)
+	if err == nil && n != 1 {
+		err = &failure{errKept}
+	}
+	return err
 }
 
 // rollback does not hand a connection with an open transaction back to the application.
