@@ -85,7 +85,8 @@ func (r *collectRun) due(ctx context.Context, limit int64, keep time.Duration) (
 
 // expired counts the rows that had expired at a time, up to a limit.
 func (s *Store) expired(ctx context.Context, q querier, at time.Time, limit int64) (n int64, err error) {
-	if err := q.QueryRowContext(ctx, s.sql.count, at.UnixMilli(), limit).Scan(&n); err != nil {
+	err = patiently(ctx, func() error { return q.QueryRowContext(ctx, s.sql.count, at.UnixMilli(), limit).Scan(&n) })
+	if err != nil {
 		return 0, failed(ctx, err)
 	}
 	return n, nil

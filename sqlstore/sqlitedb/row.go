@@ -33,8 +33,16 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// find reads the rows of a query on metaColumns, with or without the data after them.
+// find reads the rows of a query on metaColumns, with or without the data after them. It waits for a busy file.
 func (s *Store) find(ctx context.Context, q querier, query string, args ...any) (found []store.Record, err error) {
+	err = patiently(ctx, func() (err error) {
+		found, err = findNow(ctx, q, query, args...)
+		return err
+	})
+	return found, err
+}
+
+func findNow(ctx context.Context, q querier, query string, args ...any) (found []store.Record, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, failed(ctx, err)

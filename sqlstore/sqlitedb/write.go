@@ -38,6 +38,11 @@ func isBusy(err error) bool {
 		(strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked"))
 }
 
+// patiently calls fn until the file is not busy. Without a write-ahead log, readers too meet the commits of others.
+func patiently(ctx context.Context, fn func() error) error {
+	return retry.While(ctx, busyTime, busyPause, isBusy, fn)
+}
+
 // write calls fn in a transaction that has the write lock from its beginning. An error of fn rolls it back.
 func (s *Store) write(ctx context.Context, fn func(*sql.Conn) error) error {
 	if err := ctx.Err(); err != nil {
@@ -55,7 +60,7 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Conn) error) error {
 	}
 	defer func() { _ = conn.Close() }()
 	begin := func() error { return run(ctx, conn, "begin immediate") }
-	if err := retry.While(ctx, busyTime, busyPause, isBusy, begin); err != nil {
+	if err := patiently(ctx, begin); err != nil {
 		discard(conn) // the driver may have returned before the database has begun
 		return failed(ctx, err)
 	}
