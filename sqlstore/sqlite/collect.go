@@ -12,8 +12,8 @@ import (
 // Collect implements store.Collector.
 //
 // The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a
-// lock on the file <database>-collect, beside the file that symbolic links lead to. It stays behind empty; the lock
-// ends with the process that holds it.
+// lock on the file <database>-collect, beside the file that symbolic links lead to, with the database's mode and owner.
+// It stays behind empty; the lock ends with the process that holds it. A run that may not open it goes without.
 func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	opts, err := opts.WithDefaults()
 	if err != nil {
@@ -25,33 +25,15 @@ func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.C
 		if isBusy(err) {
 			return store.CollectReport{Stopped: store.StopLocked, Duration: time.Since(r.start)}, nil
 		}
-		if err != nil {
+		if err != nil && !forbidden(err) {
 			return store.CollectReport{}, fmt.Errorf("sqlite: collect: run lock: %w", err)
 		}
-		defer unlock()
+		if err == nil {
+			defer unlock()
+		}
 	}
 	err = r.run(ctx)
 	return r.report, explain("collect", err)
-}
-
-// lockPatience is how long a run tries to get its lock. Merely opening the file locks it for a moment, so that of
-// several runs that begin at once none might get it at its first try.
-const lockPatience = 50 * time.Millisecond
-
-// lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database
-// that stays empty: the one way of locking a file that this module has on every system, and one that ends with the
-// process.
-func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
-	c, err := create(ctx, s.at.real().beside("-collect"), locking, lockPatience)
-	if err != nil {
-		return nil, err
-	}
-	err = retryBusy(ctx, lockPatience, func() error { return c.script("begin exclusive") })
-	if err != nil {
-		_ = c.close()
-		return nil, err
-	}
-	return func() { _ = c.close() }, nil
 }
 
 // collectRun is one call of Collect.
