@@ -61,7 +61,7 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Conn) error) error {
 	defer func() { _ = conn.Close() }()
 	begin := func() error { return run(ctx, conn, "begin immediate") }
 	if err := patiently(ctx, begin); err != nil {
-		discard(conn) // the driver may have returned before the database has begun
+		rollback(ctx, conn) // the database may have begun all the same, after the driver has returned
 		return failed(ctx, err)
 	}
 	committed := false
@@ -113,11 +113,13 @@ func changeOne(ctx context.Context, conn *sql.Conn, statement string, args ...an
 	return err
 }
 
-// rollback does not hand a connection with an open transaction back to the application.
+// rollback does not hand a connection with an open transaction back to the application. It keeps one that has none: a
+// database in memory ends with its last connection.
 func rollback(ctx context.Context, conn *sql.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
 	defer cancel()
-	if err := run(ctx, conn, "rollback"); err != nil {
+	err := run(ctx, conn, "rollback")
+	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 		discard(conn)
 	}
 }
