@@ -29,12 +29,13 @@ type outcome struct {
 type result = batch.Result[outcome]
 
 // newGroup returns the queue before the writer. One commit is in flight at a time; writes that wait for it share the
-// next. Every write is a key of its own: two writes to one row are applied one after the other in one transaction.
+// next. Every write is a key of its own: two writes to one row are applied one after the other in one transaction. A
+// batch waits behind this process's own touches, collector and checkpoint too, however short the busy timeout is.
 func (s *Store) newGroup(size int, busy time.Duration) *batch.Group[*write, *write, outcome] {
 	return batch.New(batch.Options[*write, *write, outcome]{
 		Slots:   1,
 		Max:     size,
-		Timeout: 2 * busy,
+		Timeout: max(2*busy, batch.DefaultTimeout),
 		One:     s.alone,
 		Many:    s.together,
 		Key:     func(w *write) *write { return w },

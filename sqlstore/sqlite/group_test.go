@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
 // saves returns the writes of saves of one key each.
@@ -204,6 +206,31 @@ func TestAWriteWaitsForAnotherProcessAsLongAsItMay(t *testing.T) {
 		t.Error(err)
 	}
 	holds(t, s, ref, "2")
+}
+
+// The busy timeout is for other processes. Who waits for this one's own touches, collector or checkpoint has more time.
+func TestAWriteWaitsForThisProcessBeyondTheBusyTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, newPath(t), WithBusyTimeout(time.Millisecond))
+		ref := createdMany(t, s, 1)[0]
+		s.writer.slot <- struct{}{}
+		first, leave := context.WithCancel(t.Context())
+		go func() { _, _ = s.Save(first, ref, set("n", "1")) }()
+		synctest.Wait()
+		done := make(chan error)
+		go func() {
+			_, err := s.Save(t.Context(), ref, set("n", "2"))
+			done <- err
+		}()
+		synctest.Wait()
+		leave() // the second save is a batch now
+		time.Sleep(batch.DefaultTimeout / 2)
+		<-s.writer.slot
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		holds(t, s, ref, "2")
+	})
 }
 
 func TestACallerWhoWaitsForTheFileIsFreeToLeave(t *testing.T) {
