@@ -41,7 +41,8 @@ func TestATouchBelowTheStepWritesNothing(t *testing.T) {
 func TestAForcedTouchWaitsForTheWriter(t *testing.T) {
 	s := open(t, newPath(t))
 	ref := created(t, s, set("a", "1"))
-	edit(t, s, "update sessions set accessed_at = accessed_at + 3600000, expires_at = expires_at + 3600000") // by a clock that was set back since
+	older(t, s, -time.Hour)
+	edit(t, s, "update sessions set accessed_at = accessed_at + 3600000") // the clock was set back since
 	ref.Policy.Step, ref.Policy.RecordAccess = 0, true
 	rotated := ref
 	rotated.Hash[0]++ // by a save that is under way
