@@ -1,33 +1,51 @@
-package sqlitedb
+package store
 
 import (
 	"context"
-	"encoding/json"
+	"database/sql"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/simples-go/sessions/migrations/migrate"
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/sqlitedb"
 )
 
-func newRef() store.Ref {
-	return store.Ref{Key: store.Handle{1}, Hash: store.Hash{2}, Policy: store.Policy{
-		Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour}, Step: time.Minute, MaxBytes: 1 << 20,
-	}}
+// hourly is a policy whose touches are due after a minute.
+var hourly = store.Policy{
+	Timeouts: store.Timeouts{Idle: time.Hour, Absolute: 24 * time.Hour}, Step: time.Minute, MaxBytes: 1 << 20,
+}
+
+// plain opens an application's database as a driver opens one by itself: with a rollback journal and no busy timeout.
+func plain(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
 }
 
 // Without a write-ahead log a commit of somebody else keeps readers out. They wait for its end.
 func TestReadsWaitForABusyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
-	db, other := handle(t, path), handle(t, path)
-	other.SetMaxOpenConns(1)
-	migrate(t, db)
-	s, err := New(t.Context(), db, "")
+	db, other := plain(t, path), plain(t, path)
+	if err := migrate.UpSQLite(t.Context(), db, "sessions"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlitedb.New(t.Context(), db, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := newRef()
-	if _, err := s.Create(t.Context(), ref, store.Change{Set: map[string]json.RawMessage{"a": json.RawMessage(`1`)}}); err != nil {
+	ref := named(1)
+	if _, err := s.Create(t.Context(), ref, store.Change{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, read := range map[string]func(context.Context) error{
@@ -42,7 +60,7 @@ func TestReadsWaitForABusyFile(t *testing.T) {
 			_, err := s.Collect(ctx, store.CollectOptions{DryRun: true})
 			return err
 		},
-		"new": func(ctx context.Context) error { _, err := New(ctx, db, ""); return err },
+		"new": func(ctx context.Context) error { _, err := sqlitedb.New(ctx, db, ""); return err },
 	} {
 		if _, err := other.Exec("begin exclusive"); err != nil {
 			t.Fatal(err)
