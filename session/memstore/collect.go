@@ -9,8 +9,9 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Collect implements Collector. It holds up other callers for no longer than a batch takes, and needs no lock of its own
-// against another collector.
+// Collect implements Collector. It holds up other callers while it looks through all rows, once before the first batch and
+// once after the last, and for no longer than a batch takes in between. It needs no lock of its own against another
+// collector.
 func (m *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	opts, err := opts.WithDefaults()
 	if err != nil {

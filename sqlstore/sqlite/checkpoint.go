@@ -68,8 +68,8 @@ func (cp *checkpointer) keepUp(ctx context.Context) {
 	}
 }
 
-// checkpoint ignores errors but for the connection's sake: what it did not move, the next one moves, or a commit, which
-// returns the error to its caller.
+// checkpoint ignores errors but for the connection's sake: what it did not move, the next one moves, or a commit, whose
+// caller hears of no error either. What is not moved stands in the log, which grows.
 func (cp *checkpointer) checkpoint() {
 	cp.pages.Store(0)
 	if cp.closed {

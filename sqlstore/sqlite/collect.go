@@ -12,8 +12,8 @@ import (
 // Collect implements store.Collector.
 //
 // The index on expires_at has no dead entries in SQLite, so that every step begins at its start. The run lock is a
-// lock on the file <database>-collect, beside the file that symbolic links lead to. It stays behind empty; the lock
-// ends with the process that holds it.
+// lock on the file <database>-collect, beside the file that symbolic links lead to, with the database's mode and owner.
+// It stays behind empty; the lock ends with the process that holds it. A run that may not open it goes without.
 func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.CollectReport, error) {
 	opts, err := opts.WithDefaults()
 	if err != nil {
@@ -25,33 +25,15 @@ func (s *Store) Collect(ctx context.Context, opts store.CollectOptions) (store.C
 		if isBusy(err) {
 			return store.CollectReport{Stopped: store.StopLocked, Duration: time.Since(r.start)}, nil
 		}
-		if err != nil {
+		if err != nil && !forbidden(err) {
 			return store.CollectReport{}, fmt.Errorf("sqlite: collect: run lock: %w", err)
 		}
-		defer unlock()
+		if err == nil {
+			defer unlock()
+		}
 	}
 	err = r.run(ctx)
 	return r.report, explain("collect", err)
-}
-
-// lockPatience is how long a run tries to get its lock. Merely opening the file locks it for a moment, so that of
-// several runs that begin at once none might get it at its first try.
-const lockPatience = 50 * time.Millisecond
-
-// lockRun takes the run lock, or fails with a busy file. The lock is that of an exclusive transaction on a database
-// that stays empty: the one way of locking a file that this module has on every system, and one that ends with the
-// process.
-func (s *Store) lockRun(ctx context.Context) (unlock func(), err error) {
-	c, err := create(ctx, s.at.real().beside("-collect"), locking, lockPatience)
-	if err != nil {
-		return nil, err
-	}
-	err = retryBusy(ctx, lockPatience, func() error { return c.script("begin exclusive") })
-	if err != nil {
-		_ = c.close()
-		return nil, err
-	}
-	return func() { _ = c.close() }, nil
 }
 
 // collectRun is one call of Collect.
@@ -61,6 +43,7 @@ type collectRun struct {
 	start  time.Time
 	found  int64 // expired rows at the start, up to the limit
 	report store.CollectReport
+	kept   bool // the last step has met rows that the database keeps
 	rows   pace
 	pages  pace
 	last   stepMark
@@ -102,15 +85,15 @@ func (r *collectRun) delete(ctx context.Context) error {
 			return nil
 		}
 		before := r.report.Deleted
-		done, err := r.batch(ctx)
+		stopped, err := r.batch(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if r.report.Deleted > before {
 			r.progress()
 		}
-		if done {
-			r.report.Stopped = store.StopDone
+		if stopped != "" {
+			r.report.Stopped = stopped
 			return nil
 		}
 		if err := r.rest(ctx); err != nil || r.report.Stopped != "" {
@@ -152,28 +135,44 @@ func (r *collectRun) late() bool {
 	return r.opts.MaxDuration > 0 && time.Since(r.start) >= r.opts.MaxDuration
 }
 
-// batch deletes up to a batch of rows, in steps.
-func (r *collectRun) batch(ctx context.Context) (done bool, err error) {
+// batch deletes up to a batch of rows, in steps. It says why no other batch follows, if none does.
+func (r *collectRun) batch(ctx context.Context) (stopped store.StopReason, err error) {
+	largest := min(r.rows.most, int64(r.opts.Batch))
 	for total := int64(0); total < int64(r.opts.Batch); {
 		size := min(r.rows.size, int64(r.opts.Batch)-total)
+		if r.kept {
+			size = largest // each step finds again what is kept
+		}
 		r.store.writer.log.keepUp(ctx)
 		deleted, err := r.step(ctx, size)
 		total += deleted
 		r.report.Deleted += deleted
-		if err != nil || deleted < size {
-			return err == nil, err
+		switch {
+		case err != nil:
+			return "", err
+		case r.kept && deleted == 0 && size == largest:
+			return store.StopRefused, nil
+		case !r.kept && deleted < size:
+			return store.StopDone, nil
 		}
 		if r.makeWay(ctx, r.rows) && r.late() {
-			return false, nil
+			return "", nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
-// step deletes up to size rows. A deletion need not survive a power cut, so it does not wait for the disk.
+// step deletes up to size rows, and sees whether the database keeps some of them. A deletion need not survive a power
+// cut, so it does not wait for the disk.
 func (r *collectRun) step(ctx context.Context, size int64) (deleted int64, err error) {
 	err = r.transact(ctx, &r.rows, func(c *conn) (err error) {
-		deleted, err = c.exec(deleteExpired, now().Add(-r.opts.Keep).UnixMilli(), size)
+		due := now().Add(-r.opts.Keep).UnixMilli()
+		r.kept = false
+		if deleted, err = c.exec(deleteExpired, due, size); err != nil || deleted == size {
+			return err
+		}
+		left, err := c.number(countExpired, due, int64(1))
+		r.kept = left > 0
 		return err
 	})
 	if err != nil {

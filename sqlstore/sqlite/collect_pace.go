@@ -89,21 +89,32 @@ const (
 // a long list takes long; the next run goes on with what budget leaves.
 func (r *collectRun) vacuum(ctx context.Context, budget time.Duration) error {
 	end := time.Now().Add(budget)
-	for n, more := 1, true; more && r.stopped(ctx) == "" && time.Now().Before(end); n++ {
+	for n := 1; r.stopped(ctx) == "" && time.Now().Before(end); n++ {
+		more := false
 		err := r.transact(ctx, &r.pages, func(c *conn) (err error) {
 			more, err = c.vacuum(r.pages.size)
 			return err
 		})
-		if n%vacuumSteps == 0 {
-			r.store.writer.log.keepUp(ctx)
-			_ = retry.Sleep(ctx, r.opts.Pause)
-		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err != nil && ctx.Err() == nil:
 			return err
+		case !more || n%vacuumSteps == 0 && !r.pauseBefore(ctx, end):
+			return nil
 		}
 		r.makeWay(ctx, r.pages)
 	}
 	return nil
+}
+
+// pauseBefore pauses between two stretches of a vacuum. It reports false, at once, if no time would be left for another.
+func (r *collectRun) pauseBefore(ctx context.Context, end time.Time) bool {
+	pause, limit := max(0, r.opts.Pause), r.opts.MaxDuration
+	if time.Until(end) <= pause || limit > 0 && time.Since(r.start)+pause >= limit {
+		return false
+	}
+	r.store.writer.log.keepUp(ctx)
+	_ = retry.Sleep(ctx, pause)
+	return true
 }
 
 // vacuum gives back up to so many pages.

@@ -80,3 +80,50 @@ func keepSaving(t *testing.T, s *Store) (stop func()) {
 		wg.Wait()
 	}
 }
+
+// A pause is for what follows. A vacuum that is at its end, or out of time, makes none.
+func TestAVacuumDoesNotPauseAtItsEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps  int64
+		limit  time.Duration
+		budget time.Duration
+	}{
+		"nothing is left":            {steps: vacuumSteps - 1, budget: 24 * time.Hour},
+		"no time of its own is left": {steps: 3 * vacuumSteps, budget: time.Minute},
+		"no time of the run is left": {steps: 3 * vacuumSteps, budget: 24 * time.Hour, limit: time.Minute},
+	} {
+		s := open(t, newPath(t))
+		expired(t, s, 2000, 2000)
+		edit(t, s, "delete from sessions")
+		r := newCollectRun(s, store.CollectOptions{Pause: time.Hour, MaxDuration: c.limit})
+		size := (surplus(t, s) + c.steps - 1) / c.steps
+		r.pages = pace{size: size, least: size, most: size}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if err := r.vacuum(ctx, c.budget); err != nil || ctx.Err() != nil {
+			t.Errorf("%s: %v, %v", name, err, ctx.Err())
+		}
+		cancel()
+		if left := surplus(t, s); (left > 0) != (c.steps > vacuumSteps) {
+			t.Errorf("%s: %d pages are left", name, left)
+		}
+	}
+}
+
+// surplus is how many pages a vacuum gives back.
+func surplus(t *testing.T, s *Store) (n int64) {
+	t.Helper()
+	err := s.writer.do(t.Context(), func(c *conn) error {
+		free, err := c.number(freePages)
+		if err != nil {
+			return err
+		}
+		all, err := c.number(allPages)
+		for n = 0; free-n > (all-n)/vacuumKeep; n++ {
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -114,6 +114,18 @@ func (c *conn) exec(id statement, args ...driver.Value) (int64, error) {
 	return n, err
 }
 
+// errKept is of the database, which reports no error: a trigger can have it leave a row as it was.
+var errKept = errors.New("the database keeps a row as it was: do its triggers let rows be changed?")
+
+// change runs a statement on one row, and returns errKept if the row is left as it was.
+func (c *conn) change(id statement, args ...driver.Value) error {
+	n, err := c.exec(id, args...)
+	if err == nil && n != 1 {
+		err = errKept
+	}
+	return err
+}
+
 // pageSize is that of a new database, in bytes.
 const pageSize = 4096
 
@@ -197,5 +209,8 @@ func code(err error) int {
 	}
 	return 0
 }
+
+// ofDatabase reports whether the database has refused something.
+func ofDatabase(err error) bool { return err != nil && (code(err) != 0 || errors.Is(err, errKept)) }
 
 func isBusy(err error) bool { return code(err) != 0 && sqlitefile.IsBusy(err) }

@@ -34,6 +34,5 @@ func (c *conn) remove(r *store.Record, kind store.EventKind) (out outcome, err e
 		out.events = append(out.events, store.Event{Kind: kind, Key: r.Key})
 	}
 	out.ended = append(out.ended, r.Key)
-	_, err = c.exec(deleteRow, r.Key[:])
-	return out, err
+	return out, c.change(deleteRow, r.Key[:])
 }

@@ -131,5 +131,13 @@ func (c *conn) revoke(selector store.Selector, limit int) (out outcome, err erro
 		}
 		return nil
 	}, append(selecting(selector), int64(limit))...)
+	if err != nil || len(out.ended) == limit {
+		return out, err
+	}
+	// RETURNING leaves out what is kept.
+	kept, err := c.first(findByKey+by(selector), selecting(selector)...)
+	if err == nil && kept != nil {
+		err = errKept
+	}
 	return out, err
 }

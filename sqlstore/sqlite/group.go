@@ -29,12 +29,13 @@ type outcome struct {
 type result = batch.Result[outcome]
 
 // newGroup returns the queue before the writer. One commit is in flight at a time; writes that wait for it share the
-// next. Every write is a key of its own: two writes to one row are applied one after the other in one transaction.
+// next. Every write is a key of its own: two writes to one row are applied one after the other in one transaction. A
+// batch waits behind this process's own touches, collector and checkpoint too, however short the busy timeout is.
 func (s *Store) newGroup(size int, busy time.Duration) *batch.Group[*write, *write, outcome] {
 	return batch.New(batch.Options[*write, *write, outcome]{
 		Slots:   1,
 		Max:     size,
-		Timeout: 2 * busy,
+		Timeout: max(2*busy, batch.DefaultTimeout),
 		One:     s.alone,
 		Many:    s.together,
 		Key:     func(w *write) *write { return w },
@@ -70,7 +71,7 @@ func (s *Store) together(ctx context.Context, writes []*write) []result {
 	err := s.writer.transact(ctx, allRelaxed(writes), func(c *conn) error {
 		for i, w := range writes {
 			results[i].Value, results[i].Err = w.apply(c)
-			if code(results[i].Err) != 0 {
+			if ofDatabase(results[i].Err) {
 				refused = len(writes) > 1
 				return results[i].Err
 			}
@@ -113,7 +114,7 @@ func allRelaxed(writes []*write) bool {
 
 // explain adds what was tried to errors that do not say it.
 func explain(what string, err error) error {
-	if code(err) != 0 {
+	if ofDatabase(err) {
 		return fmt.Errorf("sqlite: %s: %w", what, err)
 	}
 	return err

@@ -3,13 +3,16 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/simples-go/sessions/session/store"
+	"github.com/simples-go/sessions/sqlstore/internal/batch"
 )
 
 // saves returns the writes of saves of one key each.
@@ -103,6 +106,29 @@ func TestWhatTheDatabaseRefusesFailsAlone(t *testing.T) {
 	}
 }
 
+// What the database leaves as it was, without an error, is found when others of the same save are gone already.
+func TestWhatTheDatabaseKeepsFailsAlone(t *testing.T) {
+	s := open(t, newPath(t))
+	owner := "ann"
+	login := store.Change{Owner: &owner}
+	old := []store.Ref{created(t, s, login), created(t, s, login)}
+	edit(t, s, fmt.Sprintf(`create trigger kept before delete on sessions when old.id = x'%x'
+		begin select raise(ignore); end`, old[0].Key[:]))
+	other, limited := createdMany(t, s, 1)[0], newRef()
+	limited.Policy.Owner = store.OwnerLimit{Max: 1, EndOldest: true}
+	create := &write{what: "create", apply: func(c *conn) (outcome, error) { return c.create(limited, login) }}
+	results := s.together(t.Context(), append(saves([]store.Ref{other}, func(int) store.Change { return set("n", "1") }), create))
+	if results[0].Err != nil || !errors.Is(results[1].Err, errKept) {
+		t.Errorf("got %v and %v", results[0].Err, results[1].Err)
+	}
+	holds(t, s, other, "1")
+	for i, ref := range old {
+		if _, err := s.Load(t.Context(), ref); err != nil {
+			t.Errorf("session %d of the owner: %v", i, err)
+		}
+	}
+}
+
 // A constraint that is looked at in the commit fails for all who share it, and nobody is told otherwise.
 func TestAFailedCommitFailsForAll(t *testing.T) {
 	s := open(t, newPath(t))
@@ -180,6 +206,31 @@ func TestAWriteWaitsForAnotherProcessAsLongAsItMay(t *testing.T) {
 		t.Error(err)
 	}
 	holds(t, s, ref, "2")
+}
+
+// The busy timeout is for other processes. Who waits for this one's own touches, collector or checkpoint has more time.
+func TestAWriteWaitsForThisProcessBeyondTheBusyTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, newPath(t), WithBusyTimeout(time.Millisecond))
+		ref := createdMany(t, s, 1)[0]
+		s.writer.slot <- struct{}{}
+		first, leave := context.WithCancel(t.Context())
+		go func() { _, _ = s.Save(first, ref, set("n", "1")) }()
+		synctest.Wait()
+		done := make(chan error)
+		go func() {
+			_, err := s.Save(t.Context(), ref, set("n", "2"))
+			done <- err
+		}()
+		synctest.Wait()
+		leave() // the second save is a batch now
+		time.Sleep(batch.DefaultTimeout / 2)
+		<-s.writer.slot
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		holds(t, s, ref, "2")
+	})
 }
 
 func TestACallerWhoWaitsForTheFileIsFreeToLeave(t *testing.T) {

@@ -38,8 +38,12 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	file, err := at.original()
+	if err != nil {
+		return nil, errors.Join(err, first.close())
+	}
 	at.count(1)
-	s := newStore(at, config, first)
+	s := newStore(at, config, first, file)
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -114,11 +118,14 @@ func create(ctx context.Context, at location, r role, busy time.Duration) (*conn
 	return connect(ctx, at, r, busy, template)
 }
 
-func newStore(at location, config *config, first *conn) *Store {
+func newStore(at location, config *config, first *conn, file original) *Store {
 	sql := newStatements(config.table)
 	first.sql = sql
 	dial := func(r role) func(context.Context) (*conn, error) {
 		return func(ctx context.Context) (*conn, error) {
+			if err := file.check(); err != nil {
+				return nil, err
+			}
 			c, err := connect(ctx, at, r, config.busy, "")
 			if err != nil {
 				return nil, err
@@ -137,6 +144,7 @@ func newStore(at location, config *config, first *conn) *Store {
 	s.events.Run = s.pollFile
 	s.readers = newReaders(config.readers, config.busy, dial(reading))
 	s.writer = newWriter(first, config.busy, at.path == "", dial(writing))
+	s.writer.file = file
 	if at.path != "" {
 		s.writer.log = newCheckpointer(dial(writing), s.writer.still)
 	}

@@ -91,3 +91,66 @@ func TestTheFilesAreForTheirOwnerAlone(t *testing.T) {
 		t.Errorf("files are left: %q", names)
 	}
 }
+
+// Whoever collects first makes the lock file for all who may write to the database.
+func TestTheLockFileIsAsTheDatabase(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o77))
+	path := newPath(t)
+	s := open(t, path)
+	if err := os.Chmod(path, 0o660); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(path, 65534, 65533); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Collect(t.Context(), store.CollectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	mode, uid, gid := rights(t, path)
+	if m, u, g := rights(t, path+"-collect"); m != mode || u != uid || g != gid {
+		t.Errorf("%v of %d:%d, and the database %v of %d:%d", m, u, g, mode, uid, gid)
+	}
+}
+
+func rights(t *testing.T, path string) (mode os.FileMode, uid, gid uint32) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	return info.Mode(), stat.Uid, stat.Gid
+}
+
+// A collector that may not have the lock, which only saves it work, does its work without.
+func TestACollectorWithoutTheRightToItsLockCollects(t *testing.T) {
+	for name, forbid := range map[string]func(lock string) error{
+		"to open it":  func(lock string) error { return os.WriteFile(lock, nil, 0) },
+		"to write it": func(lock string) error { return os.WriteFile(lock, nil, 0o444) },
+		"to make it":  func(lock string) error { return os.Chmod(filepath.Dir(lock), 0o555) },
+	} {
+		path := newPath(t)
+		s := open(t, path)
+		expired(t, s, 5, 100)
+		if err := forbid(path + "-collect"); err != nil {
+			t.Fatal(err)
+		}
+		asNobody(t, path, func() {
+			other, err := Open(t.Context(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = other.Close() }()
+			report, err := other.Collect(t.Context(), store.CollectOptions{})
+			if err != nil || report.Stopped != store.StopDone || report.Deleted != 5 {
+				t.Errorf("no right %s: %+v, %v", name, report, err)
+			}
+		})
+		if err := os.Chmod(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -33,8 +33,7 @@ func (c *conn) create(ref store.Ref, change store.Change) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	_, err = c.exec(insertRow, append(values(&r), r.Key[:], null.Text(r.Realm))...)
-	return out, err
+	return out, c.change(insertRow, append(values(&r), r.Key[:], null.Text(r.Realm))...)
 }
 
 // Save implements store.Store.
@@ -77,11 +76,9 @@ func (c *conn) save(old store.Record, p store.Policy, change store.Change) (outc
 }
 
 // update writes what the change may have changed. An expiry that stays where it is costs no index entry.
-func (c *conn) update(change store.Change, r *store.Record) (err error) {
+func (c *conn) update(change store.Change, r *store.Record) error {
 	if !change.HasAttributes() && !change.Extend {
-		_, err = c.exec(updateData, r.Version, r.Data, r.Key[:])
-		return err
+		return c.change(updateData, r.Version, r.Data, r.Key[:])
 	}
-	_, err = c.exec(updateRow, append(values(r), r.Key[:])...)
-	return err
+	return c.change(updateRow, append(values(r), r.Key[:])...)
 }

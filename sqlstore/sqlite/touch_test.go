@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -32,6 +34,29 @@ func TestATouchBelowTheStepWritesNothing(t *testing.T) {
 	saved, err = s.Touch(t.Context(), ref)
 	if err != nil || !saved.ExpiresAt.After(before.ExpiresAt) {
 		t.Errorf("above the step: got %+v, %v", saved, err)
+	}
+}
+
+// A touch that is to write in any case comes after each write before it, though it finds nothing to write in the end.
+func TestAForcedTouchWaitsForTheWriter(t *testing.T) {
+	s := open(t, newPath(t))
+	ref := created(t, s, set("a", "1"))
+	older(t, s, -time.Hour)
+	edit(t, s, "update sessions set accessed_at = accessed_at + 3600000") // the clock was set back since
+	ref.Policy.Step, ref.Policy.RecordAccess = 0, true
+	rotated := ref
+	rotated.Hash[0]++ // by a save that is under way
+	for _, ref := range []store.Ref{ref, rotated} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		s.writer.slot <- struct{}{}
+		if _, err := s.Touch(ctx, ref); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("before the writer is free: %v", err)
+		}
+		<-s.writer.slot
+		cancel()
+	}
+	if _, err := s.Touch(t.Context(), ref); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,6 +17,8 @@ type writer struct {
 	conn   *conn
 	closed bool
 	begun  int64 // transactions; who is in one may read it
+	file   original
+	looked time.Time // at the file
 }
 
 func newWriter(c *conn, busy time.Duration, keep bool, open func(context.Context) (*conn, error)) *writer {
@@ -59,6 +61,9 @@ func (w *writer) reopen(ctx context.Context) (err error) {
 // is set, a power cut may undo the transaction.
 func (w *writer) transact(ctx context.Context, relaxed bool, fn func(*conn) error) error {
 	return w.do(ctx, func(c *conn) error {
+		if err := w.look(); err != nil {
+			return err
+		}
 		if err := c.relax(relaxed); err != nil {
 			return fmt.Errorf("setting the durability: %w", err)
 		}

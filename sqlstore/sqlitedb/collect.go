@@ -45,8 +45,13 @@ func (r *collectRun) delete(ctx context.Context) error {
 		if r.report.Stopped = r.stopped(ctx, 0); r.report.Stopped != "" {
 			return nil
 		}
-		if err := r.batch(ctx); err != nil && ctx.Err() == nil {
+		refused, err := r.batch(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
 			return err
+		case refused:
+			r.report.Stopped = store.StopRefused
+			return nil
 		}
 		due, err := r.due(ctx, 1, r.opts.Keep)
 		if err != nil || due == 0 {
@@ -74,22 +79,33 @@ func (r *collectRun) stopped(ctx context.Context, pause time.Duration) store.Sto
 
 // due counts the rows that have been expired for so long, up to a limit. It does not end with ctx: the report needs the
 // number.
-func (r *collectRun) due(ctx context.Context, limit int64, keep time.Duration) (n int64, err error) {
-	row := r.db.QueryRowContext(context.WithoutCancel(ctx), r.sql.count, now().Add(-keep).UnixMilli(), limit)
-	if err := row.Scan(&n); err != nil {
-		return 0, &failure{err}
+func (r *collectRun) due(ctx context.Context, limit int64, keep time.Duration) (int64, error) {
+	return r.expired(context.WithoutCancel(ctx), r.db, now().Add(-keep), limit)
+}
+
+// expired counts the rows that had expired at a time, up to a limit.
+func (s *Store) expired(ctx context.Context, q querier, at time.Time, limit int64) (n int64, err error) {
+	err = patiently(ctx, func() error { return q.QueryRowContext(ctx, s.sql.count, at.UnixMilli(), limit).Scan(&n) })
+	if err != nil {
+		return 0, failed(ctx, err)
 	}
 	return n, nil
 }
 
-func (r *collectRun) batch(ctx context.Context) error {
+// batch reports whether rows are due of which the database has let none be deleted.
+func (r *collectRun) batch(ctx context.Context) (refused bool, err error) {
 	var n int64
-	err := r.write(ctx, func(c *sql.Conn) (err error) {
-		n, err = exec(ctx, c, r.sql.expired, now().Add(-r.opts.Keep).UnixMilli(), r.opts.Batch)
+	err = r.write(ctx, func(c *sql.Conn) (err error) {
+		at := now().Add(-r.opts.Keep)
+		if n, err = exec(ctx, c, r.sql.expired, at.UnixMilli(), r.opts.Batch); err != nil || n > 0 {
+			return err
+		}
+		kept, err := r.expired(ctx, c, at, 1)
+		refused = kept > 0
 		return err
 	})
 	if err != nil || n == 0 {
-		return err
+		return refused, err
 	}
 	r.report.Deleted += n
 	r.report.Batches++
@@ -97,7 +113,7 @@ func (r *collectRun) batch(ctx context.Context) error {
 	if r.opts.Progress != nil {
 		r.opts.Progress(r.report)
 	}
-	return nil
+	return false, nil
 }
 
 // betweenBatches is how long to wait between two batches.

@@ -5,16 +5,30 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/simples-go/sessions/internal/jsonobj"
 	"github.com/simples-go/sessions/session/store"
-	"github.com/simples-go/sessions/sqlstore/internal/null"
 )
 
-func selecting(s store.Selector) []any {
-	return []any{
-		null.Key(s.Key), null.Text(s.Owner), null.Text(s.Tag), null.Text(s.Realm), s.Except[:], null.Text(s.OwnerPrefix),
+const newestFirst = ` order by created_at desc, id desc`
+
+// selection returns the condition of a selector. It names no column that the selector leaves open: where a parameter may
+// be null, the database uses no index.
+func selection(s store.Selector) (condition string, args []any) {
+	conditions, args := []string{"id <> ?"}, []any{s.Except[:]}
+	add := func(given bool, condition string, values ...any) {
+		if given {
+			conditions, args = append(conditions, condition), append(args, values...)
+		}
 	}
+	add(!s.Key.IsZero(), "id = ?", s.Key[:])
+	add(s.Owner != "", "owner = ?", s.Owner)
+	add(s.Tag != "", "tag = ?", s.Tag)
+	add(s.Realm != "", "realm = ?", s.Realm)
+	// No text has a byte above 0xF4.
+	add(s.OwnerPrefix != "", "owner >= ? and owner < ? || x'ff'", s.OwnerPrefix, s.OwnerPrefix)
+	return strings.Join(conditions, " and "), args
 }
 
 // living returns the selected live rows without their data, newest first.
@@ -35,7 +49,8 @@ func (s *Store) selected(ctx context.Context, q querier, selector store.Selector
 	if !selector.Valid() {
 		return nil, ctx.Err()
 	}
-	return s.find(ctx, q, s.sql.find, selecting(selector)...)
+	condition, args := selection(selector)
+	return s.find(ctx, q, s.sql.find+condition+newestFirst, args...)
 }
 
 // Find implements store.Finder. It reads the data of one row after the other, and none if there are no keys.
@@ -86,7 +101,7 @@ func (s *Store) Revoke(ctx context.Context, selector store.Selector) (ended []st
 	err = s.write(ctx, func(c *sql.Conn) error {
 		rows, err := s.selected(ctx, c, selector)
 		for _, r := range rows {
-			if _, err := exec(ctx, c, s.sql.remove, r.Key[:]); err != nil {
+			if err := changeOne(ctx, c, s.sql.remove, r.Key[:]); err != nil {
 				return err
 			}
 			ended = append(ended, r.Key)

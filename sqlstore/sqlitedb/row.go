@@ -30,10 +30,19 @@ func values(r *store.Record) []any {
 // querier is a *sql.DB or a *sql.Conn.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// find reads the rows of a query on metaColumns, with or without the data after them.
+// find reads the rows of a query on metaColumns, with or without the data after them. It waits for a busy file.
 func (s *Store) find(ctx context.Context, q querier, query string, args ...any) (found []store.Record, err error) {
+	err = patiently(ctx, func() (err error) {
+		found, err = findNow(ctx, q, query, args...)
+		return err
+	})
+	return found, err
+}
+
+func findNow(ctx context.Context, q querier, query string, args ...any) (found []store.Record, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, failed(ctx, err)
@@ -110,11 +119,6 @@ type statements struct {
 	load, meta, insert, update, touch, remove, find, expired, count string
 }
 
-// selection is the condition of a Selector; see selecting.
-const selection = `(?1 is null or id = ?1) and (?2 is null or owner = ?2) and (?3 is null or tag = ?3) and
-	(?6 is null or owner >= ?6 and owner < ?6 || x'ff') and
-	(?4 is null or realm = ?4) and id <> ?5`
-
 // newStatements returns the statements for a table, whose name is validated.
 func newStatements(table string) *statements {
 	marks := strings.Repeat("?, ", strings.Count(metaColumns, ",")+1)
@@ -125,7 +129,7 @@ func newStatements(table string) *statements {
 		update:  `update {t} set (` + metaColumns + `, data) = (` + marks + `?) where id = ?`,
 		touch:   `update {t} set accessed_at = ?, expires_at = ? where id = ?`,
 		remove:  `delete from {t} where id = ?`,
-		find:    `select ` + metaColumns + ` from {t} where ` + selection + ` order by created_at desc, id desc`,
+		find:    `select ` + metaColumns + ` from {t} where `, // selection and newestFirst follow
 		expired: `delete from {t} where rowid in (select rowid from {t} where expires_at <= ? order by expires_at limit ?)`,
 		count:   `select count(*) from (select 1 from {t} where expires_at <= ? limit ?)`,
 	}

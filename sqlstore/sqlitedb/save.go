@@ -26,8 +26,7 @@ func (s *Store) Create(ctx context.Context, ref store.Ref, change store.Change) 
 		if saved, err = s.makeRoom(ctx, c, &store.Record{}, &r, ref.Policy); err != nil {
 			return err
 		}
-		_, err = exec(ctx, c, s.sql.insert, values(&r)...)
-		return err
+		return changeOne(ctx, c, s.sql.insert, values(&r)...)
 	})
 	return answer(saved, "create", err)
 }
@@ -76,8 +75,7 @@ func (s *Store) save(
 		if saved, err = s.makeRoom(ctx, c, &old, &r, ref.Policy); err != nil {
 			return err
 		}
-		_, err = exec(ctx, c, s.sql.update, append(values(&r), r.Key[:])...)
-		return err
+		return changeOne(ctx, c, s.sql.update, append(values(&r), r.Key[:])...)
 	})
 	return saved, err
 }
@@ -99,7 +97,7 @@ func (s *Store) makeRoom(ctx context.Context, c *sql.Conn, old, r *store.Record,
 		return store.Saved{}, err
 	}
 	for _, old := range oldest {
-		if _, err := exec(ctx, c, s.sql.remove, old.Key[:]); err != nil {
+		if err := changeOne(ctx, c, s.sql.remove, old.Key[:]); err != nil {
 			return store.Saved{}, err
 		}
 		saved.Ended = append(saved.Ended, old.Key)
@@ -126,7 +124,7 @@ func (s *Store) touch(ctx context.Context, c *sql.Conn, ref store.Ref) (store.Sa
 		return store.Saved{}, err
 	}
 	if r.Touch(ref.Policy, r.Now) {
-		_, err = exec(ctx, c, s.sql.touch, r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.Key[:])
+		err = changeOne(ctx, c, s.sql.touch, r.AccessedAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.Key[:])
 	}
 	return r.Saved(r.Now), err
 }
@@ -149,8 +147,7 @@ func (s *Store) Delete(ctx context.Context, ref store.Ref) error {
 		case err != nil || len(rows) == 0:
 			return err
 		case rows[0].Hash == ref.Hash:
-			_, err := exec(ctx, c, s.sql.remove, ref.Key[:])
-			return err
+			return changeOne(ctx, c, s.sql.remove, ref.Key[:])
 		case rows[0].Open(ref, rows[0].Now) == store.ErrRotated:
 			return store.ErrRotated
 		}

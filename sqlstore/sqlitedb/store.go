@@ -47,7 +47,7 @@ func New(ctx context.Context, db *sql.DB, table string) (*Store, error) {
 	s := &Store{db: db, sql: newStatements(table), writing: make(chan struct{}, 1)}
 	var n int
 	const query = "select count(*) from sqlite_schema where type = 'table' and name = ? collate nocase"
-	err := db.QueryRowContext(ctx, query, table).Scan(&n)
+	err := patiently(ctx, func() error { return db.QueryRowContext(ctx, query, table).Scan(&n) })
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("sqlitedb: looking for the table: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"strings"
 	"time"
 
@@ -37,6 +38,11 @@ func isBusy(err error) bool {
 		(strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked"))
 }
 
+// patiently calls fn until the file is not busy. Without a write-ahead log, readers too meet the commits of others.
+func patiently(ctx context.Context, fn func() error) error {
+	return retry.While(ctx, busyTime, busyPause, isBusy, fn)
+}
+
 // write calls fn in a transaction that has the write lock from its beginning. An error of fn rolls it back.
 func (s *Store) write(ctx context.Context, fn func(*sql.Conn) error) error {
 	if err := ctx.Err(); err != nil {
@@ -54,8 +60,8 @@ func (s *Store) write(ctx context.Context, fn func(*sql.Conn) error) error {
 	}
 	defer func() { _ = conn.Close() }()
 	begin := func() error { return run(ctx, conn, "begin immediate") }
-	if err := retry.While(ctx, busyTime, busyPause, isBusy, begin); err != nil {
-		discard(conn) // the driver may have returned before the database has begun
+	if err := patiently(ctx, begin); err != nil {
+		rollback(ctx, conn) // the database may have begun all the same, after the driver has returned
 		return failed(ctx, err)
 	}
 	committed := false
@@ -95,11 +101,25 @@ func exec(ctx context.Context, conn *sql.Conn, statement string, args ...any) (i
 	return n, nil
 }
 
-// rollback does not hand a connection with an open transaction back to the application.
+var errKept = errors.New("the database keeps a row as it was: do its triggers let rows be changed?")
+
+// changeOne runs a statement on one row. It is a failure if the database leaves the row as it was, as a trigger can have it
+// do without an error.
+func changeOne(ctx context.Context, conn *sql.Conn, statement string, args ...any) error {
+	n, err := exec(ctx, conn, statement, args...)
+	if err == nil && n != 1 {
+		err = &failure{errKept}
+	}
+	return err
+}
+
+// rollback does not hand a connection with an open transaction back to the application. It keeps one that has none: a
+// database in memory ends with its last connection.
 func rollback(ctx context.Context, conn *sql.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTime)
 	defer cancel()
-	if err := run(ctx, conn, "rollback"); err != nil {
+	err := run(ctx, conn, "rollback")
+	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 		discard(conn)
 	}
 }
