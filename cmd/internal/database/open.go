@@ -147,7 +147,8 @@ func Advised(err error) error {
 	case errors.As(err, &state) && state.Code == "42P01":
 		return fmt.Errorf("%w: run sessions-migrate up first, or name the table with --table and --schema", err)
 	case errors.As(err, &state) && state.Code == "42501":
-		return fmt.Errorf("%w: the role needs the right to connect, usage on the schema, and select and delete on the table", err)
+		return fmt.Errorf("%w: the role needs the right to connect, usage on the schema, and select and delete on the "+
+			"table, to revoke also update", err)
 	case errors.As(err, &state) && state.Code == "25006":
 		return fmt.Errorf("%w: %s", err, readOnlyAdvice)
 	}
