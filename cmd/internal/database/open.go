@@ -2,6 +2,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -80,6 +81,20 @@ func openPostgres(ctx context.Context, db cli.Database, opts Options) (*Opened, 
 		age: func(d time.Duration) any { return d },
 		key: func(key store.Handle) any { return key.String() },
 	}}, nil
+}
+
+// Name returns the name of the database, or the path of its file, without anything else of its URL; "" if that does not
+// parse.
+func Name(db cli.Database) string {
+	switch db.Dialect {
+	case migrations.SQLite:
+		return cli.Shown(db.Path())
+	case migrations.Postgres:
+		if config, err := poolConfig(db.URL, Options{}); err == nil {
+			return cmp.Or(config.ConnConfig.Database, config.ConnConfig.User)
+		}
+	}
+	return ""
 }
 
 // poolConfig reads the URL and adds what it leaves open. Only a look may use a server that refuses writes.
