@@ -13,6 +13,7 @@ type found struct {
 	columns        []string
 	versionColumns []string
 	indexes        []index
+	otherTypes     []string // what is wrong with the columns' types
 
 	worker, distributed bool // of Citus: the server, the table
 }
@@ -31,7 +32,7 @@ type index struct {
 	first string // the column that it begins with
 	valid bool
 
-	unique      bool
+	unique      bool // of all rows, by that column alone
 	partitioned bool // of a table with partitions
 }
 
@@ -64,6 +65,7 @@ func (m *Migrator) diagnose(f found, s Status) (problems []string, foreign bool)
 	if len(lacks) > 0 {
 		problems = append(problems, fmt.Sprintf("%s has lost column %s: restore it", name, strings.Join(lacks, ", ")))
 	}
+	problems = append(problems, f.otherTypes...)
 	return append(problems, m.engine.indexProblems(f.indexes)...), false
 }
 
@@ -93,6 +95,11 @@ type wantIndex struct{ column, create string }
 // wanted returns the index that the migrations make on columns; where is the rest of its definition.
 func wanted(t migrations.Table, column, columns, where string) wantIndex {
 	return wantIndex{column, fmt.Sprintf(`"%s_%s_idx" on %s (%s)%s`, t.Name, column, t.Quoted(), columns, where)}
+}
+
+// haveKey reports whether an index keeps a key from being there twice.
+func haveKey(have []index) bool {
+	return slices.ContainsFunc(have, func(i index) bool { return i.first == "id" && i.unique })
 }
 
 func lackingIndexes(have []index, wants []wantIndex, create string) []string {

@@ -30,12 +30,16 @@ func Formats() []Format { return []Format{Plain, Goose, GolangMigrate, Dbmate, A
 type File struct {
 	Name, Text string
 
+	// Number is the number in Name, the same for all files of a migration.
+	Number string
+
 	// Mark is a line of Text that says which migration of which table it is.
 	Mark string
 }
 
 // Export returns the migrations up to version as files for another tool, without a database. They record their versions in
-// the version table, so that Check and Up agree with what the tool has done. The names begin with first, a number of
+// the version table, so that Check and Up agree with what the tool has done. One whose version is there already fails, and
+// changes nothing if the tool runs each file as one transaction. The names begin with first, a number of
 // digits, and with those that follow it; tools order migrations by it, so it is to be above that of the application's
 // newest.
 func Export(opts Options, f Format, version int64, first string) ([]File, error) {
@@ -57,10 +61,18 @@ func Export(opts Options, f Format, version int64, first string) ([]File, error)
 	var files []File
 	for i, k := range m.known {
 		if k.version <= version {
-			files = append(files, layout(m.exported(k), fmt.Sprintf("%0*d", len(first), number+uint64(i)))...)
+			files = append(files, laidOut(layout, m.exported(k), fmt.Sprintf("%0*d", len(first), number+uint64(i)))...)
 		}
 	}
 	return slices.Clip(files), nil
+}
+
+func laidOut(layout func(exported, string) []File, e exported, number string) []File {
+	files := layout(e, number)
+	for i := range files {
+		files[i].Number = number
+	}
+	return files
 }
 
 // exported is a migration with what records its version.

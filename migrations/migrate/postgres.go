@@ -51,12 +51,17 @@ const postgresIndexes = `select i.indexrelid::regclass::text, coalesce(a.attname
 		where l.locktype = 'relation' and l.relation = i.indrelid and l.granted and l.mode = 'ShareUpdateExclusiveLock'
 		and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
 		and coalesce(s.backend_type, 'client backend') = 'client backend'),
-	i.indisunique, c.relkind = 'I'
+	i.indisunique and i.indnkeyatts = 1 and i.indpred is null, c.relkind = 'I'
 	from pg_catalog.pg_index i
 	join pg_catalog.pg_class c on c.oid = i.indexrelid
 	left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
 	where i.indrelid = pg_catalog.to_regclass($1::text)
 	or i.indrelid in (select relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1::text)))`
+
+// The stores take what they have written for the row's text. From jsonb the server makes another one, with each load anew.
+const postgresDataType = `select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
+	where attrelid = pg_catalog.to_regclass($1::text) and attname = 'data' and not attisdropped
+	and atttypid <> 'pg_catalog.json'::pg_catalog.regtype`
 
 func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error) {
 	if f.columns, err = readStrings(ctx, q, postgresColumns, e.table.Quoted()); err != nil {
@@ -67,6 +72,14 @@ func (e postgresEngine) look(ctx context.Context, q querier) (f found, err error
 	}
 	if f.indexes, err = readIndexes(ctx, q, postgresIndexes, e.table.Quoted()); err != nil {
 		return f, err
+	}
+	other, err := readStrings(ctx, q, postgresDataType, e.table.Quoted())
+	if err != nil {
+		return f, err
+	}
+	for _, kind := range other {
+		f.otherTypes = append(f.otherTypes, fmt.Sprintf("column data of %s has type %s, and not json: run: alter table %s "+
+			"alter data type json using data::json", e.table.Quoted(), kind, e.table.Quoted()))
 	}
 	f.worker, f.distributed, err = e.citus(ctx, q)
 	return f, err
@@ -90,7 +103,7 @@ func (e postgresEngine) indexProblems(have []index) []string {
 				"reindex index concurrently %s; or drop it, where its name ends in _ccnew or _ccold", i.name, i.name))
 		}
 	}
-	if !slices.ContainsFunc(have, func(i index) bool { return i.first == "id" && i.unique }) {
+	if !haveKey(have) {
 		list = append(list, fmt.Sprintf("no primary key: run: alter table %s add primary key (id)", e.table.Quoted()))
 	}
 	create := "create index concurrently"

@@ -60,7 +60,8 @@ func execBusy(ctx context.Context, conn *sql.Conn, statement string) error {
 // begin takes SQLite's write lock at once. It ends with the transaction, or with the process.
 func (sqliteEngine) begin() []string { return []string{"begin immediate"} }
 
-const sqliteIndexes = `select l.name, coalesce(i.name, ''), true, l."unique", false
+const sqliteIndexes = `select l.name, coalesce(i.name, ''), true,
+	l."unique" and not l.partial and (select count(*) from pragma_index_info(l.name)) = 1, false
 	from pragma_index_list(?1) l left join pragma_index_info(l.name) i on i.seqno = 0`
 
 var errUTF16 = errors.New("the file stores its texts as UTF-16, and sessions need UTF-8: give them a file of their own")
@@ -88,11 +89,15 @@ func (sqliteEngine) columns() []string {
 }
 
 func (e sqliteEngine) indexProblems(have []index) []string {
-	return lackingIndexes(have, []wantIndex{
+	var list []string
+	if !haveKey(have) {
+		list = append(list, "no primary key: run: create unique index "+wanted(e.table, "id", "id", "").create)
+	}
+	return append(list, lackingIndexes(have, []wantIndex{
 		wanted(e.table, "expires_at", "expires_at", ""),
 		wanted(e.table, "owner", "owner, realm", " where owner is not null"),
 		wanted(e.table, "tag", "tag, realm", " where tag is not null"),
-	}, "create index")
+	}, "create index")...)
 }
 
 func (e sqliteEngine) versionTable() []string {

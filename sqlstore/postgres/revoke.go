@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -12,8 +11,13 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// Revoke implements store.Finder.
-func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handle, error) {
+// revokeChunk is how many rows Revoke deletes in a transaction if all are selected, or those of many owners. Their
+// notifications are one value, of which Postgres takes less than 1 GB: some 20 million.
+const revokeChunk = 10_000
+
+// Revoke implements store.Finder. It ends the sessions of an owner or tag in one transaction. If all are selected, or
+// those of many owners, others may write in between, and what was ended before an error is returned with it.
+func (s *Store) Revoke(ctx context.Context, which store.Selector) (ended []store.Handle, err error) {
 	if !which.Valid() || !selectable(which) {
 		return nil, nil
 	}
@@ -23,32 +27,64 @@ func (s *Store) Revoke(ctx context.Context, which store.Selector) ([]store.Handl
 	if err != nil {
 		return nil, err
 	}
-	var deleted deletedRows
+	keys, err := s.revocable(ctx, which)
+	if err != nil || len(keys) == 0 {
+		return nil, failed("revoking sessions", err)
+	}
+	for part := range slices.Chunk(keys, chunkOf(which, len(keys))) {
+		deleted, err := s.revokePart(ctx, info, which, part)
+		if err != nil {
+			return ended, failed("revoking sessions", err)
+		}
+		s.announceRevoked(deleted.live)
+		ended = append(ended, deleted.keys...)
+	}
+	return ended, nil
+}
+
+func chunkOf(which store.Selector, rows int) int {
+	if which.Key.IsZero() && which.Owner == "" && which.Tag == "" {
+		return revokeChunk
+	}
+	return rows
+}
+
+// revocable returns the keys of the sessions that are to be ended: of those that begin later, none is.
+func (s *Store) revocable(ctx context.Context, which store.Selector) (keys []store.Handle, err error) {
+	if !which.Key.IsZero() {
+		return []store.Handle{which.Key}, nil
+	}
 	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
-		part, err := s.revoke(ctx, conn, info, which)
+		keys, err = s.selected(ctx, conn, which, nil, ``)
+		return err
+	})
+	return keys, err
+}
+
+// revokePart deletes the selected sessions among those that keys name, in one transaction.
+func (s *Store) revokePart(ctx context.Context, info *tableInfo, which store.Selector, keys []store.Handle) (
+	deleted deletedRows, err error) {
+	err = s.do(ctx, evenIfApplied, func(ctx context.Context, conn *pgxpool.Conn) error {
+		part, err := s.revoke(ctx, conn, info, which, keys)
 		// What an attempt has deleted whose outcome was lost, the next one does not find.
 		if err == nil || outcomeUnknown(err) {
 			deleted.add(part)
 		}
 		return err
 	})
-	if err != nil {
-		return nil, failed("revoking sessions", err)
-	}
-	s.announceRevoked(deleted.live)
-	return deleted.keys, nil
+	return deleted, err
 }
 
-func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, info *tableInfo, which store.Selector) (
-	deleted deletedRows, err error) {
+func (s *Store) revoke(ctx context.Context, conn *pgxpool.Conn, info *tableInfo, which store.Selector,
+	keys []store.Handle) (deleted deletedRows, err error) {
 	err = inTx(ctx, conn, func(tx pgx.Tx) (err error) {
-		deleted, err = s.revokeIn(ctx, tx, info, which, nil)
+		deleted, err = s.revokeIn(ctx, tx, info, which, keys)
 		return err
 	})
 	return deleted, err
 }
 
-// revokeIn deletes the selected sessions, or those of them that keys name, and notifies of those that were alive. Several
+// revokeIn deletes the selected sessions among those that keys name, and notifies of those that were alive. Several
 // rows are locked in the order of their ids first, if the database can do that.
 func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, info *tableInfo, which store.Selector, keys []store.Handle) (
 	deleted deletedRows, err error) {
@@ -57,6 +93,9 @@ func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, info *tableInfo, which 
 		lock = ``
 	}
 	found, err := s.selected(ctx, tx, which, keys, lock)
+	if err == nil && len(found) < len(keys) {
+		err = s.refuseKept(ctx, tx, which, without(keys, found))
+	}
 	if err != nil || len(found) == 0 {
 		return deleted, err
 	}
@@ -69,8 +108,8 @@ func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, info *tableInfo, which 
 		return deleted, err
 	}
 	if len(deleted.keys) < len(found) {
-		if kept, err := s.selected(ctx, tx, which, found, ``); err != nil || len(kept) > 0 {
-			return deleted, cmp.Or(err, keptError(len(kept)))
+		if err := s.refuseKept(ctx, tx, which, found); err != nil {
+			return deleted, err
 		}
 	}
 	if len(deleted.live) == 0 {
@@ -79,8 +118,27 @@ func (s *Store) revokeIn(ctx context.Context, tx pgx.Tx, info *tableInfo, which 
 	return deleted, s.notify(ctx, tx, info, s.payloads(deleted.live)...)
 }
 
+// refuseKept returns an error if there are selected rows among those that could not be locked or deleted. Row-level
+// security without a policy for update hides rows from a statement that locks them, and from no other.
+func (s *Store) refuseKept(ctx context.Context, tx pgx.Tx, which store.Selector, keys []store.Handle) error {
+	kept, err := s.selected(ctx, tx, which, keys, ``)
+	if err == nil && len(kept) > 0 {
+		err = keptError(len(kept))
+	}
+	return err
+}
+
+func without(keys, some []store.Handle) []store.Handle {
+	leave := make(map[store.Handle]bool, len(some))
+	for _, key := range some {
+		leave[key] = true
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(key store.Handle) bool { return leave[key] })
+}
+
 func keptError(rows int) error {
-	return localErrorf("the database keeps %d rows: do its policies, rules and triggers let them be deleted?", rows)
+	return localErrorf("the database keeps %d rows: do its policies, rules and triggers let them be deleted, and "+
+		"locked as for an update?", rows)
 }
 
 // selected returns the keys of the selected rows, or of those of them that keys name.

@@ -52,3 +52,29 @@ func TestWorkLeftOnTheTemplateIsNamed(t *testing.T) {
 		t.Errorf("passed: %t, and the output is\n%s", passed, output)
 	}
 }
+
+// TestEndsInAPreparation fails, in a process of its own that the test below starts. So does the test in it that comes
+// second.
+func TestEndsInAPreparation(t *testing.T) {
+	if os.Getenv("SESSIONS_TEST_ENDS") == "" {
+		return // it is the other test's
+	}
+	for _, name := range []string{"first", "second"} {
+		t.Run(name, func(t *testing.T) {
+			containers.Postgres(t, containers.WithPrepared("ends the test", func(context.Context, *pgx.Conn) error {
+				t.FailNow()
+				return nil
+			}))
+		})
+	}
+}
+
+// A preparation that ends its test has made half a template, which no later test gets.
+func TestAPreparationThatEndsItsTest(t *testing.T) {
+	containers.Postgres(t) // or skip
+	output, passed := alone(t, "^TestEndsInAPreparation$", "SESSIONS_TEST_ENDS=1")
+	if passed || !strings.Contains(output, "--- FAIL: TestEndsInAPreparation/second") ||
+		!strings.Contains(output, "a function given to WithPrepared has not returned") {
+		t.Errorf("passed: %t, and the output is\n%s", passed, output)
+	}
+}

@@ -2,6 +2,7 @@ package containers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"sync"
@@ -93,10 +94,15 @@ func (s *server) with(ctx context.Context, fn func(*pgx.Conn) error) error {
 	return fn(conn)
 }
 
+var errUnfinished = errors.New("a function given to WithPrepared has not returned, as it ended the test that it ran in")
+
 // create makes a database for one test and returns its name.
 func (s *server) create(ctx context.Context, c config) (string, error) {
 	t := s.template(c.template())
-	t.make.Do(func() { t.err = s.fill(ctx, t.name, c) })
+	t.make.Do(func() {
+		t.err = errUnfinished // as it stays if a preparation ends its test's goroutine, for example by t.FailNow
+		t.err = s.fill(ctx, t.name, c)
+	})
 	if t.err != nil {
 		return "", fmt.Errorf("making the template: %w", t.err)
 	}

@@ -87,15 +87,19 @@ func fill(s *session.Session, entries map[string]any) error {
 	return nil
 }
 
-// LogIn logs the client in as owner, as a handler does with [session.Session.Login], and returns it.
+// LogIn logs the client in as owner, as a handler does with [session.Session.Login], and returns it. A login that is not
+// saved, for the owner's limit of sessions or a store that fails, ends the test too.
 func (c *Client) LogIn(owner string) *Client {
 	c.tb.Helper()
 	var failed error
-	c.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	response := c.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		failed = c.manager.FromContext(r.Context()).Login(owner)
 	}), httptest.NewRequest(http.MethodPost, "/", nil))
-	if failed != nil {
+	switch {
+	case failed != nil:
 		c.tb.Fatalf("sessiontest: log in: %v", failed)
+	case response.Code != http.StatusOK:
+		c.tb.Fatalf("sessiontest: log in: the manager answers with status %d", response.Code)
 	}
 	return c
 }

@@ -160,6 +160,11 @@ func TestWhatIsWrongEndsTheTest(t *testing.T) {
 			m, _ := newManager(t, session.Config{MaxBytes: 8})
 			sessiontest.NewWith(fakeTB{}, m, map[string]any{"a": 1, "b": 2})
 		}},
+		{"no room for a login", "log in: the manager answers with status 4", func(t *testing.T) {
+			m, _ := newManager(t, session.Config{Owner: session.OwnerLimit{Max: 1}})
+			sessiontest.NewWith(t, m, map[string]any{}).LogIn("ann")
+			sessiontest.NewWith(fakeTB{}, m, nil).LogIn("ann")
+		}},
 		{"expired", "no session", func(t *testing.T) {
 			m, store := newManager(t, session.Config{})
 			c := sessiontest.NewWith(fakeTB{}, m, map[string]any{})

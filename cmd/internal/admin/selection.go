@@ -26,8 +26,7 @@ func newSelectionFlags(f *cli.Flags) selectionFlags {
 	}
 }
 
-// parse refuses what selects nothing, or more than the command is for. An empty --owner, as a script's unset variable
-// makes it, is no owner: what is left would select too much.
+// parse refuses what selects nothing, or more than the command is for.
 func (f selectionFlags) parse(changes bool) (s selection, err error) {
 	s = selection{store.Selector{Owner: *f.owner, OwnerPrefix: *f.prefix, Tag: *f.tag, Realm: *f.realm}, changes}
 	if s.Key, err = handleOf("--session", *f.session); err != nil {

@@ -29,7 +29,7 @@ func NewFlags(program string) *Flags {
 	f.set.SetOutput(io.Discard)
 	f.set.StringVar(&f.URL, "database-url", "", "")
 	f.set.StringVar(&f.Table, "table", migrations.DefaultTable, "")
-	f.set.StringVar(&f.Schema, "schema", "", "")
+	f.set.Var((*text)(&f.Schema), "schema", "")
 	f.set.BoolVar(&f.help, "help", false, "")
 	f.set.BoolVar(&f.help, "h", false, "")
 	f.set.BoolVar(&f.version, "version", false, "")
@@ -39,8 +39,13 @@ func NewFlags(program string) *Flags {
 // Bool adds a switch.
 func (f *Flags) Bool(name string) *bool { return f.set.Bool(name, false, "") }
 
-// String adds a text.
-func (f *Flags) String(name string) *string { return f.set.String(name, "", "") }
+// String adds a text, which is "" only if it is not given: an empty one is refused. A script's unset variable makes one,
+// and if that were as good as no flag, sessions-admin revoke --owner "$NAME" --realm web would end the whole realm.
+func (f *Flags) String(name string) *string {
+	v := new(text)
+	f.set.Var(v, name, "")
+	return (*string)(v)
+}
 
 // Int adds a number from low to high.
 func (f *Flags) Int(name string, def, low, high int64) *int64 {
@@ -78,6 +83,12 @@ func (f *Flags) Parse(args []string, stdout io.Writer, help string) ([]string, e
 	}
 }
 
+// given reports whether the command line has the flag.
+func (f *Flags) given(name string) (is bool) {
+	f.set.Visit(func(g *flag.Flag) { is = is || g.Name == name })
+	return is
+}
+
 func printed(_ int, err error) error {
 	if err != nil {
 		return fmt.Errorf("standard output: %w", err)
@@ -89,17 +100,17 @@ var invalidValue = regexp.MustCompile(`(?s)^invalid (?:boolean )?value ".*" for 
 
 // complaint words an error of package flag without the value, which may be a misplaced URL.
 func (f *Flags) complaint(err error) error {
-	text := err.Error()
-	if m := invalidValue.FindStringSubmatch(text); m != nil {
-		text = "-" + m[1] + ": " + m[2]
-	} else if name, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
-		text = "there is no flag -" + Safe(name)
-	} else if strings.HasPrefix(text, "flag needs an argument: ") {
-		text = "a value is missing after -" + strings.TrimPrefix(text, "flag needs an argument: ")
+	said := err.Error()
+	if m := invalidValue.FindStringSubmatch(said); m != nil {
+		said = "-" + m[1] + ": " + m[2]
+	} else if name, ok := strings.CutPrefix(said, "flag provided but not defined: "); ok {
+		said = "there is no flag -" + Safe(name)
+	} else if strings.HasPrefix(said, "flag needs an argument: ") {
+		said = "a value is missing after -" + strings.TrimPrefix(said, "flag needs an argument: ")
 	} else {
-		text = "the command line does not parse"
+		said = "the command line does not parse"
 	}
-	return &UsageError{text}
+	return &UsageError{said}
 }
 
 // UsageError is a mistake in the command line.
@@ -119,6 +130,18 @@ func Safe(s string) string {
 		return s
 	}
 	return fmt.Sprintf("(%d bytes, not shown)", len(s))
+}
+
+type text string
+
+func (t *text) String() string { return string(*t) }
+
+func (t *text) Set(s string) error {
+	if s == "" {
+		return errors.New("the value is empty, as a variable that is not set makes it")
+	}
+	*t = text(s)
+	return nil
 }
 
 type number struct{ value, low, high int64 }

@@ -25,6 +25,21 @@ func TestArgumentsInAnyOrder(t *testing.T) {
 	}
 }
 
+// An empty text is no text, and the environment's database not the one that a flag was to name.
+func TestEmptyValuesAreRefused(t *testing.T) {
+	for _, flag := range []string{"--metrics-file", "--schema", "--database-url", "--table"} {
+		f := testFlags()
+		_, err := f.Parse([]string{flag, ""}, io.Discard, "")
+		if err == nil {
+			_, err = f.Database(Env{Getenv: func(string) string { return "sqlite:live.db" }})
+		}
+		var usage *UsageError
+		if !errors.As(err, &usage) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
 func TestSafe(t *testing.T) {
 	for in, want := range map[string]string{
 		"up": "up", "--fast": "--fast", "": "(0 bytes, not shown)",

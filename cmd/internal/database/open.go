@@ -2,6 +2,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -82,6 +83,20 @@ func openPostgres(ctx context.Context, db cli.Database, opts Options) (*Opened, 
 	}}, nil
 }
 
+// Name returns the name of the database, or the path of its file, without anything else of its URL; "" if that does not
+// parse.
+func Name(db cli.Database) string {
+	switch db.Dialect {
+	case migrations.SQLite:
+		return cli.Shown(db.Path())
+	case migrations.Postgres:
+		if config, err := poolConfig(db.URL, Options{}); err == nil {
+			return cmp.Or(config.ConnConfig.Database, config.ConnConfig.User)
+		}
+	}
+	return ""
+}
+
 // poolConfig reads the URL and adds what it leaves open. Only a look may use a server that refuses writes.
 func poolConfig(url string, opts Options) (*pgxpool.Config, error) {
 	if pgurl.Ambiguous(url) {
@@ -147,7 +162,8 @@ func Advised(err error) error {
 	case errors.As(err, &state) && state.Code == "42P01":
 		return fmt.Errorf("%w: run sessions-migrate up first, or name the table with --table and --schema", err)
 	case errors.As(err, &state) && state.Code == "42501":
-		return fmt.Errorf("%w: the role needs the right to connect, usage on the schema, and select and delete on the table", err)
+		return fmt.Errorf("%w: the role needs the right to connect, usage on the schema, and select and delete on the "+
+			"table, to revoke also update", err)
 	case errors.As(err, &state) && state.Code == "25006":
 		return fmt.Errorf("%w: %s", err, readOnlyAdvice)
 	}

@@ -31,7 +31,7 @@ func (m metricsFile) text(r store.CollectReport, start time.Time, failed error) 
 	add(lastSuccess, "gauge", "Start of the last run that did not fail.", success)
 	add("sessions_gc_success", "gauge", "1 if the last run did not fail.", truth(failed == nil))
 	add(deleted, "counter", "Rows deleted by all runs.", before[deleted]+float64(r.Deleted))
-	add("sessions_gc_deleted", "gauge", "Rows deleted by the last run.", float64(r.Deleted))
+	add("sessions_gc_last_run_deleted", "gauge", "Rows deleted by the last run.", float64(r.Deleted))
 	add("sessions_gc_batches", "gauge", "Batches of the last run.", float64(r.Batches))
 	add("sessions_gc_duration_seconds", "gauge", "Duration of the last run.", r.Duration.Seconds())
 	add("sessions_gc_done", "gauge", "1 if the last run went on until nothing was left.", truth(r.Stopped == store.StopDone))
@@ -41,7 +41,18 @@ func (m metricsFile) text(r store.CollectReport, start time.Time, failed error) 
 	return b.String()
 }
 
-func (m metricsFile) series(name string) string { return fmt.Sprintf("%s{table=%q}", name, m.table) }
+func (m metricsFile) series(name string) string {
+	var labels []string
+	for _, l := range [][2]string{{"database", m.database}, {"schema", m.schema}, {"table", m.table}} {
+		if l[1] != "" {
+			labels = append(labels, l[0]+`="`+labelText.Replace(strings.ToValidUTF8(l[1], "?"))+`"`)
+		}
+	}
+	return name + "{" + strings.Join(labels, ",") + "}"
+}
+
+// labelText escapes what Prometheus's form of text has escaped, and nothing else.
+var labelText = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
@@ -64,7 +75,8 @@ func (m metricsFile) before(now time.Time) map[string]float64 {
 	most := map[string]float64{lastSuccess: float64(now.Unix()), deleted: largestCount}
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		series, text, _ := strings.Cut(lines.Text(), " ")
+		end := max(strings.LastIndexByte(lines.Text(), ' '), 0) // a label may have spaces, too
+		series, text := lines.Text()[:end], strings.TrimSpace(lines.Text()[end:])
 		for name, limit := range most {
 			if v, err := strconv.ParseFloat(text, 64); err == nil && series == m.series(name) && v >= 0 && v <= limit {
 				values[name] = v

@@ -129,6 +129,29 @@ func TestNonsenseDoesNotStayInTheMetrics(t *testing.T) {
 	}
 }
 
+// What a database is called may be anything, and the counter goes on under each name.
+func TestLabelsAreEscaped(t *testing.T) {
+	m := metricsFile{path: filepath.Join(t.TempDir(), "m.prom"), database: "a \"b\\\né", schema: "s", table: "sessions"}
+	for range 2 {
+		if err := m.write(store.CollectReport{Deleted: 3}, time.Now(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = `sessions_gc_deleted_total{database="a \"b\\\né",schema="s",table="sessions"} 6` + "\n"
+	if text, err := os.ReadFile(m.path); err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("want %s in %s, %v", want, text, err)
+	}
+}
+
+// OpenMetrics reserves the names that a counter's has without _total.
+func TestNoGaugeHasTheNameOfACounter(t *testing.T) {
+	text := metricsFile{table: "sessions"}.text(store.CollectReport{}, time.Now(), nil)
+	counter := strings.TrimSuffix(deleted, "_total")
+	if strings.Contains(text, "\n"+counter+"{") || strings.Contains(text, "# TYPE "+counter+" ") {
+		t.Errorf("%s is in %s", counter, text)
+	}
+}
+
 func TestALastSuccessInTheFutureIsNone(t *testing.T) {
 	m := metricsFile{path: filepath.Join(t.TempDir(), "m.prom"), table: "sessions"}
 	at := time.Unix(1_800_000_000, 0)

@@ -109,7 +109,7 @@ func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
 // collect runs the collector of the database's store.
 func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (report store.CollectReport, err error) {
 	start := time.Now()
-	metrics := metricsFile{path: c.metrics, table: c.db.Table.Name}
+	metrics := metricsFile{path: c.metrics, database: database.Name(c.db), schema: c.db.Table.Schema, table: c.db.Table.Name}
 	if err := metrics.check(); err != nil {
 		return report, err
 	}

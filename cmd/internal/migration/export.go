@@ -95,15 +95,17 @@ func (c *command) printFiles(files []migrate.File) error {
 }
 
 // write makes each file whose migration no file of the folder has yet, whatever that one is called: a tool must not run
-// it twice. It replaces nothing.
+// it twice. It replaces nothing. The numbers are those from --first on, whatever is there already.
 func (e exporting) write(files []migrate.File, say func(string) error) error {
 	there, err := marks(e.dir)
 	if err != nil {
 		return err
 	}
+	number := numbers(files, there)
 	for _, f := range files {
 		line := "is there already as " + there[f.Mark]
 		if there[f.Mark] == "" {
+			f.Name = strings.Replace(f.Name, f.Number, number[f.Number], 1)
 			if err := writeNew(filepath.Join(e.dir, f.Name), f.Text); err != nil {
 				return fmt.Errorf("--dir: %s: %w", f.Name, cli.Reason(err))
 			}
@@ -114,6 +116,21 @@ func (e exporting) write(files []migrate.File, say func(string) error) error {
 		}
 	}
 	return nil
+}
+
+// numbers returns what the numbers of the files that are to be written become: those that all files begin with.
+func numbers(files []migrate.File, there map[string]string) map[string]string {
+	var all []string
+	become := map[string]string{}
+	for _, f := range files {
+		if !slices.Contains(all, f.Number) {
+			all = append(all, f.Number)
+		}
+		if there[f.Mark] == "" && become[f.Number] == "" {
+			become[f.Number] = all[len(become)]
+		}
+	}
+	return become
 }
 
 // marks returns the first lines of the folder's files that begin as File.Mark does, with the files' names.
@@ -132,7 +149,7 @@ func marks(dir string) (map[string]string, error) {
 			return nil, fmt.Errorf("--dir: %w", cli.Reason(err))
 		}
 		first, _, _ := strings.Cut(string(text), "\n")
-		found[first] = entry.Name()
+		found[strings.TrimSuffix(first, "\r")] = entry.Name() // a checkout on Windows may have it
 	}
 	return found, nil
 }

@@ -11,7 +11,8 @@ Commands:
   status    show the migrations and which of them are applied
   check     for a pipeline: exit with 0 only where nothing is pending and nothing is wrong
   sql       print what would run, as a script for psql or sqlite3, and change nothing; with --dialect or
-            --format all migrations, without a database
+            --format all migrations, without a database and without a transaction of their own: give psql
+            --single-transaction -v ON_ERROR_STOP=1
   adopt     record the version of a table that another tool has made, after a look at it
 
 Flags:
@@ -24,7 +25,7 @@ Flags:
   --dialect NAME       sql: postgres or sqlite, where there is no database to look at
   --format NAME        sql: plain, or files for goose, golang-migrate, dbmate, atlas or flyway
   --dir PATH           sql: the folder for these files; what is there already is left as it is
-  --first NUMBER       sql: the number of the first file (default: the time, as in 20261231235959)
+  --first NUMBER       sql: the number of the first new file (default: the time, as in 20261231235959)
   --json               print one JSON object
   --version            print the version of this program
   --help               print this text

@@ -13,7 +13,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// TestSQLBlocks runs the SQL of the documentation on migrated databases, each block in one of its own state.
+// TestSQLBlocks runs the SQL of the documentation on migrated databases, each block in one of its own state, and leaves a
+// table that sessions-migrate takes for its own.
 func TestSQLBlocks(t *testing.T) {
 	bin := commands(t)
 	var forPostgres []block
@@ -39,7 +40,8 @@ func TestSQLBlocks(t *testing.T) {
 func runSQLite(t *testing.T, bin string, b block) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "blocks.db")
-	run(t, top(t), nil, filepath.Join(bin, "sessions-migrate"), "up", "--database-url", "sqlite:"+path)
+	migrate := filepath.Join(bin, "sessions-migrate")
+	run(t, top(t), nil, migrate, "up", "--database-url", "sqlite:"+path)
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +49,15 @@ func runSQLite(t *testing.T, bin string, b block) {
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), b.text); err != nil {
 		t.Errorf("%s:%d: %v\n%s", b.page, b.line, err, b.text)
+	}
+	b.checked(t, migrate, "sqlite:"+path)
+}
+
+// checked: what a page makes of the table is what the stores need.
+func (b block) checked(t *testing.T, migrate, url string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), migrate, "check", "--database-url", url).CombinedOutput(); err != nil {
+		t.Errorf("%s:%d: sessions-migrate check: %v\n%s", b.page, b.line, err, out)
 	}
 }
 
@@ -113,10 +124,12 @@ func (c cluster) run(t *testing.T, bin string, b block, database string) {
 	t.Helper()
 	c.as(t, "createdb", "--host="+c.socket, "--username=postgres", database)
 	url := "postgres://postgres@/" + database + "?host=" + c.socket
-	run(t, top(t), nil, filepath.Join(bin, "sessions-migrate"), "up", "--database-url", url)
+	migrate := filepath.Join(bin, "sessions-migrate")
+	run(t, top(t), nil, migrate, "up", "--database-url", url)
 	psql := exec.CommandContext(t.Context(), "psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", url)
 	psql.Stdin = strings.NewReader(b.text)
 	if out, err := psql.CombinedOutput(); err != nil {
 		t.Errorf("%s:%d: %v\n%s\n%s", b.page, b.line, err, b.text, out)
 	}
+	b.checked(t, migrate, url)
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -76,6 +77,42 @@ func TestFilesForOtherTools(t *testing.T) {
 				}
 				tool.down(t, d, dir)
 				fails(t, 3, d.url, "sessions-migrate", "check")
+			})
+		}
+	}
+}
+
+// TestFilesAfterUp: where sessions-migrate was first, the tool's file fails and changes nothing, and what the
+// documentation says marks it as applied.
+func TestFilesAfterUp(t *testing.T) {
+	run := map[string]func(*testing.T, target, string) error{
+		"goose": func(t *testing.T, d target, dir string) error {
+			_, err := gooseProvider(t, d, dir).Up(t.Context())
+			return err
+		},
+		"golang-migrate": func(t *testing.T, d target, dir string) error { return golangMigrate(t, d, dir).Up() },
+	}
+	mark := map[string]func(*testing.T, target, string){
+		"goose": func(t *testing.T, d target, _ string) {
+			statements(t, openTarget(t, d), "insert into goose_db_version (version_id, is_applied) values (42, true)")
+		},
+		"golang-migrate": func(t *testing.T, d target, dir string) { must(t, golangMigrate(t, d, dir).Force(42)) },
+	}
+	for name, up := range run {
+		for _, dialect := range []string{"sqlite", "postgres"} {
+			t.Run(name+"/"+dialect, func(t *testing.T) {
+				d, dir := emptyTarget(t, dialect), t.TempDir()
+				succeed(t, "", "sessions-migrate", "sql", "--dialect", dialect, "--format", name, "--dir", dir, "--first", "42")
+				succeed(t, d.url, "sessions-migrate", "up")
+				if err := up(t, d, dir); err == nil {
+					t.Error("the file is applied a second time")
+				}
+				succeed(t, d.url, "sessions-migrate", "check")
+				mark[name](t, d, dir)
+				if err := up(t, d, dir); err != nil && !errors.Is(err, golangmigrate.ErrNoChange) {
+					t.Errorf("once it is marked: %v", err)
+				}
+				succeed(t, d.url, "sessions-migrate", "check")
 			})
 		}
 	}

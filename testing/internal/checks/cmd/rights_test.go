@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"net/url"
 	"os"
@@ -73,25 +74,68 @@ func TestMissingRights(t *testing.T) {
 // TestRowsThatTheDatabaseKeeps: row-level security without a policy for delete has nothing deleted and no error.
 func TestRowsThatTheDatabaseKeeps(t *testing.T) {
 	d := filled(t)["postgres"](t)
-	u, err := url.Parse(d.url)
-	must(t, err)
-	role := "r_" + strings.TrimPrefix(u.Path, "/")
-	admin(t, "create role "+role+" login password 'p'")
-	t.Cleanup(func() { admin(t, "drop role "+role) })
-	execSQL(t, d.url, "grant select, delete on sessions to "+role)
-	t.Cleanup(func() { execSQL(t, d.url, "drop owned by "+role) })
+	limited := limitedTo(t, d.url, "select, delete")
 	execSQL(t, d.url, "alter table sessions enable row level security")
-	execSQL(t, d.url, "create policy look on sessions for select to "+role+" using (true)")
-	u.User = url.UserPassword(role, "p")
+	execSQL(t, d.url, "create policy look on sessions for select using (true)")
 
-	p := start(t, u.String(), "sessions-gc", "--json")
+	p := start(t, limited, "sessions-gc", "--json")
 	if code := p.code(t); code != 4 || !strings.Contains(p.stderr.String(), "row-level security") {
 		t.Errorf("exit code %d: %s", code, p.stderr.String())
 	}
 	if r := parse(t, p.stdout.String()); r.Stopped != "refused" || r.Deleted != 0 || r.Remaining != 5000 {
 		t.Errorf("it reports %+v", r)
 	}
-	succeed(t, u.String(), "sessions-gc", "--dry-run")
+	succeed(t, limited, "sessions-gc", "--dry-run")
+}
+
+// limitedTo returns the URL of a role that has these rights on the table and no others.
+func limitedTo(t *testing.T, target, rights string) string {
+	t.Helper()
+	u, err := url.Parse(target)
+	must(t, err)
+	role := "r_" + strings.ToLower(rand.Text())
+	admin(t, "create role "+role+" login password 'p'")
+	t.Cleanup(func() { admin(t, "drop role "+role) })
+	execSQL(t, target, "grant "+rights+" on sessions to "+role)
+	t.Cleanup(func() { execSQL(t, target, "drop owned by "+role) })
+	u.User = url.UserPassword(role, "p")
+	return u.String()
+}
+
+// TestRightsOfAdmin: the rights that the documentation names are enough, and the error of who has fewer names them.
+func TestRightsOfAdmin(t *testing.T) {
+	d := filled(t)["postgres"](t)
+	looking := limitedTo(t, d.url, "select")
+	succeed(t, looking, "sessions-admin", "list", "--owner", "ada")
+	succeed(t, looking, "sessions-admin", "export", "--owner", "ada")
+	succeed(t, looking, "sessions-admin", "revoke", "--everybody", "--dry-run")
+	said := fails(t, 1, limitedTo(t, d.url, "select, delete"), "sessions-admin", "revoke", "--everybody", "--yes")
+	if !strings.Contains(said, "ended 0 sessions") || !strings.Contains(said, "to revoke also update") {
+		t.Errorf("it says %q", said)
+	}
+	said = succeed(t, limitedTo(t, d.url, "select, delete, update"), "sessions-admin", "revoke", "--everybody", "--yes")
+	if said != "ended 5000 sessions\n" {
+		t.Errorf("it says %q", said)
+	}
+}
+
+// TestRowsThatCannotBeLocked: row-level security without a policy for update hides rows from the statement that locks
+// them.
+func TestRowsThatCannotBeLocked(t *testing.T) {
+	d := filled(t)["postgres"](t)
+	limited := limitedTo(t, d.url, "select, delete, update")
+	execSQL(t, d.url, "alter table sessions enable row level security")
+	execSQL(t, d.url, "create policy look on sessions for select using (true)")
+	execSQL(t, d.url, "create policy ends on sessions for delete using (true)")
+	said := fails(t, 1, limited, "sessions-admin", "revoke", "--everybody", "--yes")
+	if !strings.Contains(said, "ended 0 sessions, then") || !strings.Contains(said, "the database keeps 5000 rows") {
+		t.Errorf("it says %q", said)
+	}
+	execSQL(t, d.url, "create policy locks on sessions for update using (true)")
+	said = succeed(t, limited, "sessions-admin", "revoke", "--everybody", "--yes")
+	if said != "ended 5000 sessions\n" {
+		t.Errorf("it says %q", said)
+	}
 }
 
 // TestReadOnlyStandby: a standby can be looked at; what cannot be done there says where it can.

@@ -301,6 +301,10 @@ func TestADatabaseThatKeepsRowsIsAnError(t *testing.T) {
 		"policies": `create role app login; grant all on sessions to app; alter table sessions enable row level security;
 			create policy reads on sessions for select using (true); create policy adds on sessions for insert with check (true);
 			create policy writes on sessions for update using (true)`,
+		"no policy for locks": `create role app login; grant all on sessions to app;
+			alter table sessions enable row level security;
+			create policy reads on sessions for select using (true); create policy adds on sessions for insert with check (true);
+			create policy ends on sessions for delete using (false)`,
 		"trigger": `create role app login; grant all on sessions to app;
 			create function keep() returns trigger language plpgsql as $$ begin return null; end $$;
 			create trigger keep before delete on sessions for each row execute function keep()`,
