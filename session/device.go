@@ -136,7 +136,10 @@ func unstamp(key []byte, purpose string, row Handle, text string) (at time.Time,
 		return at, false
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || !hmac.Equal(raw[stampBytes:], stampMAC(key, purpose, row, raw[:stampBytes])) {
+	if err != nil || len(raw) != stampBytes+sha256.Size { // the decoder skips line breaks
+		return at, false
+	}
+	if !hmac.Equal(raw[stampBytes:], stampMAC(key, purpose, row, raw[:stampBytes])) {
 		return at, false
 	}
 	return time.Unix(int64(binary.BigEndian.Uint64(raw)), 0), true

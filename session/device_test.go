@@ -274,6 +274,7 @@ func TestAttacksOnRefresh(t *testing.T) {
 		"no challenge":       func(string) string { return d.sign(plain, "") },
 		"another challenge":  func(string) string { return d.sign(plain, other.challenge()) },
 		"a cut signature":    func(c string) string { p := d.sign(plain, c); return p[:len(p)-4] },
+		"line breaks":        func(string) string { return d.sign(plain, strings.Repeat("\n", 54)) },
 		"40 kB":              func(c string) string { return d.sign(plain, c+strings.Repeat("x", 40_000)) },
 		"garbage":            func(string) string { return "..\x00.{}" },
 		"a proof as a proof": func(string) string { return d.cookies[hostCookie+"-proof"] },
