@@ -35,15 +35,23 @@ func (m *Manager) find(r *http.Request) ([]*token, error) {
 
 // findCookies looks through one Cookie header without taking it apart.
 func findCookies(found []*token, line, name string) []*token {
+	for value, rest, ok := nextCookie(line, name); ok; value, rest, ok = nextCookie(rest, name) {
+		found = addToken(found, value)
+	}
+	return found
+}
+
+// nextCookie returns the value of the first cookie of a name in a Cookie header, and what follows it.
+func nextCookie(line, name string) (value, rest string, ok bool) {
 	for line != "" {
 		var pair string
 		pair, line, _ = strings.Cut(line, ";")
 		pair = strings.Trim(pair, " \t")
 		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
-			found = addToken(found, pair[len(name)+1:])
+			return pair[len(name)+1:], line, true
 		}
 	}
-	return found
+	return "", "", false
 }
 
 func addToken(found []*token, value string) []*token {

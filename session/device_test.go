@@ -80,11 +80,15 @@ func (d *device) post(path string, header map[string]string) *httptest.ResponseR
 }
 
 // logIn logs in, and registers if that is offered. It returns the challenge that came with the offer.
-func (d *device) logIn() (offer string) {
+func (d *device) logIn() (challenge string) {
 	d.t.Helper()
 	w := d.use(func(s *session.Session) error { return s.Login("ann") })
-	offer = w.Header().Get("Secure-Session-Registration")
-	_, challenge, _ := strings.Cut(offer, `challenge="`)
+	return challengeOf(w)
+}
+
+// challengeOf returns the challenge of the offer that a response brings, "" if it brings none.
+func challengeOf(w *httptest.ResponseRecorder) string {
+	_, challenge, _ := strings.Cut(w.Header().Get("Secure-Session-Registration"), `challenge="`)
 	return strings.TrimSuffix(challenge, `"`)
 }
 

@@ -26,7 +26,7 @@ func (h *handling) serveDevice(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch {
 	case r.Method != http.MethodPost:
-		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		h.refuseDevice(w, r, r.Method, errNoResponse)
 	case strings.HasSuffix(r.URL.Path, registerPath):
 		h.register(w, r)
 	default:
@@ -178,6 +178,7 @@ func (h *handling) answerDevice(w http.ResponseWriter, body map[string]any) {
 
 // refuseDevice answers 403. What was sent is not logged.
 func (h *handling) refuseDevice(w http.ResponseWriter, r *http.Request, what string, err error) {
+	h.session.noAccess()
 	if err != errNoResponse {
 		h.m.observe(r.Context(), OpUnproven, h.session.Handle(), h.session.knownOwner(), h.began, fmt.Errorf("%w: %w", ErrUnproven, err))
 		h.m.config.Logger.InfoContext(r.Context(), "session: a device's "+what+" was refused", "session", &h.session, "error", err)

@@ -38,6 +38,7 @@ type Exchange struct {
 	scope   scope
 	arrived *token      // what the request carried
 	live    bool        // it opened the session
+	suspect bool        // it lacks the proof of the session's device, and Observe knows
 	strays  bool        // the request carried other cookies of the name, which are to be ended
 	host    string      // of the request, for them
 	used    atomic.Bool // a handler has asked for the session
@@ -55,6 +56,7 @@ func (m *Manager) Begin(ctx context.Context, token string) (*Exchange, error) {
 	if err := x.open(ctx, t); err != nil {
 		return nil, err
 	}
+	x.session.keepAlive(x.ctx)
 	return x, nil
 }
 
@@ -89,9 +91,6 @@ func (x *Exchange) open(ctx context.Context, t *token) error {
 	x.live = err == nil && !x.session.IsNew()
 	if errors.Is(err, ErrRotated) {
 		return nil
-	}
-	if err == nil {
-		x.session.keepAlive(x.ctx)
 	}
 	return err
 }

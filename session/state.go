@@ -234,7 +234,9 @@ func (s *state) saved(saved store.Saved) (rotated bool) {
 	if s.row.presence != stored || p.needsCookie() {
 		s.cookie = cookieToken
 	}
-	s.offer = s.offer || valueOr(p.owner, "") != ""
+	if p.owner != nil || p.rotate != nil { // a rotation voids the challenge of an offer that has not been answered yet
+		s.offerToOwner()
+	}
 	if p.rotate != nil {
 		s.row.token, rotated = p.rotate, s.row.presence == stored
 	}
@@ -390,6 +392,12 @@ func (s *state) prove() { s.proven = true }
 
 // offerBinding has the browser offered to bind the session to its device.
 func (s *state) offerBinding() { s.offer = true }
+
+// offerToOwner does so if the session has an owner.
+func (s *state) offerToOwner() { s.offer = s.offer || s.row.record.Owner != "" }
+
+// refuseAccess notes that the request has been refused, and is no access.
+func (s *state) refuseAccess() { s.refused = true }
 
 // expireCookie ends a request whose session has expired meanwhile: nothing is saved, and the cookie ends.
 func (s *state) expireCookie() {
