@@ -150,6 +150,15 @@ func (j *deviceJWT) public() (publicKey, error) {
 	return publicKey{}, fmt.Errorf("a key of kind %.10q", j.jwk.Kty)
 }
 
+// ownKey returns the key of a registration that it has signed itself.
+func (j *deviceJWT) ownKey() (publicKey, error) {
+	public, err := j.public()
+	if err == nil && !public.verify(j.signed, j.signature) {
+		err = errors.New("a wrong signature")
+	}
+	return public, err
+}
+
 func numbers(a, b string) (x, y []byte, err error) {
 	x, errX := base64.RawURLEncoding.DecodeString(a)
 	y, errY := base64.RawURLEncoding.DecodeString(b)

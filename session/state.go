@@ -390,6 +390,11 @@ var errUnproven error = &endedHere{ErrUnproven}
 // prove notes that the request comes from the session's device.
 func (s *state) prove() { s.proven = true }
 
+// bindTo has the next save put a device's key into the row, if the row still is as this connection has read it.
+func (s *state) bindTo(device []byte) {
+	s.pending.newer.device, s.pending.version = &device, s.row.record.Version
+}
+
 // offerBinding has the browser offered to bind the session to its device.
 func (s *state) offerBinding() { s.offer = true }
 
