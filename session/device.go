@@ -19,8 +19,8 @@ import (
 // they are.
 //
 // A session is bound when it gets an owner, or by [Session.BindDevice]. From then on every request needs the proof, a
-// WebSocket handshake included; without it the session has ended with ErrUnproven for that request, and Login begins a new
-// one. Tokens in a Header, and those given to Manager.Open and Begin, need none.
+// WebSocket handshake included; without it the session has ended with ErrUnproven for that request, and Login, Renew or
+// Rotate begins a new one. Tokens in a Header, and those given to Manager.Open and Begin, need none.
 type DeviceBound struct {
 	// Path is where the middleware serves registration and refresh, beneath it; "" switches binding off. It has to lie
 	// within Cookie.Path. Of managers within one another the outermost serves it and offers binding, and each has its

@@ -217,6 +217,25 @@ func TestLoginWithoutAProof(t *testing.T) {
 	}
 }
 
+// A login that keeps something first, while the browser is elsewhere, begins with Rotate.
+func TestALoginInTwoStepsWithoutAProof(t *testing.T) {
+	s := deviceSite(t)
+	for name, begin := range map[string]func(*session.Session) error{"Rotate": (*session.Session).Rotate, "Renew": (*session.Session).Renew} {
+		d := bound(t, s)
+		delete(d.cookies, proofCookie)
+		before, id := d.token(), d.id
+		d.use(func(of *session.Session) error { return errors.Join(begin(of), of.Set("attempt", 1)) })
+		wantKeys(t, d.keys(), "attempt")
+		d.use(func(of *session.Session) error { return of.Login("ann") })
+		if owner, err := d.owner(); owner != "ann" || err != nil || d.opened().Handle().String() == id {
+			t.Errorf("%s: %q, %v", name, owner, err)
+		}
+		if of, err := s.m.Open(t.Context(), before); err != nil || of.Has("attempt") {
+			t.Errorf("%s: the bound session: %v", name, err)
+		}
+	}
+}
+
 func TestServedUnproven(t *testing.T) {
 	s := newSite(t, func(c *session.Config) { c.DeviceBound = session.DeviceBound{Path: "/device", AllowUnproven: true} })
 	d := bound(t, s)

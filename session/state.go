@@ -150,6 +150,7 @@ func (s *state) rotate() {
 func (s *state) restart() {
 	clock, guessed := s.reading(), s.row.guessed
 	s.row, s.ended, s.pending = row{}, nil, pending{lastErr: s.pending.lastErr}
+	s.refused, s.proven = false, false
 	s.row.record.Now, s.row.readAt, s.row.guessed = clock.clock, clock.readAt, guessed
 	s.pending.newer.create = true
 }
