@@ -41,6 +41,7 @@ type Exchange struct {
 	suspect bool        // it lacks the proof of the session's device, and Observe knows
 	strays  bool        // the request carried other cookies of the name, which are to be ended
 	host    string      // of the request, for them
+	path    string      // of the request, if it carried any
 	used    atomic.Bool // a handler has asked for the session
 	watch   *member     // of a socket, or made by Watch
 	ended   context.Context
@@ -229,7 +230,7 @@ func (x *Exchange) Cookies() []string {
 	m := x.manager()
 	var lines []string
 	if x.strays {
-		lines = m.strayLines(x.host)
+		lines = m.strayLines(x.host, x.path)
 	}
 	switch t, cookie := x.announced(); cookie {
 	case cookieToken:

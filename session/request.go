@@ -78,6 +78,7 @@ func (x *Exchange) start(r *http.Request) error {
 	case len(tokens) == 1:
 		return x.open(r.Context(), tokens[0])
 	}
+	x.path = r.URL.EscapedPath()
 	return x.openOneOf(r.Context(), tokens)
 }
 
