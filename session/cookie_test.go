@@ -323,8 +323,8 @@ func TestLogoutWithTwoCookies(t *testing.T) {
 	}
 }
 
-// What another host of the domain has planted is ended at whatever path the request finds it, Partitioned or not, within a
-// header that proxies take.
+// What another host of the domain has planted is ended at whatever path the request finds it, Partitioned or not,
+// within a header that proxies take.
 func TestPlantedCookiesEnd(t *testing.T) {
 	serve := func(config session.Cookie, url string) []string {
 		s := newSite(t, func(c *session.Config) { c.Cookie = config })

@@ -110,16 +110,16 @@ func (x *Exchange) onlyOneThatOpens(ctx context.Context, tokens []*token) (*toke
 	return nil, nil
 }
 
-// What the ends of other cookies take of a response's header, which proxies limit to 4 kB and more, and how deep a path is
-// looked at. The likelier ones come first.
+// What the ends of other cookies take of a response's header, which proxies limit to 4 kB and more, and how deep a path
+// is looked at. The likelier ones come first.
 const (
 	maxStrayLines = 40
 	maxStrayBytes = 3 << 10
 	maxStrayPaths = 5
 )
 
-// strayLines are the Set-Cookie headers that end cookies of the name in other scopes than the configured one, Partitioned and
-// not, for a request's host and path.
+// strayLines are the Set-Cookie headers that end cookies of the name in other scopes than the configured one,
+// Partitioned and not, for a request's host and path.
 func (m *Manager) strayLines(host, path string) (lines []string) {
 	cookie, size := &m.config.Cookie, 0
 	for _, scope := range cookie.scopes(host, path) {
@@ -140,9 +140,9 @@ func (m *Manager) strayLines(host, path string) (lines []string) {
 	return lines
 }
 
-// scopes returns those that a cookie of the name may have: the configured one, its former ones, and, unless browsers keep
-// other hosts from setting it, those of the request's host and its parent domains with all paths that lead to the request.
-// A browser refuses a cookie whose domain nobody can have.
+// scopes returns those that a cookie of the name may have: the configured one, its former ones, and, unless browsers
+// keep other hosts from setting it, those of the request's host and its parent domains with all paths that lead to the
+// request. A browser refuses a cookie whose domain nobody can have.
 func (c *Cookie) scopes(host, path string) []CookieScope {
 	scopes := append([]CookieScope{{c.Domain, c.Path}}, c.Former...)
 	if c.hostOnly() {
@@ -159,7 +159,7 @@ func (c *Cookie) scopes(host, path string) []CookieScope {
 	return scopes
 }
 
-// pathsOf returns the paths of cookies that are sent with a request's path (RFC 6265bis, 5.1.4), the first few beneath /.
+// pathsOf returns the first few paths beneath the root of cookies that come with a request (RFC 6265bis, 5.1.4).
 func pathsOf(path string) (paths []string) {
 	for i := 1; i <= len(path) && len(paths) < maxStrayPaths; i++ {
 		if i < len(path) && path[i] != '/' {

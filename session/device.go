@@ -165,9 +165,9 @@ func (m *Manager) proofLine(d *deviceKey, row Handle, now time.Time) string {
 	return fmt.Sprintf("%s=%s; Max-Age=%d%s", m.proofName(), stamped(d.mac, purposeProof, row, now.Add(life)), int(life.Seconds()), m.attributes)
 }
 
-// checkDevice withholds a session that is bound to a device from a request without a fresh proof, as m's configuration says:
-// that of the exchange's manager, or of one within it. It stays withheld for the rest of the request, after the handler of
-// the one within, too. It costs no statement.
+// checkDevice withholds a session that is bound to a device from a request without a fresh proof, as m's configuration
+// says: that of the exchange's manager, or of one within it. It stays withheld for the rest of the request, after the
+// handler of the one within, too. It costs no statement.
 func (x *Exchange) checkDevice(m *Manager, r *http.Request) {
 	if m.config.DeviceBound.Path == "" {
 		return

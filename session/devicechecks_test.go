@@ -14,8 +14,8 @@ import (
 
 const proofCookie = hostCookie + "-proof"
 
-// Within a manager that asks for no proof, one that does withholds the session from a request without it, and shows it to
-// one that has it.
+// Within a manager that asks for no proof, one that does withholds the session from a request without it, and shows it
+// to one that has it.
 func TestAManagerWithinAsksForAProof(t *testing.T) {
 	for name, outer := range map[string]session.DeviceBound{
 		"one that allows all":   {Path: "/device", AllowUnproven: true},
@@ -71,8 +71,8 @@ func TestUnprovenIsObservedOnce(t *testing.T) {
 	}
 }
 
-// What a manager within withholds is as withheld by one alone: a login begins anew, a link from elsewhere is loaded again, a
-// socket's context ends.
+// What a manager within withholds is as withheld by one alone: a login begins anew, a link from elsewhere is loaded
+// again, a socket's context ends.
 func TestWithheldWithin(t *testing.T) {
 	s := deviceSite(t)
 	lax := derive(t, s.m, func(c *session.Config) { c.DeviceBound.AllowUnproven = true })
@@ -144,8 +144,8 @@ func copySite(t *testing.T) *site {
 	})
 }
 
-// A session that has been copied from another system is offered to be bound. Once it is, the other system's cookie proves
-// nothing, and brings no token.
+// A session that has been copied from another system is offered to be bound. Once it is, the other system's cookie
+// proves nothing, and brings no token.
 func TestACopiedSessionIsBound(t *testing.T) {
 	s := copySite(t)
 	d := newDevice(s)

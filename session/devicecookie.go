@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// proves reports whether one of the proofs that a request carries, of the first few, is one of the row's device and lasts.
-// There are several if another host of the domain has planted one, or the cookie's Domain, Path or Partitioned has changed.
-// Any may be the right one: nobody can make one for this row but this row. What a row holds in another form proves nothing.
+// proves reports whether one of the proofs that a request carries, of the first few, is one of the row's device and
+// lasts. There are several if another host of the domain has planted one, or the cookie's Domain, Path or Partitioned
+// has changed. Any may be the right one: nobody can make one for this row but this row. What a row holds in another
+// form proves nothing.
 func (m *Manager) proves(r *http.Request, device []byte, row Handle, now time.Time) bool {
 	mac, err := macKey(device)
 	if err != nil {

@@ -115,13 +115,14 @@ var (
 	errOtherSession = &badProof{errors.New("another session's identifier")}
 )
 
-// refuses reports whether an error is answered 403: one of what was sent, or of a race that has been lost again and again.
+// refuses reports whether an error is answered 403: one of what was sent, or of a race that has been lost again and
+// again.
 func refuses(err error) bool {
 	return errors.As(err, new(*badProof)) || errors.Is(err, store.ErrConflict)
 }
 
-// checkRefresh verifies a browser's answer to a challenge, and returns the device with a new MAC key. That changes with each
-// success, so that an answer is accepted once; after an error a browser sends it again.
+// checkRefresh verifies a browser's answer to a challenge, and returns the device with a new MAC key. That changes with
+// each success, so that an answer is accepted once; after an error a browser sends it again.
 func (h *handling) checkRefresh(id, text string) (*deviceKey, error) {
 	raw, row, err := h.boundRow(id)
 	if err != nil {
@@ -179,9 +180,9 @@ func (h *handling) challenge() string {
 // bindAttempts is how often the key of a device is saved beside other saves of the session.
 const bindAttempts = 8
 
-// bind saves the key that check returns, unless the row has been saved since it was read. Of parallel registrations and of
-// parallel refreshes one wins, and the others are checked against what it has made of the row. An error leaves nothing
-// pending.
+// bind saves the key that check returns, unless the row has been saved since it was read. Of parallel registrations and
+// of parallel refreshes one wins, and the others are checked against what it has made of the row. An error leaves
+// nothing pending.
 func (h *handling) bind(check func() (*deviceKey, error)) (device *deviceKey, err error) {
 	defer func() {
 		if err != nil {

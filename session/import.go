@@ -299,8 +299,9 @@ func (s *Session) endElsewhere(ctx context.Context, refs []store.Ref) error {
 	return failed("end there", t.from.From.End(ctx, t.foreign))
 }
 
-// takeOver takes the request's session over from another system, if the request's own token opens none, and reports whether
-// it has. Copied once, it may have been bound to a device here since: who has the other system's token has proved nothing.
+// takeOver takes the request's session over from another system, if the request's own token opens none, and reports
+// whether it has. Copied once, it may have been bound to a device here since: who has the other system's token has
+// proved nothing.
 func (x *Exchange) takeOver(r *http.Request) (taken bool, err error) {
 	t := x.m.takeover(r)
 	if t == nil {

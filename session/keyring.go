@@ -16,8 +16,8 @@ const (
 	// keyringPause is the least time between two calls of a KeySource for keys that are not known.
 	keyringPause = 10 * time.Second
 
-	// keyringAge is how old keys may be that something is sealed with before the KeySource is called again: another one may
-	// have become current, of which nothing else tells.
+	// keyringAge is how old keys may be that something is sealed with before the KeySource is called again: another one
+	// may have become current, of which nothing else tells.
 	keyringAge = 5 * time.Minute
 )
 

@@ -8,10 +8,11 @@ import (
 )
 
 // Rotate gives the session a new token; its data stays, and the old token is dead once the change is saved, in the same
-// statement. Call it whenever somebody's rights change (OWASP ASVS 7.2.4). After this connection's own Destroy, and after
-// ErrUnproven, it starts an empty session: that is how a login begins which keeps something before it calls Login, of a
-// browser that has lost its device's key. It returns ErrNoCookie after the response has begun, and in a WebSocket handler after the
-// handshake: no cookie could be sent. If the request's client has gone before the commit, nothing is saved.
+// statement. Call it whenever somebody's rights change (OWASP ASVS 7.2.4). After this connection's own Destroy, and
+// after ErrUnproven, it starts an empty session: that is how a login begins which keeps something before it calls
+// Login, of a browser that has lost its device's key. It returns ErrNoCookie after the response has begun, and in a
+// WebSocket handler after the handshake: no cookie could be sent. If the request's client has gone before the commit,
+// nothing is saved.
 func (s *Session) Rotate() error {
 	return s.begin(mayRotate, s.rotate)
 }
@@ -19,9 +20,9 @@ func (s *Session) Rotate() error {
 // Generate is Rotate.
 func (s *Session) Generate() error { return s.Rotate() }
 
-// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. If a parallel request rotates the
-// session meanwhile, the save begins a session of its own, with the entries that this connection has loaded. It starts an
-// empty session where Rotate does, and after a rotation that this connection knows of already.
+// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. If a parallel request rotates
+// the session meanwhile, the save begins a session of its own, with the entries that this connection has loaded. It
+// starts an empty session where Rotate does, and after a rotation that this connection knows of already.
 func (s *Session) Renew() error {
 	return s.begin(mayRenew, s.renew)
 }

@@ -24,8 +24,8 @@ type Sealing struct {
 
 	// KeySource, if set, returns the keys instead, from a key management service for example. It is called by New, by
 	// Reseal, when an entry is opened whose key is not known, at most every ten seconds, and in the background when one is
-	// sealed with keys that were returned five minutes ago or more: so every node learns which key has become the current one.
-	// If such a call fails, the keys of before stay.
+	// sealed with keys that were returned five minutes ago or more: so every node learns which key has become the current
+	// one. If such a call fails, the keys of before stay.
 	KeySource func(context.Context) ([]SealingKey, error)
 
 	// Entries are the keys of the entries that are sealed; All seals every entry.

@@ -281,8 +281,8 @@ func TestKeySource(t *testing.T) {
 	}
 }
 
-// A key that has become the current one is learnt of by whoever seals, five minutes later at the most, without waiting; if the
-// source fails, the keys of before stay.
+// A key that has become the current one is learnt of by whoever seals, five minutes later at the most, without waiting;
+// if the source fails, the keys of before stay.
 func TestTheCurrentKeyIsLearnt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked, keys, failure := 0, []session.SealingKey{sealingKey("old"), sealingKey("new")}, error(nil)
