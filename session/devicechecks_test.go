@@ -136,10 +136,10 @@ func TestAPlantedProof(t *testing.T) {
 }
 
 // copySite has one session of another system, which stays there.
-func copySite(t *testing.T) *site {
+func copySite(t *testing.T, allow bool) *site {
 	old := &oldSystem{live: map[string]session.Imported{"ada": {Entries: map[string]any{"name": "Ada"}, Owner: "ada"}}}
 	return newSite(t, func(c *session.Config) {
-		c.DeviceBound.Path = "/device"
+		c.DeviceBound = session.DeviceBound{Path: "/device", AllowUnproven: allow}
 		c.Import = session.Import{From: old, Copy: true}
 	})
 }
@@ -147,7 +147,7 @@ func copySite(t *testing.T) *site {
 // A session that has been copied from another system is offered to be bound. Once it is, the other system's cookie
 // proves nothing, and brings no token.
 func TestACopiedSessionIsBound(t *testing.T) {
-	s := copySite(t)
+	s := copySite(t, false)
 	d := newDevice(s)
 	d.cookies["old"] = "ada!"
 	w := d.visit(func(http.ResponseWriter, *http.Request) {})
@@ -176,6 +176,38 @@ func TestACopiedSessionIsBound(t *testing.T) {
 	thief.use(func(of *session.Session) error { return of.Login("eve") })
 	if owner, err := thief.owner(); owner != "eve" || err != nil {
 		t.Errorf("after a login: %q, %v", owner, err)
+	}
+}
+
+// Where unproven requests are served, one that comes with the other system's cookie is given no token all the same.
+func TestACopiedSessionIsServedUnproven(t *testing.T) {
+	s := copySite(t, true)
+	d := newDevice(s)
+	d.cookies["old"] = "ada!"
+	wantStatus(t, d.register(challengeOf(d.visit(func(http.ResponseWriter, *http.Request) {}))), http.StatusOK)
+	thief := newDevice(s)
+	thief.cookies["old"] = "ada!"
+	if owner, err := thief.owner(); owner != "ada" || err != nil || thief.token() != "" {
+		t.Errorf("%q, %v; a token: %t", owner, err, thief.token() != "")
+	}
+	thief.cookies[proofCookie] = d.cookies[proofCookie]
+	if thief.owner(); thief.token() == "" {
+		t.Error("with the proof, there is no token")
+	}
+}
+
+// The endpoints of a manager within are none: they are the handler's, and asked for a proof as all others.
+func TestDeviceRoutesWithin(t *testing.T) {
+	s := deviceSite(t)
+	d := bound(t, s)
+	delete(d.cookies, proofCookie)
+	around := derive(t, s.m, func(c *session.Config) { c.DeviceBound = session.DeviceBound{} })
+	for _, path := range []string{"/device/register", "/device/refresh"} {
+		r := httptest.NewRequest(http.MethodPost, "https://app.example.com"+path, nil)
+		r.AddCookie(&http.Cookie{Name: hostCookie, Value: d.token()})
+		around.Handler(s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			wantIs(t, path, session.FromContext(r.Context()).Err(), session.ErrUnproven)
+		}))).ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
 

@@ -48,7 +48,7 @@ func (x *Exchange) begin(r *http.Request) error {
 		return err
 	}
 	x.admit(r)
-	if imported {
+	if imported && !x.suspect {
 		x.session.resend()
 	}
 	return nil
