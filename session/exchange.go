@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -36,14 +37,13 @@ type Exchange struct {
 	ctx     context.Context // with the scope; of a socket, it ends with the session
 	session Session
 	scope   scope
-	arrived *token      // what the request carried
-	live    bool        // it opened the session
-	suspect bool        // it lacks the proof of the session's device, and Observe knows
-	strays  bool        // the request carried other cookies of the name, which are to be ended
-	host    string      // of the request, for them
-	path    string      // of the request, if it carried any
-	used    atomic.Bool // a handler has asked for the session
-	watch   *member     // of a socket, or made by Watch
+	arrived *token        // what the request carried
+	live    bool          // it opened the session
+	suspect bool          // it lacks the proof of the session's device, and Observe knows
+	strays  bool          // the request carried other cookies of the name, which are to be ended
+	from    *http.Request // which carried them
+	used    atomic.Bool   // a handler has asked for the session
+	watch   *member       // of a socket, or made by Watch
 	ended   context.Context
 	working bool // it is counted in Manager.work
 }
@@ -230,7 +230,7 @@ func (x *Exchange) Cookies() []string {
 	m := x.manager()
 	var lines []string
 	if x.strays {
-		lines = m.strayLines(x.host, x.path)
+		lines = m.strayLines(x.from.Host, x.from.URL.EscapedPath())
 	}
 	switch t, cookie := x.announced(); cookie {
 	case cookieToken:

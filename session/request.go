@@ -68,7 +68,6 @@ func (x *Exchange) start(r *http.Request) error {
 			return err
 		}
 	}
-	x.host = r.Host
 	tokens, err := x.m.find(r)
 	switch {
 	case err != nil:
@@ -78,7 +77,7 @@ func (x *Exchange) start(r *http.Request) error {
 	case len(tokens) == 1:
 		return x.open(r.Context(), tokens[0])
 	}
-	x.path = r.URL.EscapedPath()
+	x.from = r
 	return x.openOneOf(r.Context(), tokens)
 }
 
