@@ -151,6 +151,13 @@ func (s *Session) unwantRow() {
 	s.pending.newer.wanted = false
 }
 
+// noAccess notes that the request has been refused, and does not prolong the session.
+func (s *Session) noAccess() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuseAccess()
+}
+
 // refuseUse makes every use of the session return why it could not be given. It can be destroyed.
 func (s *Session) refuseUse(err error) {
 	s.mu.Lock()

@@ -351,6 +351,46 @@ func TestTwoCookiesAndAFailure(t *testing.T) {
 	}
 }
 
+// What another host of the domain has planted is ended at whatever path the request finds it, Partitioned or not,
+// within a header that proxies take.
+func TestPlantedCookiesEnd(t *testing.T) {
+	serve := func(config session.Cookie, url string) []string {
+		s := newSite(t, func(c *session.Config) { c.Cookie = config })
+		r := httptest.NewRequest(http.MethodGet, url, nil)
+		for range 2 {
+			r.AddCookie(&http.Cookie{Name: config.Name, Value: s.stored("a").ID().Reveal()})
+		}
+		w := httptest.NewRecorder()
+		s.m.Handler(http.NotFoundHandler()).ServeHTTP(w, r)
+		return w.Header()["Set-Cookie"]
+	}
+	const url = "https://app.example.com/account/a%3Bb"
+	lines := serve(session.Cookie{Name: "__Secure-s"}, url)
+	for _, scope := range []string{"Path=/; ", "Path=/account; ", "Path=/account/; ", "Path=/account/a%3Bb; "} {
+		for _, domain := range []string{"", "Domain=example.com; "} {
+			if scope+domain == "Path=/; " {
+				continue // the configured one
+			}
+			want := "__Secure-s=; Max-Age=0; " + scope + domain + "HttpOnly; Secure; SameSite=Lax"
+			if !slices.Contains(lines, want) || !slices.Contains(lines, want+"; Partitioned") {
+				t.Errorf("%q is not ended: %q", want, lines)
+			}
+		}
+	}
+	for _, long := range []string{"https://a.b.c.example.com/a/b/c/d/e/f/g", "https://app.example.com/" + strings.Repeat("x", 4000) + "/y"} {
+		lines := serve(session.Cookie{Name: "__Secure-s"}, long)
+		if n, size := len(lines), len(strings.Join(lines, "")); n > 41 || size > 3500 || !strings.Contains(strings.Join(lines, "\n"), "Path=/; Domain=example.com") {
+			t.Errorf("%.60s: %d lines, %d bytes", long, n, size)
+		}
+	}
+	if lines := serve(session.Cookie{Name: "s", InsecureHTTP: true}, "http://app.example.com/account"); strings.Contains(strings.Join(lines, ""), "Partitioned") {
+		t.Errorf("Partitioned without Secure: %q", lines)
+	}
+	if lines := serve(session.Cookie{Name: hostCookie}, url); len(lines) > 2 {
+		t.Errorf("of a cookie that no other host can set: %q", lines)
+	}
+}
+
 // A connection may keep its cookie although those of its manager end with the browser.
 func TestOneCookieThatStays(t *testing.T) {
 	bubble(t, "kept", func(t *testing.T) {

@@ -35,15 +35,23 @@ func (m *Manager) find(r *http.Request) ([]*token, error) {
 
 // findCookies looks through one Cookie header without taking it apart.
 func findCookies(found []*token, line, name string) []*token {
+	for value, rest, ok := nextCookie(line, name); ok; value, rest, ok = nextCookie(rest, name) {
+		found = addToken(found, value)
+	}
+	return found
+}
+
+// nextCookie returns the value of the first cookie of a name in a Cookie header, and what follows it.
+func nextCookie(line, name string) (value, rest string, ok bool) {
 	for line != "" {
 		var pair string
 		pair, line, _ = strings.Cut(line, ";")
 		pair = strings.Trim(pair, " \t")
 		if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
-			found = addToken(found, pair[len(name)+1:])
+			return pair[len(name)+1:], line, true
 		}
 	}
-	return found
+	return "", "", false
 }
 
 func addToken(found []*token, value string) []*token {
@@ -102,48 +110,72 @@ func (x *Exchange) onlyOneThatOpens(ctx context.Context, tokens []*token) (*toke
 	return nil, nil
 }
 
-// strayLines are the Set-Cookie headers that end cookies of the name in every scope but the configured one.
-func (m *Manager) strayLines(host string) []string {
-	cookie := &m.config.Cookie
-	var lines []string
-	for _, scope := range cookie.otherScopes(host) {
-		other := *cookie
-		other.Domain, other.Path = scope.Domain, scope.Path
-		lines = append(lines, cookie.Name+"=; Max-Age=0"+other.attributes())
-	}
-	other := *cookie
-	if other.Partitioned = !cookie.Partitioned; !cookie.InsecureHTTP {
-		lines = append(lines, cookie.Name+"=; Max-Age=0"+other.attributes())
+// What the ends of other cookies take of a response's header, which proxies limit to 4 kB and more, and how deep a path
+// is looked at. The likelier ones come first.
+const (
+	maxStrayLines = 40
+	maxStrayBytes = 3 << 10
+	maxStrayPaths = 5
+)
+
+// strayLines are the Set-Cookie headers that end cookies of the name in other scopes than the configured one,
+// Partitioned and not, for a request's host and path.
+func (m *Manager) strayLines(host, path string) (lines []string) {
+	cookie, size := &m.config.Cookie, 0
+	for _, scope := range cookie.scopes(host, path) {
+		for _, partitioned := range []bool{false, true} {
+			other := *cookie
+			other.Domain, other.Path, other.Partitioned = scope.Domain, scope.Path, partitioned
+			own := scope == CookieScope{cookie.Domain, cookie.Path} && partitioned == cookie.Partitioned
+			if own || partitioned && cookie.InsecureHTTP {
+				continue
+			}
+			line := cookie.Name + "=; Max-Age=0" + other.attributes()
+			if size += len(line); size > maxStrayBytes || len(lines) == maxStrayLines {
+				return lines
+			}
+			lines = append(lines, line)
+		}
 	}
 	return lines
 }
 
-// otherScopes returns the scopes that a cookie of the name may have had: the former ones of the configuration, and
-// those of the request's host and its parent domains. A browser refuses a cookie whose domain nobody can have.
-func (c *Cookie) otherScopes(host string) []CookieScope {
-	var scopes []CookieScope
-	add := func(domain, path string) {
-		scope := CookieScope{domain, path}
-		if scope != (CookieScope{c.Domain, c.Path}) && !slices.Contains(scopes, scope) {
-			scopes = append(scopes, scope)
-		}
-	}
-	for _, former := range c.Former {
-		add(former.Domain, former.Path)
-	}
+// scopes returns those that a cookie of the name may have: the configured one, its former ones, and, unless browsers
+// keep other hosts from setting it, those of the request's host and its parent domains with all paths that lead to the
+// request. A browser refuses a cookie whose domain nobody can have.
+func (c *Cookie) scopes(host, path string) []CookieScope {
+	scopes := append([]CookieScope{{c.Domain, c.Path}}, c.Former...)
 	if c.hostOnly() {
 		return scopes
 	}
-	paths := slices.Compact([]string{c.Path, "/"})
-	for _, path := range paths {
-		add("", path)
-	}
-	for _, domain := range domainsOf(host) {
-		for _, path := range paths {
-			add(domain, path)
+	domains := append(domainsOf(host), "")
+	for _, path := range append([]string{c.Path, "/"}, pathsOf(path)...) {
+		for _, domain := range domains {
+			if scope := (CookieScope{domain, path}); !slices.Contains(scopes, scope) {
+				scopes = append(scopes, scope)
+			}
 		}
 	}
 	return scopes
+}
+
+// pathsOf returns the first few paths beneath the root of cookies that come with a request (RFC 6265bis, 5.1.4).
+func pathsOf(path string) (paths []string) {
+	for i := 1; i <= len(path) && len(paths) < maxStrayPaths; i++ {
+		if i < len(path) && path[i] != '/' {
+			continue
+		}
+		for _, prefix := range []string{path[:i], path[:min(i+1, len(path))]} {
+			if len(prefix) > 1 && len(paths) < maxStrayPaths && !slices.Contains(paths, prefix) && validPath(prefix) {
+				paths = append(paths, prefix)
+			}
+		}
+	}
+	return paths
+}
+
+func validPath(path string) bool {
+	return (&http.Cookie{Name: "n", Value: "v", Path: path}).Valid() == nil
 }
 
 // domainsOf returns a host's name and its parent domains, at most five, without top-level ones.

@@ -19,11 +19,12 @@ import (
 // they are.
 //
 // A session is bound when it gets an owner, or by [Session.BindDevice]. From then on every request needs the proof, a
-// WebSocket handshake included; without it the session has ended with ErrUnproven for that request, and Login begins a new
-// one. Tokens in a Header, and those given to Manager.Open and Begin, need none.
+// WebSocket handshake included; without it the session has ended with ErrUnproven for that request, and Login, Renew or
+// Rotate begins a new one. Tokens in a Header, and those given to Manager.Open and Begin, need none.
 type DeviceBound struct {
 	// Path is where the middleware serves registration and refresh, beneath it; "" switches binding off. It has to lie
-	// within Cookie.Path.
+	// within Cookie.Path. Of managers within one another the outermost serves it and offers binding, and each has its
+	// AllowUnproven.
 	Path string
 
 	// Lifetime is how long a proof lasts, and how long copied cookies may open the session. Default 10 minutes, at least 5:
@@ -136,7 +137,10 @@ func unstamp(key []byte, purpose string, row Handle, text string) (at time.Time,
 		return at, false
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || !hmac.Equal(raw[stampBytes:], stampMAC(key, purpose, row, raw[:stampBytes])) {
+	if err != nil || len(raw) != stampBytes+sha256.Size { // the decoder skips line breaks
+		return at, false
+	}
+	if !hmac.Equal(raw[stampBytes:], stampMAC(key, purpose, row, raw[:stampBytes])) {
 		return at, false
 	}
 	return time.Unix(int64(binary.BigEndian.Uint64(raw)), 0), true
@@ -161,34 +165,33 @@ func (m *Manager) proofLine(d *deviceKey, row Handle, now time.Time) string {
 	return fmt.Sprintf("%s=%s; Max-Age=%d%s", m.proofName(), stamped(d.mac, purposeProof, row, now.Add(life)), int(life.Seconds()), m.attributes)
 }
 
-// proves reports whether a proof is one of this row's device and lasts. What a row holds in another form proves nothing.
-func proves(device []byte, proof string, row Handle, now time.Time) bool {
-	mac, err := macKey(device)
-	if err != nil {
-		return false
-	}
-	until, ok := unstamp(mac, purposeProof, row, proof)
-	return ok && now.Before(until)
-}
-
-// checkDevice withholds a session that is bound to a device from a request without a fresh proof. It costs no statement.
-func (x *Exchange) checkDevice(proof string) {
-	if x.m.config.DeviceBound.Path == "" {
+// checkDevice withholds a session that is bound to a device from a request without a fresh proof, as m's configuration
+// says: that of the exchange's manager, or of one within it. It stays withheld for the rest of the request, after the
+// handler of the one within, too. It costs no statement.
+func (x *Exchange) checkDevice(m *Manager, r *http.Request) {
+	if m.config.DeviceBound.Path == "" {
 		return
 	}
 	s := &x.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.row.record.Device) == 0 || s.ended != nil {
+	if len(s.row.record.Device) == 0 || s.ended != nil || s.proven {
 		return
 	}
-	if proves(s.row.record.Device, proof, s.row.token.handle(), s.storeNow()) {
+	if m.proves(r, s.row.record.Device, s.row.token.handle(), s.storeNow()) {
 		s.prove()
 		return
 	}
-	x.m.observe(x.ctx, OpUnproven, s.row.token.handle(), s.row.record.Owner, time.Now(), ErrUnproven)
-	if !x.m.config.DeviceBound.AllowUnproven {
-		s.withhold(errUnproven)
+	if !x.suspect {
+		x.suspect = true
+		m.observe(x.ctx, OpUnproven, s.row.token.handle(), s.row.record.Owner, time.Now(), ErrUnproven)
+	}
+	if m.config.DeviceBound.AllowUnproven {
+		return
+	}
+	s.withhold(errUnproven)
+	if x.watch != nil {
+		x.watch.cancel(errUnproven) // a socket whose handler is within
 	}
 }
 

@@ -15,9 +15,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/simples-go/sessions/session"
+	"github.com/simples-go/sessions/session/store"
 )
 
 const deviceURL = "https://app.example.com/device"
@@ -80,11 +82,15 @@ func (d *device) post(path string, header map[string]string) *httptest.ResponseR
 }
 
 // logIn logs in, and registers if that is offered. It returns the challenge that came with the offer.
-func (d *device) logIn() (offer string) {
+func (d *device) logIn() (challenge string) {
 	d.t.Helper()
 	w := d.use(func(s *session.Session) error { return s.Login("ann") })
-	offer = w.Header().Get("Secure-Session-Registration")
-	_, challenge, _ := strings.Cut(offer, `challenge="`)
+	return challengeOf(w)
+}
+
+// challengeOf returns the challenge of the offer that a response brings, "" if it brings none.
+func challengeOf(w *httptest.ResponseRecorder) string {
+	_, challenge, _ := strings.Cut(w.Header().Get("Secure-Session-Registration"), `challenge="`)
 	return strings.TrimSuffix(challenge, `"`)
 }
 
@@ -131,6 +137,14 @@ func bound(t testing.TB, s *site) *device {
 		t.Fatalf("answer %s, cookies %v", w.Body, d.cookies)
 	}
 	return d
+}
+
+// opened is the session, as a connection beside the browser's requests has it.
+func (d *device) opened() *session.Session {
+	d.t.Helper()
+	of, err := d.m.Open(d.t.Context(), d.token())
+	d.ok(err)
+	return of
 }
 
 // owner visits and returns whose session the handler sees.
@@ -200,6 +214,25 @@ func TestLoginWithoutAProof(t *testing.T) {
 	d.use(func(of *session.Session) error { return of.Login("ann") })
 	if owner, err := d.owner(); owner != "ann" || err != nil {
 		t.Errorf("%q, %v", owner, err)
+	}
+}
+
+// A login that keeps something first, while the browser is elsewhere, begins with Rotate.
+func TestALoginInTwoStepsWithoutAProof(t *testing.T) {
+	s := deviceSite(t)
+	for name, begin := range map[string]func(*session.Session) error{"Rotate": (*session.Session).Rotate, "Renew": (*session.Session).Renew} {
+		d := bound(t, s)
+		delete(d.cookies, proofCookie)
+		before, id := d.token(), d.id
+		d.use(func(of *session.Session) error { return errors.Join(begin(of), of.Set("attempt", 1)) })
+		wantKeys(t, d.keys(), "attempt")
+		d.use(func(of *session.Session) error { return of.Login("ann") })
+		if owner, err := d.owner(); owner != "ann" || err != nil || d.opened().Handle().String() == id {
+			t.Errorf("%s: %q, %v", name, owner, err)
+		}
+		if of, err := s.m.Open(t.Context(), before); err != nil || of.Has("attempt") {
+			t.Errorf("%s: the bound session: %v", name, err)
+		}
 	}
 }
 
@@ -274,6 +307,7 @@ func TestAttacksOnRefresh(t *testing.T) {
 		"no challenge":       func(string) string { return d.sign(plain, "") },
 		"another challenge":  func(string) string { return d.sign(plain, other.challenge()) },
 		"a cut signature":    func(c string) string { p := d.sign(plain, c); return p[:len(p)-4] },
+		"line breaks":        func(string) string { return d.sign(plain, strings.Repeat("\n", 54)) },
 		"40 kB":              func(c string) string { return d.sign(plain, c+strings.Repeat("x", 40_000)) },
 		"garbage":            func(string) string { return "..\x00.{}" },
 		"a proof as a proof": func(string) string { return d.cookies[hostCookie+"-proof"] },
@@ -349,6 +383,98 @@ func TestRefreshWhileTheStoreIsDown(t *testing.T) {
 	}
 	s.store.failBefore(nil)
 	wantStatus(t, d.answer(proof), http.StatusOK)
+}
+
+// Of registrations that run beside one another one wins, and its device alone refreshes the proof.
+func TestRegistrationsBesideOneAnother(t *testing.T) {
+	s := deviceSite(t)
+	d := newDevice(s)
+	challenge := d.logIn()
+	first := d.thief()
+	s.store.beforeNext("save", func() { wantStatus(t, first.register(challenge), http.StatusOK) })
+	wantStatus(t, d.register(challenge), http.StatusForbidden)
+	if d.cookies[proofCookie] != "" {
+		t.Error("the loser has a proof")
+	}
+	first.id = d.opened().Handle().String()
+	wantStatus(t, first.refresh(), http.StatusOK)
+	if owner, err := first.owner(); owner != "ann" || err != nil {
+		t.Errorf("the winner: %q, %v", owner, err)
+	}
+}
+
+// An answer to a challenge that is sent twice at the same time brings one proof, and the other request a new challenge.
+func TestRefreshesBesideOneAnother(t *testing.T) {
+	s := deviceSite(t)
+	d := bound(t, s)
+	plain := map[string]any{"alg": "ES256", "typ": "dbsc+jwt"}
+	proof, before := d.sign(plain, d.challenge()), d.thief()
+	s.store.beforeNext("save", func() { wantStatus(t, d.answer(proof), http.StatusOK) })
+	w := before.answer(proof)
+	wantStatus(t, w, http.StatusForbidden)
+	if w.Header().Get("Set-Cookie") != "" {
+		t.Error("the loser has a proof")
+	}
+	wantStatus(t, d.answer(d.sign(plain, refused(w))), http.StatusOK)
+	if owner, err := d.owner(); owner != "ann" || err != nil {
+		t.Errorf("%q, %v", owner, err)
+	}
+}
+
+// refused returns the challenge of a refresh that is refused.
+func refused(w *httptest.ResponseRecorder) string {
+	challenge, _, _ := strings.Cut(strings.TrimPrefix(w.Header().Get("Secure-Session-Challenge"), `"`), `"`)
+	return challenge
+}
+
+// Saves of the session beside a refresh do not hinder it, unless there is no end of them.
+func TestRefreshBesideSaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := deviceSite(t)
+		d := bound(t, s)
+		other := d.opened()
+		s.ok(other.Set("k", 1))
+		s.store.beforeNext("save", func() { s.ok(other.Save(t.Context())) })
+		wantStatus(t, d.refresh(), http.StatusOK)
+		wantKeys(t, d.keys(), "k")
+		s.store.failBefore(store.ErrConflict, "save")
+		s.store.taken()
+		w := d.refresh()
+		wantStatus(t, w, http.StatusForbidden)
+		if events := s.store.taken(); len(events) > 20 || refused(w) == "" {
+			t.Errorf("%d statements, challenge %q", len(events), refused(w))
+		}
+		s.store.failBefore(nil)
+		wantStatus(t, d.refresh(), http.StatusOK)
+		s.ok(s.m.Shutdown(t.Context()))
+	})
+}
+
+// A refresh that comes with the token from before a rotation has the browser sign again, with the new one.
+func TestRefreshBesideARotation(t *testing.T) {
+	s := deviceSite(t)
+	d := bound(t, s)
+	plain := map[string]any{"alg": "ES256", "typ": "dbsc+jwt"}
+	proof, before := d.sign(plain, d.challenge()), d.thief()
+	d.use(generate)
+	for name, text := range map[string]string{"the first half": "", "the second half": proof} {
+		w := before.answer(text)
+		if w.Code != http.StatusForbidden || refused(w) == "" || !strings.HasSuffix(w.Header().Get("Secure-Session-Challenge"), `;id="`+d.id+`"`) {
+			t.Errorf("%s: %d %v", name, w.Code, w.Header())
+		}
+		again := d.answer(d.sign(plain, refused(w)))
+		wantStatus(t, again, http.StatusForbidden)
+		wantStatus(t, d.answer(d.sign(plain, refused(again))), http.StatusOK)
+	}
+	d.use(generate)
+	rotating := d.opened()
+	s.ok(rotating.Rotate())
+	proof = d.sign(plain, d.challenge())
+	s.store.beforeNext("save", func() { s.ok(rotating.Save(t.Context())) })
+	w := d.answer(proof) // the rotation comes between its two statements
+	wantStatus(t, w, http.StatusForbidden)
+	d.cookies[hostCookie] = rotating.ID().Reveal()
+	wantStatus(t, d.answer(d.sign(plain, refused(w))), http.StatusOK)
 }
 
 func TestDeviceBoundConfiguration(t *testing.T) {

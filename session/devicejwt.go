@@ -71,6 +71,8 @@ func (p *publicKey) verify(text, signature []byte) bool {
 // maxJWT bounds what is parsed: a key of 4096 bits and its signature have less than 3 kB.
 const maxJWT = 4096
 
+var errNoJWS = errors.New("not a compact JWS of at most 4 kB")
+
 // deviceJWT is a proof that a browser has sent, parsed and not verified.
 type deviceJWT struct {
 	alg       algorithm
@@ -87,9 +89,12 @@ type jwk struct {
 
 // parseJWT reads a compact JWS (RFC 7515) with the claims of a device-bound session.
 func parseJWT(text string) (*deviceJWT, error) {
-	parts := strings.Split(text, ".")
-	if len(text) > maxJWT || len(parts) != 3 {
-		return nil, errors.New("not a compact JWS of at most 4 kB")
+	if len(text) > maxJWT {
+		return nil, errNoJWS
+	}
+	parts := strings.SplitN(text, ".", 4)
+	if len(parts) != 3 {
+		return nil, errNoJWS
 	}
 	var header struct {
 		Alg, Typ string
@@ -143,6 +148,15 @@ func (j *deviceJWT) public() (publicKey, error) {
 		return newPublic(rs256, &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())})
 	}
 	return publicKey{}, fmt.Errorf("a key of kind %.10q", j.jwk.Kty)
+}
+
+// ownKey returns the key of a registration that it has signed itself.
+func (j *deviceJWT) ownKey() (publicKey, error) {
+	public, err := j.public()
+	if err == nil && !public.verify(j.signed, j.signature) {
+		err = errors.New("a wrong signature")
+	}
+	return public, err
 }
 
 func numbers(a, b string) (x, y []byte, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -36,13 +37,14 @@ type Exchange struct {
 	ctx     context.Context // with the scope; of a socket, it ends with the session
 	session Session
 	scope   scope
-	arrived *token      // what the request carried
-	live    bool        // it opened the session
-	strays  bool        // the request carried other cookies of the name, which are to be ended
-	sure    bool        // a statement of the commit has confirmed that the token still opens the session
-	host    string      // of the request, for them
-	used    atomic.Bool // a handler has asked for the session
-	watch   *member     // of a socket, or made by Watch
+	arrived *token        // what the request carried
+	live    bool          // it opened the session
+	suspect bool          // it lacks the proof of the session's device, and Observe knows
+	strays  bool          // the request carried other cookies of the name, which are to be ended
+	sure    bool          // a statement of the commit has confirmed that the token still opens the session
+	from    *http.Request // which carried them
+	used    atomic.Bool   // a handler has asked for the session
+	watch   *member       // of a socket, or made by Watch
 	ended   context.Context
 	working bool // it is counted in Manager.work
 }
@@ -56,6 +58,7 @@ func (m *Manager) Begin(ctx context.Context, token string) (*Exchange, error) {
 	if err := x.open(ctx, t); err != nil {
 		return nil, err
 	}
+	x.session.keepAlive(x.ctx)
 	return x, nil
 }
 
@@ -90,9 +93,6 @@ func (x *Exchange) open(ctx context.Context, t *token) error {
 	x.live = err == nil && !x.session.IsNew()
 	if errors.Is(err, ErrRotated) {
 		return nil
-	}
-	if err == nil {
-		x.session.keepAlive(x.ctx)
 	}
 	return err
 }
@@ -247,7 +247,7 @@ func (x *Exchange) Cookies() []string {
 	// Without a confirmation a parallel request may have sent the client a newer one, which must not be ended or overwritten.
 	strays := x.strays && (x.sure || !x.live || cookie == cookieExpiry)
 	if strays {
-		lines = m.strayLines(x.host)
+		lines = m.strayLines(x.from.Host, x.from.URL.EscapedPath())
 	}
 	switch cookie {
 	case cookieToken:

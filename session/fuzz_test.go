@@ -1,12 +1,15 @@
 package session
 
 import (
+	"encoding/base64"
 	"errors"
-	"github.com/simples-go/sessions/session/memstore"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/simples-go/sessions/session/memstore"
 )
 
 // FuzzCookie: whatever a Cookie header holds, it gives one token in its one spelling, none, or ErrAmbiguous.
@@ -66,6 +69,20 @@ func FuzzKey(f *testing.F) {
 	})
 }
 
+// FuzzDeviceStamp: whatever stands in a proof's cookie or as a challenge, it is no time that a key has stamped.
+func FuzzDeviceStamp(f *testing.F) {
+	key, row, at := make([]byte, macBytes), Handle{1}, time.Unix(1_700_000_000, 0)
+	right := stamped(key, purposeProof, row, at)
+	for _, seed := range []string{"", right, right[1:], right[:53] + "\n", strings.Repeat("\n", 54), "\r\n" + right[2:], strings.Repeat("A", 54)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if made, ok := unstamp(key, purposeProof, row, text); ok && !made.Equal(at) {
+			t.Errorf("%q is taken", text)
+		}
+	})
+}
+
 // FuzzDeviceProof: whatever a browser sends as a proof is refused or parsed, in bounded time, and verified by no key that
 // has not signed it.
 func FuzzDeviceProof(f *testing.F) {
@@ -75,10 +92,15 @@ func FuzzDeviceProof(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	f.Add("eyJhbGciOiJFUzI1NiIsInR5cCI6ImRic2Mrand0In0." +
+		base64.RawURLEncoding.EncodeToString([]byte(`{"jti":"`+strings.Repeat(`\n`, 54)+`"}`)) + ".AAAA")
 	f.Fuzz(func(t *testing.T, text string) {
 		jwt, err := parseJWT(text)
 		if err != nil {
 			return
+		}
+		if _, ok := unstamp(make([]byte, macBytes), purposeChallenge, Handle{}, jwt.challenge); ok {
+			t.Errorf("%q has a stamp that nobody has made", jwt.challenge)
 		}
 		if len(text) > maxJWT || jwt.alg != es256 && jwt.alg != rs256 {
 			t.Errorf("%q is taken", text)
@@ -90,4 +112,12 @@ func FuzzDeviceProof(f *testing.F) {
 			public.verify(jwt.signed, jwt.signature)
 		}
 	})
+}
+
+// What is too long for a proof costs nothing.
+func TestAMegabyteOfDots(t *testing.T) {
+	dots := strings.Repeat(".", 1<<20)
+	if n := testing.AllocsPerRun(10, func() { _, _ = parseJWT(dots) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
 }

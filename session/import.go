@@ -299,34 +299,36 @@ func (s *Session) endElsewhere(ctx context.Context, refs []store.Ref) error {
 	return failed("end there", t.from.From.End(ctx, t.foreign))
 }
 
-// takeOver takes the request's session over from another system, if the request's own token opens none.
-func (x *Exchange) takeOver(r *http.Request) error {
+// takeOver takes the request's session over from another system, if the request's own token opens none, and reports
+// whether it has. Copied once, it may have been bound to a device here since: who has the other system's token has
+// proved nothing.
+func (x *Exchange) takeOver(r *http.Request) (taken bool, err error) {
 	t := x.m.takeover(r)
 	if t == nil {
-		return nil
+		return false, nil
 	}
 	x.session.elsewhere = t
 	if !x.session.IsNew() || x.session.Err() != nil {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), x.m.config.StoreTimeout)
 	defer cancel()
 	opens, err := t.run(ctx)
 	if err != nil || opens == nil {
-		return err
+		return false, err
 	}
 	arrived := x.arrived
 	err = x.open(ctx, opens)
 	x.arrived = arrived
-	if err == nil && !x.session.IsNew() {
-		x.session.resend()
-	}
-	return err
+	return err == nil && !x.session.IsNew(), err
 }
 
-// resend has the client sent the session's token.
+// resend has the client sent the session's token, unless the session has ended for the request.
 func (s *Session) resend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sendToken(true)
+	if s.ended == nil {
+		s.sendToken(true)
+		s.offerToOwner()
+	}
 }

@@ -17,9 +17,12 @@ const shortLife = time.Minute
 func (s *Session) keepAlive(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.phase == closed || s.ended != nil || s.row.presence != stored {
+		return
+	}
 	policy := s.m.policy()
 	left := s.row.record.End(policy).Sub(s.storeNow())
-	if s.phase == closed || s.ended != nil || s.mayIdle || left <= 0 || left >= shortLife {
+	if s.mayIdle || left <= 0 || left >= shortLife {
 		return
 	}
 	s.stopKeepAlive()

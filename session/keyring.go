@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -11,13 +12,20 @@ import (
 	"github.com/simples-go/sessions/internal/sealing"
 )
 
-// keyringPause is the least time between two calls of a KeySource.
-const keyringPause = 10 * time.Second
+const (
+	// keyringPause is the least time between two calls of a KeySource for keys that are not known.
+	keyringPause = 10 * time.Second
+
+	// keyringAge is how old keys may be that something is sealed with before the KeySource is called again: another one
+	// may have become current, of which nothing else tells.
+	keyringAge = 5 * time.Minute
+)
 
 // keyring holds a manager's sealing keys, the current one first.
 type keyring struct {
 	source  func(context.Context) ([]SealingKey, error)
 	timeout time.Duration
+	logger  *slog.Logger
 
 	fetching sync.Mutex // held for the length of a call of source; taken before mu
 	fetched  time.Time  // guarded by fetching
@@ -26,16 +34,40 @@ type keyring struct {
 	keys []sealing.Key
 }
 
-func newKeyring(c *Sealing, timeout time.Duration) (*keyring, error) {
-	r := &keyring{source: c.KeySource, timeout: timeout}
-	if r.source == nil {
-		r.set(c.Keys)
-		return r, nil
-	}
-	return r, r.fetch()
+func newKeyring(c *Config) (*keyring, error) {
+	r := &keyring{source: c.Sealing.KeySource, timeout: c.StoreTimeout, logger: c.Logger}
+	r.set(c.Sealing.Keys)
+	return r, r.renew()
 }
 
-// fetch calls the source.
+// renew calls the source if there is one.
+func (r *keyring) renew() error {
+	if r.source == nil {
+		return nil
+	}
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	return r.fetch()
+}
+
+// renewSoon calls the source in the background if its keys are old. Nobody waits for that.
+func (r *keyring) renewSoon() {
+	if r.source == nil || !r.fetching.TryLock() {
+		return
+	}
+	if time.Since(r.fetched) < keyringAge {
+		r.fetching.Unlock()
+		return
+	}
+	go func() {
+		defer r.fetching.Unlock()
+		if err := r.fetch(); err != nil {
+			r.logger.Warn("session: sealing goes on with the keys of before", "error", err)
+		}
+	}()
+}
+
+// fetch calls the source. r.fetching is held.
 func (r *keyring) fetch() error {
 	r.fetched = time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)

@@ -8,27 +8,29 @@ import (
 )
 
 // Rotate gives the session a new token; its data stays, and the old token is dead once the change is saved, in the same
-// statement. Call it whenever somebody's rights change (OWASP ASVS 7.2.4). After this connection's own Destroy it
-// starts an empty session. It returns ErrNoCookie after the response has begun, and in a WebSocket handler after the
-// handshake: no cookie could be sent. If the request's client has gone before the commit, nothing is saved.
+// statement. Call it whenever somebody's rights change (OWASP ASVS 7.2.4). After this connection's own Destroy, and
+// after ErrUnproven, it starts an empty session: that is how a login begins which keeps something before it calls
+// Login, of a browser that has lost its device's key. It returns ErrNoCookie after the response has begun, and in a
+// WebSocket handler after the handshake: no cookie could be sent. If the request's client has gone before the commit,
+// nothing is saved.
 func (s *Session) Rotate() error {
-	return s.begin(func(ended error) bool { return ended == errDestroyedHere }, s.rotate)
+	return s.begin(mayRotate, s.rotate)
 }
 
 // Generate is Rotate.
 func (s *Session) Generate() error { return s.Rotate() }
 
-// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. If a parallel request rotates the
-// session meanwhile, the save begins a session of its own, with the entries that this connection has loaded.
+// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. If a parallel request rotates
+// the session meanwhile, the save begins a session of its own, with the entries that this connection has loaded. It
+// starts an empty session where Rotate does, and after a rotation that this connection knows of already.
 func (s *Session) Renew() error {
 	return s.begin(mayRenew, s.renew)
 }
 
-// mayRenew and mayLogIn report whether an authentication begins a new session after an end: not if somebody has revoked it.
-func mayRenew(ended error) bool { return ended == errDestroyedHere || errors.Is(ended, ErrRotated) }
-func mayLogIn(ended error) bool {
-	return mayRenew(ended) || errors.Is(ended, ErrExpired) || errors.Is(ended, ErrUnproven)
-}
+// mayRotate, mayRenew and mayLogIn report whether a new session begins after an end: not if somebody has revoked it.
+func mayRotate(ended error) bool { return ended == errDestroyedHere || ended == errUnproven }
+func mayRenew(ended error) bool  { return mayRotate(ended) || errors.Is(ended, ErrRotated) }
+func mayLogIn(ended error) bool  { return mayRenew(ended) || errors.Is(ended, ErrExpired) }
 
 // begin runs fn in a session that lives, or in a new one if the old one's end allows it.
 func (s *Session) begin(allowed func(ended error) bool, fn func()) error {

@@ -45,9 +45,13 @@ func (m *Manager) join(around *scope, w http.ResponseWriter, r *http.Request, ne
 	sc := &scope{m: m, x: around.x, outer: outer}
 	s := around.x.Session()
 	defer s.setManager(m)()
+	around.x.checkDevice(m, r)
 	s.keepAlive(around.x.ctx)
 	if isUpgrade(r) && m.config.WebSocket.Create {
 		s.wantRow()
+	}
+	if around.x.followsLink(r) {
+		next = http.HandlerFunc(loadAgain)
 	}
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), scopeKey{}, sc)))
 	if h := around.handling(); h != nil {

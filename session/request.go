@@ -29,7 +29,7 @@ func (m *Manager) BeginRequest(r *http.Request) (*Exchange, error) {
 		return nil, err
 	}
 	if m.servesDevice(r) {
-		x.checkDevice(m.proofOf(r))
+		x.admit(r)
 	}
 	if isUpgrade(r) && m.config.WebSocket.Create {
 		x.session.wantRow()
@@ -37,12 +37,27 @@ func (m *Manager) BeginRequest(r *http.Request) (*Exchange, error) {
 	return x, nil
 }
 
-// begin loads the request's session, or takes it over from another system.
+// begin loads the request's session, or takes it over from another system, and admits the request to it. A browser's
+// request for binding is not admitted: it may have no proof yet, and opens nothing.
 func (x *Exchange) begin(r *http.Request) error {
-	if err := x.start(r); err != nil {
+	if err := x.start(r); err != nil || x.m.servesDevice(r) {
 		return err
 	}
-	return x.takeOver(r)
+	imported, err := x.takeOver(r)
+	if err != nil {
+		return err
+	}
+	x.admit(r)
+	if imported && !x.suspect {
+		x.session.resend()
+	}
+	return nil
+}
+
+// admit checks the proof of the session's device, and then keeps the session alive for the request.
+func (x *Exchange) admit(r *http.Request) {
+	x.checkDevice(x.m, r)
+	x.session.keepAlive(x.ctx)
 }
 
 // start finds the request's token and loads its session.
@@ -53,7 +68,6 @@ func (x *Exchange) start(r *http.Request) error {
 			return err
 		}
 	}
-	x.host = r.Host
 	tokens, err := x.m.find(r)
 	switch {
 	case err != nil:
@@ -61,14 +75,10 @@ func (x *Exchange) start(r *http.Request) error {
 	case len(tokens) == 0:
 		return nil
 	case len(tokens) == 1:
-		err = x.open(r.Context(), tokens[0])
-	default:
-		err = x.openOneOf(r.Context(), tokens)
+		return x.open(r.Context(), tokens[0])
 	}
-	if err == nil && !x.m.servesDevice(r) {
-		x.checkDevice(x.m.proofOf(r))
-	}
-	return err
+	x.from = r
+	return x.openOneOf(r.Context(), tokens)
 }
 
 // CommitStatus is Commit before an HTTP response of that status. As Handler does, it saves nothing before one of 500 or

@@ -22,7 +22,7 @@ const resealAttempts = 50
 // session. An error names some of the sessions that could not be rewritten; the others have been.
 //
 // One statement lists the sessions. On a large table, give ctx a deadline of its own: without one, the store's time limit for
-// any call holds.
+// any call holds. A KeySource is called first, and its error returned, so that the current key is the one of now.
 //
 // errors.ErrUnsupported is returned if the store is not a Finder and an Inspector.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {
@@ -36,6 +36,9 @@ func (m *Manager) Reseal(ctx context.Context) (int, error) {
 	}
 	if m.sealer == nil {
 		return 0, errors.New("session: reseal: Config.Sealing is not set")
+	}
+	if err := m.sealer.ring.renew(); err != nil {
+		return 0, fmt.Errorf("session: reseal: %w", err)
 	}
 	found, err := finder.Find(ctx, store.Selector{Realm: m.realm, All: true}, nil, m.policy())
 	if err != nil {

@@ -38,6 +38,25 @@ func TestResealRewritesEverySession(t *testing.T) {
 	}
 }
 
+// Reseal asks a source for its keys first: with those of before it would turn the entries of other nodes back.
+func TestResealAsksTheSource(t *testing.T) {
+	keys, failure := []session.SealingKey{sealingKey("old"), sealingKey("new")}, error(nil)
+	site := newSite(t, func(c *session.Config) {
+		source := func(context.Context) ([]session.SealingKey, error) { return keys, failure }
+		c.Sealing = session.Sealing{Entries: []string{"token"}, KeySource: source}
+	})
+	of := site.withKeys("new", "old").m.NewSession()
+	site.ok(errors.Join(of.Set("token", "secret"), of.Save(t.Context())))
+	keys = []session.SealingKey{sealingKey("new"), sealingKey("old")}
+	if n, err := site.m.Reseal(t.Context()); n != 0 || err != nil {
+		t.Errorf("resealed %d, %v", n, err)
+	}
+	wantSealed(t, "after it", site.rowText(of, "token"), "new")
+	failure = errMine
+	_, err := site.m.Reseal(t.Context())
+	wantIs(t, "Reseal", err, errMine)
+}
+
 // Whoever writes or rotates meanwhile loses nothing, and is not overlooked.
 func TestResealBesideOthers(t *testing.T) {
 	site := sealingSite(t, "old")

@@ -22,8 +22,10 @@ type Sealing struct {
 	// key, put a new one in front, and take the former one away when Manager.Reseal has found nothing more to do.
 	Keys []SealingKey
 
-	// KeySource, if set, returns the keys instead, from a key management service for example. It is called by New, and
-	// again, at most every ten seconds, when an entry is sealed with a key that is not known.
+	// KeySource, if set, returns the keys instead, from a key management service for example. It is called by New, by
+	// Reseal, when an entry is opened whose key is not known, at most every ten seconds, and in the background when one is
+	// sealed with keys that were returned five minutes ago or more: so every node learns which key has become the current
+	// one. If such a call fails, the keys of before stay.
 	KeySource func(context.Context) ([]SealingKey, error)
 
 	// Entries are the keys of the entries that are sealed; All seals every entry.
@@ -98,7 +100,7 @@ func newSealer(c *Config) (*sealer, error) {
 	if !c.Sealing.enabled() {
 		return nil, nil
 	}
-	ring, err := newKeyring(&c.Sealing, c.StoreTimeout)
+	ring, err := newKeyring(c)
 	if err != nil {
 		return nil, fmt.Errorf("session: configuration: %w", err)
 	}
@@ -117,6 +119,7 @@ func (x *sealer) place(row Handle, name string, ends int64) sealing.Place {
 
 // seal returns the text of a sealed entry as it is stored. e is the entry before it is sealed.
 func (x *sealer) seal(row Handle, name string, e entry) (json.RawMessage, error) {
+	x.ring.renewSoon()
 	key := x.ring.current()
 	if sealing.Size(key.ID, len(e.text)) > x.limit {
 		return nil, tooLarge(name, x.limit)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/simples-go/sessions/session"
 )
@@ -277,6 +279,46 @@ func TestKeySource(t *testing.T) {
 	if _, err := session.New(site.store, session.Config{Sealing: session.Sealing{All: true, KeySource: source}}); !errors.Is(err, errMine) {
 		t.Errorf("New: %v, want the source's error", err)
 	}
+}
+
+// A key that has become the current one is learnt of by whoever seals, five minutes later at the most, without waiting;
+// if the source fails, the keys of before stay.
+func TestTheCurrentKeyIsLearnt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, keys, failure := 0, []session.SealingKey{sealingKey("old"), sealingKey("new")}, error(nil)
+		answer := make(chan struct{}, 9)
+		source := func(context.Context) ([]session.SealingKey, error) { <-answer; asked++; return keys, failure }
+		answer <- struct{}{}
+		site := newSite(t, func(c *session.Config) { c.Sealing = session.Sealing{Entries: []string{"token"}, KeySource: source} })
+		of := site.m.NewSession()
+		seal := func(want string) {
+			t.Helper()
+			site.ok(errors.Join(of.Set("token", "secret"), of.Save(t.Context())))
+			wantSealed(t, "sealed", site.rowText(of, "token"), want)
+		}
+		keys = []session.SealingKey{sealingKey("new"), sealingKey("old")}
+		time.Sleep(5*time.Minute - 1)
+		if seal("old"); asked != 1 {
+			t.Errorf("asked %d times before five minutes", asked)
+		}
+		time.Sleep(1)
+		seal("old") // the source has not answered
+		seal("old")
+		answer <- struct{}{}
+		if synctest.Wait(); asked != 2 {
+			t.Errorf("asked %d times", asked)
+		}
+		seal("new")
+		failure = errMine
+		time.Sleep(5 * time.Minute)
+		answer <- struct{}{}
+		seal("new")
+		synctest.Wait()
+		if seal("new"); asked != 3 || !strings.Contains(site.log.String(), errMine.Error()) {
+			t.Errorf("asked %d times; log %s", asked, site.log)
+		}
+		site.ok(site.m.Shutdown(t.Context()))
+	})
 }
 
 func TestSealingIsChecked(t *testing.T) {

@@ -150,6 +150,7 @@ func (s *state) rotate() {
 func (s *state) restart() {
 	clock, guessed := s.reading(), s.row.guessed
 	s.row, s.ended, s.pending = row{}, nil, pending{lastErr: s.pending.lastErr}
+	s.refused, s.proven = false, false
 	s.row.record.Now, s.row.readAt, s.row.guessed = clock.clock, clock.readAt, guessed
 	s.pending.newer.create = true
 }
@@ -242,7 +243,9 @@ func (s *state) saved(saved store.Saved) (rotated bool) {
 	if s.row.presence != stored || p.needsCookie() {
 		s.cookie = cookieToken
 	}
-	s.offer = s.offer || valueOr(p.owner, "") != ""
+	if p.owner != nil || p.rotate != nil { // a rotation voids the challenge of an offer that has not been answered yet
+		s.offerToOwner()
+	}
 	if p.rotate != nil {
 		s.row.token, rotated = p.rotate, s.row.presence == stored
 	}
@@ -404,8 +407,19 @@ var errUnproven error = &endedHere{ErrUnproven}
 // prove notes that the request comes from the session's device.
 func (s *state) prove() { s.proven = true }
 
+// bindTo has the next save put a device's key into the row, if the row still is as this connection has read it.
+func (s *state) bindTo(device []byte) {
+	s.pending.newer.device, s.pending.version = &device, s.row.record.Version
+}
+
 // offerBinding has the browser offered to bind the session to its device.
 func (s *state) offerBinding() { s.offer = true }
+
+// offerToOwner does so if the session has an owner.
+func (s *state) offerToOwner() { s.offer = s.offer || s.row.record.Owner != "" }
+
+// refuseAccess notes that the request has been refused, and is no access.
+func (s *state) refuseAccess() { s.refused = true }
 
 // expireCookie ends a request whose session has expired meanwhile: nothing is saved, and the cookie ends.
 func (s *state) expireCookie() {

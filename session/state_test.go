@@ -57,7 +57,7 @@ func in(t *testing.T, m *Manager, at situation) *Session {
 		s.row.record.ExpiresAt, s.row.record.Now, s.row.readAt = time.Now().Add(time.Hour), time.Now(), time.Now()
 		s.row.record.CreatedAt = time.Now()
 	}
-	s.phase, s.ended = at.phase, at.ended
+	s.phase, s.ended, s.refused = at.phase, at.ended, at.ended == errWithheld || at.ended == errUnproven
 	return s
 }
 
@@ -111,8 +111,8 @@ func TestRotationInEachState(t *testing.T) {
 		do      func(*Session) error
 		restart []error // the ends after which it begins a new session
 	}{
-		"Rotate":                {(*Session).Rotate, []error{errDestroyedHere}},
-		"Renew":                 {(*Session).Renew, []error{errDestroyedHere, ErrRotated}},
+		"Rotate":                {(*Session).Rotate, []error{errDestroyedHere, errUnproven}},
+		"Renew":                 {(*Session).Renew, []error{errDestroyedHere, ErrRotated, errUnproven}},
 		"Login":                 {func(s *Session) error { return s.Login("ann") }, []error{errDestroyedHere, ErrRotated, ErrExpired, errWithheld, errUnproven}},
 		"ConfirmAuthentication": {(*Session).ConfirmAuthentication, nil},
 	}
@@ -136,6 +136,9 @@ func TestRotationInEachState(t *testing.T) {
 			}
 			if s.ended != nil || s.newest() == before {
 				t.Errorf("%s in (%v): ended %v, the token is the one before: %v", name, at, s.ended, s.newest() == before)
+			}
+			if s.refused {
+				t.Errorf("%s in (%v): what it has begun is not accessed", name, at)
 			}
 			sameRow := before != nil && s.newest().handle() == before.handle()
 			if sameRow != (at.presence != absent && !restarts) {

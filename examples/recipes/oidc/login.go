@@ -40,7 +40,11 @@ func attemptKey(state string) session.Key[attempt] {
 func (p *Provider) Login(w http.ResponseWriter, r *http.Request) {
 	state := rand.Text()
 	a := attempt{Nonce: rand.Text(), Verifier: rand.Text() + rand.Text()}
-	if err := attemptKey(state).Set(session.FromContext(r.Context()), a); err != nil {
+	s := session.FromContext(r.Context())
+	if errors.Is(s.Err(), session.ErrUnproven) { // bound to a device whose key is gone: begin a new one
+		_ = s.Rotate()
+	}
+	if err := attemptKey(state).Set(s, a); err != nil {
 		http.Error(w, "try again", session.StatusCode(err))
 		return
 	}

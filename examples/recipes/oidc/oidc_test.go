@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/simples-go/sessions/session"
 	"github.com/simples-go/sessions/session/memstore"
+	"github.com/simples-go/sessions/session/store"
 )
 
 // fake is a provider that logs everybody in as ann. Its tokens are signed with a key that the client knows too.
@@ -209,6 +211,35 @@ func TestAnAttemptEnds(t *testing.T) {
 		store.Advance(after)
 		if got := get(t, b, back); !strings.Contains(got, want) {
 			t.Errorf("%v later: %q, want %q", after, got, want)
+		}
+	}
+}
+
+// bindingStore has every session bound to a device that nobody has.
+type bindingStore struct{ *memstore.Store }
+
+func (b bindingStore) Load(ctx context.Context, ref store.Ref) (store.Record, error) {
+	rec, err := b.Store.Load(ctx, ref)
+	rec.Device = []byte("another's")
+	return rec, err
+}
+
+// A browser that has lost the key of its device begins its login in a new session.
+func TestLoginWithoutTheKey(t *testing.T) {
+	sessions, err := session.New(bindingStore{memstore.New()}, session.Config{DeviceBound: session.DeviceBound{Path: "/device"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, cookie := &Provider{AuthURL: "https://id.example/authorize"}, ""
+	for _, visit := range []string{"the first visit", "without the key"} {
+		r := httptest.NewRequest(http.MethodGet, "https://shop.example/login", nil)
+		r.Header.Set("Cookie", cookie)
+		w := httptest.NewRecorder()
+		sessions.Handler(http.HandlerFunc(p.Login)).ServeHTTP(w, r)
+		before := cookie
+		cookie, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
+		if w.Code != http.StatusSeeOther || cookie == "" || cookie == before {
+			t.Errorf("%s: %d %s", visit, w.Code, w.Body)
 		}
 	}
 }
