@@ -45,6 +45,15 @@ func TestFailoversByKind(t *testing.T) {
 	}
 }
 
+// TestAFailoverWithoutAWrite: a node that does not write any more is said to.
+func TestAFailoverWithoutAWrite(t *testing.T) {
+	ops := append(made("t").ops, event(history.Failover, "killed", 10, 11))
+	v := Check(Meta{Grace: time.Minute}, ops)
+	if len(v.Violations) != 1 || v.Failovers[0].Writes != Never || !strings.Contains(v.Violations[0].Detail, "has not written") {
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestFullDisk: what fails while the disk is full is counted, and what is written before is not.
 func TestFullDisk(t *testing.T) {
 	write := func(second int, outcome history.Outcome, why string) history.Op {

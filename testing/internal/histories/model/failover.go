@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/simples-go/sessions/testing/internal/histories/history"
@@ -11,10 +12,13 @@ import (
 // Failover is what came of one.
 type Failover struct {
 	Kind   string
-	Writes time.Duration // from the new primary's readiness until the last node has written
+	Writes time.Duration // from the new primary's readiness until the last node has written; Never if one has not
 	Broken int           // promises, from its beginning until the next one's
 	begun  int64
 }
+
+// Never is for a node that has not written before the history's end.
+const Never = time.Duration(math.MaxInt64)
 
 // failovers checks that after each every node has written soon, and finds out with which of them the promises were broken.
 func (v *Verdict) failovers(m *Meta, failovers, ops []history.Op) {
@@ -61,7 +65,11 @@ func (v *Verdict) wroteAgain(m *Meta, f *history.Op, node int, ops []history.Op)
 		}
 	}
 	took := time.Duration(first - f.Return)
-	if took > cmp.Or(m.Soon, 5*time.Second) {
+	switch {
+	case first == history.Open:
+		took = Never
+		v.violated(Writes, f, fmt.Sprintf("node %d has not written after: %s", node, f.Why))
+	case took > cmp.Or(m.Soon, 5*time.Second):
 		v.violated(Writes, f, fmt.Sprintf("node %d wrote %v after: %s", node, took, f.Why))
 	}
 	return took

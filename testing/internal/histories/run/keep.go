@@ -98,8 +98,17 @@ func (r *Result) failovers() (text string) {
 	}
 	for _, kind := range slices.Sorted(maps.Keys(took)) {
 		all := slices.Sorted(slices.Values(took[kind]))
-		text += fmt.Sprintf("\n%s: %d rounds; all nodes have written after %.2f s in the median, %.2f s at most; "+
-			"%d broken promises", kind, len(all), all[len(all)/2].Seconds(), all[len(all)-1].Seconds(), broken[kind])
+		never := len(all) - slices.IndexFunc(append(all, model.Never), func(d time.Duration) bool { return d == model.Never })
+		wrote := all[:len(all)-never]
+		text += fmt.Sprintf("\n%s: %d rounds; ", kind, len(all))
+		if len(wrote) > 0 {
+			text += fmt.Sprintf("all nodes have written after %.2f s in the median, %.2f s at most; ",
+				wrote[len(wrote)/2].Seconds(), wrote[len(wrote)-1].Seconds())
+		}
+		if never > 0 {
+			text += fmt.Sprintf("%d times not all before the round's end; ", never)
+		}
+		text += fmt.Sprintf("%d broken promises", broken[kind])
 	}
 	return text
 }

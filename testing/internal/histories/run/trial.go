@@ -82,13 +82,13 @@ func (t *Trial) Run(ctx context.Context) (*Result, error) {
 	res, start := &Result{Seed: t.Seed, Untried: t.untried}, time.Now()
 	for t.goesOn(res) {
 		v, err := t.round(ctx, db, res)
+		res.Took = time.Since(start)
 		if err != nil {
 			return res, fmt.Errorf("seed %d, round %d: %w", t.Seed, res.Rounds, err)
 		}
 		res.Rounds++
 		res.add(v)
 	}
-	res.Took = time.Since(start)
 	return res, nil
 }
 
