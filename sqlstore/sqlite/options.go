@@ -38,8 +38,8 @@ func WithPollInterval(d time.Duration) Option { return func(c *config) { c.poll 
 // fails, the operating system ends the process, and not a load with an error.
 func WithMemoryMap(bytes int64) Option { return func(c *config) { c.mapped = bytes } }
 
-// WithReadOnly is for a look at a file, which may be another program's: nothing that the store does changes it, not even
-// the journal mode, which is the write-ahead log otherwise. What would write is an error.
+// WithReadOnly is for a look at a file, which may be another program's: nothing that the store does changes it, not
+// even the journal mode, which is the write-ahead log otherwise. What would write is an error.
 func WithReadOnly() Option { return func(c *config) { c.readOnly = true } }
 
 // WithMigrate makes Open call fn with the table's name before it looks for the table. The handle is opened as the store's
