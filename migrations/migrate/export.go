@@ -37,9 +37,9 @@ type File struct {
 	Mark string
 }
 
-// Export returns the migrations up to version as files for another tool, without a database. They record their versions in
-// the version table, so that Check and Up agree with what the tool has done. One whose version is there already fails, and
-// changes nothing if the tool runs each file as one transaction. The names begin with first, a number of
+// Export returns the migrations up to version as files for another tool, without a database. They record their versions
+// in the version table, so that Check and Up agree with what the tool has done. One whose version is there already
+// fails, and changes nothing if the tool runs each file as one transaction. The names begin with first, a number of
 // digits, and with those that follow it; tools order migrations by it, so it is to be above that of the application's
 // newest.
 func Export(opts Options, f Format, version int64, first string) ([]File, error) {

@@ -58,7 +58,7 @@ const postgresIndexes = `select i.indexrelid::regclass::text, coalesce(a.attname
 	where i.indrelid = pg_catalog.to_regclass($1::text)
 	or i.indrelid in (select relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1::text)))`
 
-// The stores take what they have written for the row's text. From jsonb the server makes another one, with each load anew.
+// The stores take what they have written for the row's text. From jsonb the server makes another one with each load.
 const postgresDataType = `select pg_catalog.format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
 	where attrelid = pg_catalog.to_regclass($1::text) and attname = 'data' and not attisdropped
 	and atttypid <> 'pg_catalog.json'::pg_catalog.regtype`

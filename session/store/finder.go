@@ -12,7 +12,8 @@ type Finder interface {
 	// Hash and Former are zero.
 	Find(ctx context.Context, selector Selector, keys []string, p Policy) ([]Record, error)
 
-	// Revoke deletes the selected sessions, whatever their secret, and returns their handles.
+	// Revoke deletes the selected sessions, whatever their secret, and returns their handles; with an error, those of what
+	// it had deleted until then.
 	Revoke(ctx context.Context, selector Selector) ([]Handle, error)
 }
 

@@ -58,7 +58,7 @@ func openFirst(ctx context.Context, at location, config *config) (*conn, error) 
 	if config.migrate != nil {
 		return create(ctx, at, writing, config.busy)
 	}
-	return connect(ctx, at, writing, config.busy, "")
+	return connect(ctx, at, config.writer(), config.busy, "")
 }
 
 // checkFile refuses a database that cannot keep sessions, or that has no table for them if there is no function to make
@@ -143,9 +143,9 @@ func newStore(at location, config *config, first *conn, file original) *Store {
 	s := &Store{at: at, config: config}
 	s.events.Run = s.pollFile
 	s.readers = newReaders(config.readers, config.busy, dial(reading))
-	s.writer = newWriter(first, config.busy, at.path == "", dial(writing))
+	s.writer = newWriter(first, config.busy, at.path == "", dial(config.writer()))
 	s.writer.file = file
-	if at.path != "" {
+	if at.path != "" && !config.readOnly {
 		s.writer.log = newCheckpointer(dial(writing), s.writer.still)
 	}
 	s.group = s.newGroup(config.batch, config.busy)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -37,6 +38,10 @@ func WithPollInterval(d time.Duration) Option { return func(c *config) { c.poll 
 // fails, the operating system ends the process, and not a load with an error.
 func WithMemoryMap(bytes int64) Option { return func(c *config) { c.mapped = bytes } }
 
+// WithReadOnly is for a look at a file, which may be another program's: nothing that the store does changes it, not
+// even the journal mode, which is the write-ahead log otherwise. What would write is an error.
+func WithReadOnly() Option { return func(c *config) { c.readOnly = true } }
+
 // WithMigrate makes Open call fn with the table's name before it looks for the table. The handle is opened as the store's
 // own connections are, and closed when fn returns. Pass migrate.UpSQLite in services that migrate at their start.
 func WithMigrate(fn func(ctx context.Context, db *sql.DB, table string) error) Option {
@@ -50,7 +55,9 @@ type config struct {
 	busy    time.Duration
 	poll    time.Duration
 	mapped  int64
-	migrate func(context.Context, *sql.DB, string) error
+
+	readOnly bool
+	migrate  func(context.Context, *sql.DB, string) error
 }
 
 // maxMapped is the most that the database maps.
@@ -70,6 +77,14 @@ func newConfig(opts []Option) (*config, error) {
 	return c, c.validate()
 }
 
+// writer is the role of the connections that write.
+func (c *config) writer() role {
+	if c.readOnly {
+		return reading
+	}
+	return writing
+}
+
 func (c *config) validate() error {
 	if err := migrations.ValidateName(c.table); err != nil {
 		return fmt.Errorf("sqlite: table: %w", err)
@@ -83,6 +98,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("sqlite: busy timeout %v, 1ms to 1h are possible", c.busy)
 	case c.mapped < 0 || c.mapped > maxMapped:
 		return fmt.Errorf("sqlite: a memory map of %d bytes, 0 to %d are possible", c.mapped, int64(maxMapped))
+	case c.readOnly && c.migrate != nil:
+		return errors.New("sqlite: a file that is only read cannot be migrated")
 	case c.poll < time.Millisecond || c.poll > time.Hour:
 		return fmt.Errorf("sqlite: poll interval %v, 1ms to 1h are possible", c.poll)
 	}

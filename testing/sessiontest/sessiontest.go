@@ -87,8 +87,8 @@ func fill(s *session.Session, entries map[string]any) error {
 	return nil
 }
 
-// LogIn logs the client in as owner, as a handler does with [session.Session.Login], and returns it. A login that is not
-// saved, for the owner's limit of sessions or a store that fails, ends the test too.
+// LogIn logs the client in as owner, as a handler does with [session.Session.Login], and returns it. A login that is
+// not saved, for the owner's limit of sessions or a store that fails, ends the test too.
 func (c *Client) LogIn(owner string) *Client {
 	c.tb.Helper()
 	var failed error

@@ -33,8 +33,8 @@ func (f *Flags) Database(env Env) (Database, error) {
 	return Database{url, dialect, table}, err
 }
 
-// DatabaseURL returns the URL of the flag or of the environment, "" if there is none. An empty flag, as a script's unset
-// variable makes it, is none either: the environment may name another database.
+// DatabaseURL returns the URL of the flag or of the environment, "" if there is none. An empty flag, as a script's
+// unset variable makes it, is none either: the environment may name another database.
 func (f *Flags) DatabaseURL(env Env) string {
 	if f.given("database-url") {
 		return f.URL

@@ -39,8 +39,8 @@ func NewFlags(program string) *Flags {
 // Bool adds a switch.
 func (f *Flags) Bool(name string) *bool { return f.set.Bool(name, false, "") }
 
-// String adds a text, which is "" only if it is not given: an empty one is refused. A script's unset variable makes one,
-// and if that were as good as no flag, sessions-admin revoke --owner "$NAME" --realm web would end the whole realm.
+// String adds a text, which is "" only if it is not given: an empty one is refused. A script's unset variable makes
+// one, and if that were as good as no flag, sessions-admin revoke --owner "$NAME" --realm web would end the whole realm.
 func (f *Flags) String(name string) *string {
 	v := new(text)
 	f.set.Var(v, name, "")

@@ -39,13 +39,13 @@ type Opened struct {
 // Options say how to open a store.
 type Options struct {
 	Program  string // the name of the connections
-	ReadOnly bool   // a server that refuses writes will do
+	ReadOnly bool   // a server that refuses writes will do, and a file keeps its journal mode
 }
 
 // Open opens the store of a table that is there.
 func Open(ctx context.Context, db cli.Database, opts Options) (*Opened, error) {
 	if db.Dialect == migrations.SQLite {
-		return openSQLite(ctx, db)
+		return openSQLite(ctx, db, opts)
 	}
 	return openPostgres(ctx, db, opts)
 }
@@ -130,11 +130,15 @@ func advisedOn(refused error) error {
 const readOnlyAdvice = "this server is read-only; connect to the primary, for example by naming all servers and " +
 	"target_session_attrs=read-write in the URL; or the role or the database has default_transaction_read_only on"
 
-func openSQLite(ctx context.Context, db cli.Database) (*Opened, error) {
+func openSQLite(ctx context.Context, db cli.Database, opts Options) (*Opened, error) {
 	if _, err := os.Stat(db.Path()); err != nil {
 		return nil, fmt.Errorf("the database file: %s: %w", cli.Shown(db.Path()), cli.Reason(err))
 	}
-	s, err := sqlite.Open(ctx, db.URL, sqlite.WithTable(db.Table.Name))
+	options := []sqlite.Option{sqlite.WithTable(db.Table.Name)}
+	if opts.ReadOnly {
+		options = append(options, sqlite.WithReadOnly())
+	}
+	s, err := sqlite.Open(ctx, db.URL, options...)
 	if err != nil {
 		return nil, Advised(err)
 	}

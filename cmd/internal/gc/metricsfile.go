@@ -12,8 +12,8 @@ import (
 	"github.com/simples-go/sessions/session/store"
 )
 
-// metricsFile is a file for Prometheus's textfile collector. Without a path there is none. What is not empty of the others
-// is a label of each series: node_exporter refuses to report two files of a host that have the same one.
+// metricsFile is a file for Prometheus's textfile collector. Without a path there is none. What is not empty of the
+// others is a label of each series: node_exporter refuses to report two files of a host that have the same one.
 type metricsFile struct{ path, database, schema, table string }
 
 // check finds out before the work whether the file can be written.

@@ -109,7 +109,8 @@ func parse(args []string, env cli.Env, stdout io.Writer) (*command, error) {
 // collect runs the collector of the database's store.
 func (c *command) collect(ctx context.Context, env cli.Env, stderr io.Writer) (report store.CollectReport, err error) {
 	start := time.Now()
-	metrics := metricsFile{path: c.metrics, database: database.Name(c.db), schema: c.db.Table.Schema, table: c.db.Table.Name}
+	table := c.db.Table
+	metrics := metricsFile{path: c.metrics, database: database.Name(c.db), schema: table.Schema, table: table.Name}
 	if err := metrics.check(); err != nil {
 		return report, err
 	}

@@ -13,8 +13,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// TestSQLBlocks runs the SQL of the documentation on migrated databases, each block in one of its own state, and leaves a
-// table that sessions-migrate takes for its own.
+// TestSQLBlocks runs the SQL of the documentation on migrated databases, each block in one of its own state, and leaves
+// a table that sessions-migrate takes for its own.
 func TestSQLBlocks(t *testing.T) {
 	bin := commands(t)
 	var forPostgres []block
@@ -56,7 +56,8 @@ func runSQLite(t *testing.T, bin string, b block) {
 // checked: what a page makes of the table is what the stores need.
 func (b block) checked(t *testing.T, migrate, url string) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), migrate, "check", "--database-url", url).CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(t.Context(), migrate, "check", "--database-url", url).CombinedOutput()
+	if err != nil {
 		t.Errorf("%s:%d: sessions-migrate check: %v\n%s", b.page, b.line, err, out)
 	}
 }

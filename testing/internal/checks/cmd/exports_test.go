@@ -102,7 +102,8 @@ func TestFilesAfterUp(t *testing.T) {
 		for _, dialect := range []string{"sqlite", "postgres"} {
 			t.Run(name+"/"+dialect, func(t *testing.T) {
 				d, dir := emptyTarget(t, dialect), t.TempDir()
-				succeed(t, "", "sessions-migrate", "sql", "--dialect", dialect, "--format", name, "--dir", dir, "--first", "42")
+				export := []string{"sql", "--dialect", dialect, "--format", name, "--dir", dir, "--first", "42"}
+				succeed(t, "", "sessions-migrate", export...)
 				succeed(t, d.url, "sessions-migrate", "up")
 				if err := up(t, d, dir); err == nil {
 					t.Error("the file is applied a second time")
