@@ -36,9 +36,6 @@ type takeover struct {
 // way.
 const importGrace = time.Minute
 
-// errNotImported is returned for a session that cannot be taken over: the client gets an ordinary new visit.
-var errNotImported = errors.New("session: not imported")
-
 // takeover returns that of the request's session in another system, nil if it carries none.
 func (m *Manager) takeover(r *http.Request) *takeover {
 	from := &m.config.Import
@@ -77,7 +74,7 @@ func (t *takeover) run(ctx context.Context) (opens *token, err error) {
 	ok, err := t.take(ctx)
 	t.m.observe(ctx, OpImport, t.token.handle(), t.owner, start, err)
 	switch {
-	case errors.Is(err, errNotImported):
+	case errors.Is(err, ErrImportRefused):
 		t.m.config.Logger.WarnContext(ctx, "session: not imported", "session", t.token.handle(), "error", err)
 		return nil, nil
 	case err != nil, !ok:
@@ -120,7 +117,7 @@ func (t *takeover) claim(ctx context.Context, first *readout) (born time.Time, e
 // fill puts the entries into the row, and the session's secret in the place of the claim's.
 func (t *takeover) fill(ctx context.Context, born time.Time) (bool, error) {
 	in, err := t.read(ctx)
-	if errors.Is(err, ErrGone) || errors.Is(err, errNotImported) {
+	if errors.Is(err, ErrGone) || errors.Is(err, ErrImportRefused) {
 		return t.abandon(ctx, err)
 	}
 	if err != nil {
@@ -131,7 +128,7 @@ func (t *takeover) fill(ctx context.Context, born time.Time) (bool, error) {
 	saved, err := t.m.store.Save(ctx, t.ref(t.claimed), change)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		return t.abandon(ctx, fmt.Errorf("%w: %w", errNotImported, err))
+		return t.abandon(ctx, fmt.Errorf("%w: %w", ErrImportRefused, err))
 	case err != nil && !errors.Is(err, ErrGone): // else another request has filled it
 		return false, failed("save", err)
 	case err == nil && !saved.CreatedAt.Equal(born):
@@ -198,20 +195,18 @@ type readout struct {
 	idle, absolute *time.Duration
 }
 
-// read reads the session in the other system. ErrGone is returned if it does not live, errNotImported if it cannot be
-// stored.
+// read reads the session in the other system. ErrGone is returned if it does not live, ErrImportRefused if it is not to
+// be taken over, or cannot be stored.
 func (t *takeover) read(ctx context.Context) (*readout, error) {
 	in, err := t.from.From.Load(ctx, t.foreign)
 	if err == nil && t.from.Prepare != nil {
-		if err = t.from.Prepare(ctx, in); err != nil {
-			err = fmt.Errorf("%w: %w", errNotImported, err)
-		}
+		err = t.from.Prepare(ctx, in)
 	}
 	switch {
 	case errors.Is(err, ErrCorrupt):
-		return nil, fmt.Errorf("%w: %w", errNotImported, err)
+		return nil, fmt.Errorf("%w: %w", ErrImportRefused, err)
 	case err != nil:
-		return nil, failed("load there", err)
+		return nil, failed("read there", err)
 	}
 	out, alive := t.m.lifetime(in, time.Now())
 	if !alive {
@@ -219,7 +214,7 @@ func (t *takeover) read(ctx context.Context) (*readout, error) {
 	}
 	if in.Owner != "" {
 		if err := checkName("owner", in.Owner); err != nil {
-			return nil, fmt.Errorf("%w: %w", errNotImported, err)
+			return nil, fmt.Errorf("%w: %w", ErrImportRefused, err)
 		}
 		out.owner, t.owner = &in.Owner, in.Owner
 	}
@@ -270,7 +265,7 @@ func (t *takeover) encode(ctx context.Context, in *Imported, out *readout) error
 	}
 	err := errors.Join(problems...)
 	if t.from.Strict {
-		return fmt.Errorf("%w: %w", errNotImported, err)
+		return fmt.Errorf("%w: %w", ErrImportRefused, err)
 	}
 	t.m.config.Logger.WarnContext(ctx, "session: imported without some entries", "session", t.token.handle(), "error", err)
 	return nil

@@ -437,7 +437,7 @@ func TestImportPrepare(t *testing.T) {
 	prepare := func(_ context.Context, in *session.Imported) error {
 		n, err := session.Get[int](in, "n")
 		if err != nil || n != 1 {
-			return fmt.Errorf("n is %d: %w", n, err)
+			return fmt.Errorf("%w: n is %d: %w", session.ErrImportRefused, n, err)
 		}
 		delete(in.Entries, "n")
 		in.Owner = "user:" + in.Owner
@@ -457,6 +457,34 @@ func TestImportPrepare(t *testing.T) {
 	m.old.put("second", session.Imported{Entries: map[string]any{"n": 1, "name": "Ada"}, Owner: "ada"})
 	m.sees("Ada user:ada <nil>", "old=second!")
 	m.wantRows(1, 2)
+}
+
+// What Prepare cannot find out is no refusal: the request fails, and the next one takes the session over. A refusal is an
+// ordinary new visit, which the log explains.
+func TestImportPrepareFails(t *testing.T) {
+	var fails error
+	m := newMove(t, session.Import{Prepare: func(context.Context, *session.Imported) error { return fails }}, nil)
+	for _, c := range []struct {
+		err    error
+		status int
+	}{
+		{errDown, http.StatusServiceUnavailable},
+		{fmt.Errorf("%w: the password has changed", session.ErrImportRefused), http.StatusOK},
+		{session.ErrCorrupt, http.StatusOK},
+		{session.ErrGone, http.StatusOK},
+	} {
+		fails = c.err
+		w, cookie := m.visit("/", oldCookie)
+		if wantStatus(t, w, c.status); cookie != "" || strings.Contains(w.Body.String(), "Ada") {
+			t.Errorf("%v: the cookie %q, and %s", c.err, cookie, w.Body)
+		}
+		m.wantRows(1, 0)
+	}
+	if !strings.Contains(m.log.String(), "the password has changed") {
+		t.Errorf("the log is %s", m.log.String())
+	}
+	fails = nil
+	m.sees(adaIsHere, oldCookie)
 }
 
 // A copy leaves the session there. Logging out here ends both, if the request carries both cookies; ended by other means,

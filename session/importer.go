@@ -16,8 +16,9 @@ type Importer interface {
 	// signature.
 	Find(r *http.Request) string
 
-	// Load returns the live session of a token. ErrGone is returned if there is none, and ErrCorrupt if it cannot be read:
-	// either gives the client an ordinary new visit. Any other error is one of the database, and fails the request.
+	// Load returns the live session of a token. ErrGone is returned if there is none, ErrCorrupt if it cannot be read, and
+	// ErrImportRefused if it is not to be taken over: each gives the client an ordinary new visit. Any other error is one
+	// of the database, and fails the request.
 	Load(ctx context.Context, token string) (*Imported, error)
 
 	// End ends the session of a token in the other system, so that Load returns ErrGone from now on. It is idempotent.
@@ -73,7 +74,9 @@ type Import struct {
 	// is left out. The log names it in both cases.
 	Strict bool
 
-	// Prepare, if set, changes what is taken over: it renames, converts or deletes entries, and finds the owner. If it
-	// returns an error, the session is refused. It may be called more than once for one session.
+	// Prepare, if set, changes what is taken over: it renames, converts or deletes entries, finds the owner, and checks what
+	// the other system would have checked at this visit. If it returns ErrImportRefused, the session is not taken over, which
+	// is an ordinary new visit; any other error, such as one of a database that it asks, fails the request, as one of Load
+	// does. It may be called more than once for one session.
 	Prepare func(ctx context.Context, from *Imported) error
 }
