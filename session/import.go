@@ -149,6 +149,16 @@ func (t *takeover) abandon(ctx context.Context, why error) (bool, error) {
 	return false, why
 }
 
+// void deletes the row, be it a claim or the session, unless that has got another token since.
+func (t *takeover) void(ctx context.Context) error {
+	for _, of := range []*token{t.claimed, t.token} {
+		if err := t.m.store.Delete(ctx, t.ref(of)); err != nil && !errors.Is(err, ErrGone) {
+			return err
+		}
+	}
+	return nil
+}
+
 // finish ends the session in the other system if the row can be opened, and reports whether it can.
 func (t *takeover) finish(ctx context.Context) (bool, error) {
 	_, err := t.m.store.Load(ctx, t.ref(t.token))
@@ -281,17 +291,24 @@ func (s *Session) encodeForeign(key string, value any) (raw json.RawMessage, err
 	return s.encode(key, value)
 }
 
-// endElsewhere ends in the other system what was copied from there into one of the rows: before the row itself, so that no
-// request finds the one without the other.
+// endElsewhere ends the session that the request's other cookie stands for, also if the session here is another: before
+// the rows, so that no request finds the one without the other, and with what a parallel request has made of it here.
 func (s *Session) endElsewhere(ctx context.Context, refs []store.Ref) error {
 	t := s.elsewhere
-	if t == nil || !t.from.Copy || len(refs) == 0 {
+	if t == nil {
 		return nil
 	}
-	if err := t.derive(); err != nil || refs[0].Key != t.token.handle() {
+	if err := t.derive(); err != nil {
 		return err
 	}
-	return failed("end there", t.from.From.End(ctx, t.foreign))
+	own := len(refs) > 0 && refs[0].Key == t.token.handle()
+	if own && !t.from.Copy {
+		return nil // it had ended there before it was opened here
+	}
+	if err := t.from.From.End(ctx, t.foreign); err != nil || own {
+		return failed("end there", err)
+	}
+	return failed("end", t.void(ctx))
 }
 
 // takeOver takes the request's session over from another system, if the request's own token opens none.

@@ -522,6 +522,37 @@ func TestImportCopies(t *testing.T) {
 	m.sees(adaIsHere, cookie)
 }
 
+// A logout ends the session of the other cookie too if the request has a session that did not come from it, or none:
+// otherwise the next visit would open that. So it does with one that was taken over a moment ago.
+func TestImportAfterLogoutOfAnother(t *testing.T) {
+	for _, copies := range []bool{false, true} {
+		m := newMove(t, session.Import{Copy: copies}, nil)
+		m.old.put("bert", session.Imported{Entries: map[string]any{"name": "Bert"}})
+		bert := m.sees("Bert  <nil>", "old=bert!")
+		m.old.stuck = errDown
+		w, _ := m.visit("/logout", bert, oldCookie)
+		wantStatus(t, w, http.StatusServiceUnavailable)
+		m.sees("Bert  <nil>", bert, oldCookie)
+		m.old.stuck = nil
+		m.visit("/logout", bert, oldCookie)
+		m.sees(nobody, oldCookie)
+		m.sees(nobody, bert, oldCookie)
+
+		m = newMove(t, session.Import{Copy: copies}, nil)
+		m.old.put("bert", session.Imported{Entries: map[string]any{"name": "Bert"}})
+		bert = m.sees("Bert  <nil>", "old=bert!")
+		ada := m.sees(adaIsHere, oldCookie)
+		m.visit("/logout", bert, oldCookie)
+		m.sees(nobody, oldCookie)
+		m.sees(nobody, ada)
+
+		refuse := func(context.Context, *session.Imported) error { return session.ErrImportRefused }
+		m = newMove(t, session.Import{Copy: copies, Prepare: refuse}, nil)
+		m.visit("/logout", oldCookie)
+		m.wantRows(0, 0)
+	}
+}
+
 // The realms of two managers have different tokens for one session of the other system.
 func TestImportRealms(t *testing.T) {
 	m := newMove(t, session.Import{Copy: true}, nil)

@@ -58,6 +58,7 @@ func (i *Imported) lookup(key string) (json.RawMessage, error) {
 //
 // All parallel first requests of a browser come to the same session and the same cookie: row key and secret derive from
 // the other system's token. Owner, entries and lifetime are taken over, and neither timeout becomes longer than it was.
+// Destroy ends what the other system's cookie stands for as well, if the request carries that.
 // docs/guide/moving has a page for each system.
 type Import struct {
 	// From is the other system. If it is nil, nothing is imported.
@@ -66,8 +67,8 @@ type Import struct {
 	// Copy leaves the session in the other system, for the time in which servers of both run side by side. Otherwise
 	// the session is moved: it is ended there before it is opened here.
 	//
-	// Copied sessions live apart: what one side writes or ends, the other does not see, except that Destroy ends both if its
-	// request carries both cookies. A copy that was revoked or has expired is made anew by a visit with the other cookie.
+	// Copied sessions live apart: what one side writes or ends, the other does not see, but for a Destroy here by a request
+	// that carries both cookies. A copy that was revoked or has expired is made anew by a visit with the other cookie.
 	Copy bool
 
 	// Strict refuses a session with an entry that cannot be stored, which is an ordinary new visit. Otherwise that entry
