@@ -328,12 +328,13 @@ func (x *Exchange) takeOver(r *http.Request) error {
 		return err
 	}
 	arrived := x.arrived
-	err = x.open(ctx, opens)
-	x.arrived = arrived
-	if err == nil && !x.session.IsNew() {
-		x.session.resend()
+	if err := x.open(ctx, opens); err != nil || x.session.IsNew() {
+		x.arrived = arrived
+		return err
 	}
-	return err
+	x.adopted = true
+	x.session.resend()
+	return nil
 }
 
 // resend has the client sent the session's token.

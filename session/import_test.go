@@ -98,6 +98,8 @@ type move struct {
 	old   *oldSystem
 	site  http.Handler
 	log   bytes.Buffer
+
+	during func() // called by the handler of /slow
 }
 
 const oldCookie = "old=ada!"
@@ -128,6 +130,13 @@ func newMove(t *testing.T, from session.Import, change func(*session.Config)) *m
 		}
 	})
 	mux.HandleFunc("/rotate", func(w http.ResponseWriter, r *http.Request) { _ = session.FromContext(r.Context()).Generate() })
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) {
+		_ = session.FromContext(r.Context()).Has("name")
+		m.during()
+	})
+	mux.HandleFunc("/large", func(_ http.ResponseWriter, r *http.Request) {
+		_ = session.FromContext(r.Context()).Set("k", strings.Repeat("x", 2<<20))
+	})
 	m.site = sessions.Handler(mux)
 	return m
 }
@@ -296,6 +305,46 @@ func TestImportGrace(t *testing.T) {
 	if got := m.sees("  "+session.ErrRotated.Error(), oldCookie); got != "" {
 		t.Errorf("a cookie that overwrites the new one: %s", got)
 	}
+}
+
+// A request that takes a session over, and answers after a parallel one has given it another token, does not overwrite the
+// cookie that this one has sent.
+func TestImportOvertaken(t *testing.T) {
+	m := newMove(t, session.Import{}, nil)
+	var newer string
+	m.during = func() { _, newer = m.visit("/rotate", oldCookie) }
+	if _, cookie := m.visit("/slow", oldCookie); cookie != "" || newer == "" {
+		t.Errorf("the cookie %q after %q", cookie, newer)
+	}
+	m.sees(adaIsHere, newer, oldCookie)
+}
+
+// The client has nothing else that opens the session for long: it gets the cookie with an answer that reports an error, and
+// with one for which the token could not be confirmed, whatever else it had sent by the cookie's name.
+func TestImportSendsTheCookieInAnyCase(t *testing.T) {
+	m := newMove(t, session.Import{}, nil)
+	w, cookie := m.visit("/large", oldCookie)
+	wantStatus(t, w, http.StatusRequestEntityTooLarge)
+	m.store.Advance(2 * time.Minute)
+	m.sees(adaIsHere, cookie)
+
+	m = newMove(t, session.Import{}, nil)
+	m.store.failBefore(errDown, "touch")
+	_, cookie = m.visit("/", oldCookie)
+	m.store.Advance(2 * time.Minute)
+	m.sees(adaIsHere, cookie)
+
+	m = newMove(t, session.Import{}, nil)
+	m.store.failBefore(errDown, "touch")
+	planted := strings.Repeat("A", 64)
+	w, _ = m.visit("/", "__Host-Http-session="+planted, "__Host-Http-session=B"+planted[1:], oldCookie)
+	for _, line := range w.Header().Values("Set-Cookie") {
+		if strings.Contains(line, planted) {
+			t.Errorf("sent: %s", line)
+		}
+		cookie, _, _ = strings.Cut(line, ";")
+	}
+	m.sees(adaIsHere, cookie)
 }
 
 // What is forged costs no statement, what is unknown one here and one there; neither leaves a row.
