@@ -64,6 +64,9 @@ func (t *takeover) derive() error {
 	return nil
 }
 
+// derived reports whether derive has computed the token, or one that came after it by rotation.
+func (t *token) derived() bool { return t[6]>>4 == 8 }
+
 // run takes the session over, and returns the token that opens it; nil if there is nothing to open. An error is one of
 // either database.
 func (t *takeover) run(ctx context.Context) (opens *token, err error) {

@@ -422,6 +422,42 @@ func TestImportLifetime(t *testing.T) {
 	}
 }
 
+// A login begins the manager's own lifetime, also by Renew: the user is not logged out when the other system would have done
+// it. A rotation alone does not, and what the application sets holds.
+func TestImportLifetimeAfterLogin(t *testing.T) {
+	const hour, minutes = time.Hour, 10 * time.Minute
+	for name, c := range map[string]struct {
+		change         func(*session.Session) error
+		idle, absolute time.Duration
+	}{
+		"Generate":              {(*session.Session).Generate, minutes / 2, minutes},
+		"ConfirmAuthentication": {(*session.Session).ConfirmAuthentication, minutes / 2, minutes},
+		"Renew":                 {(*session.Session).Renew, hour, 24 * hour},
+		"Login":                 {func(s *session.Session) error { return s.Login("ada") }, hour, 24 * hour},
+		"a timeout before it": {func(s *session.Session) error {
+			return errors.Join(s.SetAbsoluteTimeout(2*hour), s.Renew())
+		}, hour, 2 * hour},
+		"a timeout after it": {func(s *session.Session) error {
+			return errors.Join(s.Renew(), s.SetAbsoluteTimeout(2*hour))
+		}, hour, 2 * hour},
+		"one that was saved, and a second Renew": {func(s *session.Session) error {
+			return errors.Join(s.Renew(), s.SetAbsoluteTimeout(2*hour), s.Save(t.Context()), s.Renew())
+		}, hour, 2 * hour},
+	} {
+		m := newMove(t, session.Import{}, nil)
+		m.old.put("ada", session.Imported{Idle: minutes / 2, Deadline: time.Now().Add(minutes)})
+		_, cookie := m.visit("/", oldCookie)
+		s := m.open(cookie)
+		if err := errors.Join(c.change(s), s.Save(t.Context())); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		s = m.open("=" + s.ID().Reveal())
+		if idle, absolute := s.Timeout(), s.AbsoluteTimeout(); idle != c.idle || (c.absolute-absolute).Abs() > time.Minute {
+			t.Errorf("%s: %v and %v, want %v and %v", name, idle, absolute, c.idle, c.absolute)
+		}
+	}
+}
+
 // open returns the session of a cookie.
 func (m *move) open(cookie string) *session.Session {
 	m.t.Helper()

@@ -296,7 +296,7 @@ func (i importer) Load(context.Context, string) (*session.Imported, error) {
 	if !*i.live {
 		return nil, session.ErrGone
 	}
-	return &session.Imported{Entries: map[string]any{"user": 42}}, nil
+	return &session.Imported{Entries: map[string]any{"user": 42}, Deadline: time.Now().Add(10 * time.Minute)}, nil
 }
 
 func (i importer) End(context.Context, string) error { *i.live = false; return nil }
@@ -319,5 +319,14 @@ func TestMiddleware(t *testing.T) {
 	s.put(map[any]any{"n": 1})
 	if got := s.values(); got["user"] != 42 || got["n"] != 1 {
 		t.Errorf("got %v", got)
+	}
+	s.visit(func(w http.ResponseWriter, r *http.Request) { // a login, which begins a life of its own
+		one := s.get(r, "shop")
+		one.ID = ""
+		s.save(one, r, w)
+	})
+	s.rows.Advance(30 * time.Minute)
+	if got := s.values(); got["user"] != 42 {
+		t.Errorf("half an hour after a login: %v", got)
 	}
 }

@@ -288,7 +288,10 @@ func (importer) Find(r *http.Request) string {
 }
 
 func (importer) Load(context.Context, string) (*session.Imported, error) {
-	return &session.Imported{Entries: map[string]any{"n": int64(1), "odd": map[cart]string{{"a", 1}: "b"}}}, nil
+	return &session.Imported{
+		Entries:  map[string]any{"n": int64(1), "odd": map[cart]string{{"a", 1}: "b"}},
+		Deadline: time.Now().Add(10 * time.Minute),
+	}, nil
 }
 
 func (importer) End(context.Context, string) error { return nil }
@@ -303,6 +306,17 @@ func TestImport(t *testing.T) {
 		odd, _ := s.Get(ctx, "odd").(map[cart]string)
 		if s.GetInt64(ctx, "n") != 1 || odd[cart{"a", 1}] != "b" {
 			t.Errorf("n is %#v, odd %#v", s.Get(ctx, "n"), s.Get(ctx, "odd"))
+		}
+		if left := time.Until(s.Deadline(ctx)); left > 10*time.Minute || left < 9*time.Minute {
+			t.Errorf("it ends in %v", left)
+		}
+		if err := s.RenewToken(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	s.visit(func(ctx context.Context) {
+		if left := time.Until(s.Deadline(ctx)); s.GetInt64(ctx, "n") != 1 || left < 23*time.Hour {
+			t.Errorf("after a login it ends in %v", left)
 		}
 	})
 }
