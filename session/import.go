@@ -106,15 +106,30 @@ func (t *takeover) take(ctx context.Context) (bool, error) {
 }
 
 // claim creates the row, or finds it. It returns when the row was created, by the store's clock. ErrGone is returned if it
-// is no claim any more.
+// is no claim any more. A row that has expired makes way: it is a copy of what lives on there, or a claim that was left.
 func (t *takeover) claim(ctx context.Context, first *readout) (born time.Time, err error) {
-	saved, err := t.m.store.Create(ctx, t.ref(t.claimed), store.Change{Idle: first.idle, Absolute: first.absolute})
-	t.m.collectSoon()
-	if !errors.Is(err, store.ErrExists) {
-		return saved.CreatedAt, failed("claim", err)
+	for range 2 {
+		saved, err := t.m.store.Create(ctx, t.ref(t.claimed), store.Change{Idle: first.idle, Absolute: first.absolute})
+		t.m.collectSoon()
+		if !errors.Is(err, store.ErrExists) {
+			return saved.CreatedAt, failed("claim", err)
+		}
+		rec, err := t.m.store.Load(ctx, t.lasting(t.claimed))
+		if !errors.Is(err, ErrExpired) {
+			return rec.CreatedAt, failed("claim", err)
+		}
+		if err := t.void(ctx); err != nil {
+			return time.Time{}, failed("void", err)
+		}
 	}
-	rec, err := t.m.store.Load(ctx, t.ref(t.claimed))
-	return rec.CreatedAt, failed("claim", err)
+	return time.Time{}, ErrExpired // it has another token, and goes with the collector
+}
+
+// lasting is ref, for a row that has expired for every manager and not for one with shorter timeouts alone.
+func (t *takeover) lasting(of *token) store.Ref {
+	ref := t.ref(of)
+	ref.Policy.Timeouts, ref.Policy.IdleLimit = store.Timeouts{}, 0
+	return ref
 }
 
 // fill puts the entries into the row, and the session's secret in the place of the claim's.

@@ -99,6 +99,8 @@ type move struct {
 	site  http.Handler
 	log   bytes.Buffer
 
+	sessions *session.Manager
+
 	during func() // called by the handler of /slow
 }
 
@@ -137,7 +139,7 @@ func newMove(t *testing.T, from session.Import, change func(*session.Config)) *m
 	mux.HandleFunc("/large", func(_ http.ResponseWriter, r *http.Request) {
 		_ = session.FromContext(r.Context()).Set("k", strings.Repeat("x", 2<<20))
 	})
-	m.site = sessions.Handler(mux)
+	m.sessions, m.site = sessions, sessions.Handler(mux)
 	return m
 }
 
@@ -635,6 +637,52 @@ func TestImportAfterLogoutOfAnother(t *testing.T) {
 		m = newMove(t, session.Import{Copy: copies, Prepare: refuse}, nil)
 		m.visit("/logout", oldCookie)
 		m.wantRows(0, 0)
+	}
+}
+
+// A copy that has expired here is made anew as long as the other system has its session, and so is a claim whose request
+// came no further: also while the row still lies there.
+func TestImportCopiesAnew(t *testing.T) {
+	m := newMove(t, session.Import{Copy: true}, nil)
+	cookie := m.sees(adaIsHere, oldCookie)
+	m.store.Advance(2 * time.Hour)
+	m.sees(nobody, cookie)
+	for range 2 {
+		if again := m.sees(adaIsHere, cookie, oldCookie); again != "" && again != cookie {
+			t.Errorf("another cookie: %s, want %s", again, cookie)
+		}
+	}
+	m.wantRows(1, 1)
+
+	m = newMove(t, session.Import{}, nil)
+	m.store.failBefore(errDown, "save")
+	m.visit("/", oldCookie)
+	m.store.failBefore(nil)
+	m.wantRows(1, 1)
+	m.store.Advance(2 * time.Hour)
+	m.sees(adaIsHere, oldCookie)
+	m.wantRows(0, 1)
+}
+
+// A copy that has expired for a stricter manager alone stays: others have it.
+func TestImportLeavesWhatLives(t *testing.T) {
+	m := newMove(t, session.Import{Copy: true}, nil)
+	cookie := m.sees(adaIsHere, oldCookie)
+	lax, s := m.site, m.open(cookie)
+	if err := errors.Join(s.Set("here", 1), s.Save(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	strict, err := m.sessions.Derive(func(c *session.Config) { c.IdleTimeout, c.AbsoluteTimeout = time.Minute, time.Minute })
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.store.Advance(10 * time.Minute)
+	m.site = strict.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	m.visit("/", oldCookie)
+	m.site = lax
+	m.sees(adaIsHere, cookie)
+	if !m.open(cookie).Has("here") {
+		t.Error("it was made anew")
 	}
 }
 
