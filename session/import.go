@@ -246,8 +246,11 @@ func (t *takeover) read(ctx context.Context) (*readout, error) {
 		}
 		out.owner, t.owner = &in.Owner, in.Owner
 	}
-	if in.NonPersistent {
+	switch {
+	case in.NonPersistent:
 		out.persistence = new(store.NonPersistent)
+	case in.Persistent:
+		out.persistence = new(store.Persistent)
 	}
 	return out, t.encode(ctx, in, out)
 }

@@ -460,6 +460,26 @@ func TestImportLifetimeAfterLogin(t *testing.T) {
 	}
 }
 
+// A cookie outlives the browser, or does not, as it did there, whatever the configuration says of others.
+func TestImportPersistence(t *testing.T) {
+	for _, c := range []struct {
+		in         session.Imported
+		configured bool // NonPersistent
+		lasts      bool
+	}{
+		{session.Imported{}, false, true}, {session.Imported{}, true, false},
+		{session.Imported{Persistent: true}, true, true}, {session.Imported{Persistent: true}, false, true},
+		{session.Imported{NonPersistent: true}, false, false}, {session.Imported{Persistent: true, NonPersistent: true}, false, false},
+	} {
+		m := newMove(t, session.Import{}, func(config *session.Config) { config.Cookie.NonPersistent = c.configured })
+		m.old.put("ada", c.in)
+		w, _ := m.visit("/", oldCookie)
+		if line := w.Header().Get("Set-Cookie"); strings.Contains(line, "Max-Age") != c.lasts {
+			t.Errorf("%+v, configured %v: %s", c.in, c.configured, line)
+		}
+	}
+}
+
 // open returns the session of a cookie.
 func (m *move) open(cookie string) *session.Session {
 	m.t.Helper()

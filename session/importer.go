@@ -35,7 +35,9 @@ type Imported struct {
 	Deadline time.Time     // when it ends however much it is used; zero: at no fixed time
 	Idle     time.Duration // it ends when it is not used for so long; 0: it has no such timeout
 
-	NonPersistent bool // the cookie ends with the browser
+	// Whether the cookie outlives the browser, if that is known of this session; else the configuration says it.
+	// NonPersistent goes before Persistent.
+	Persistent, NonPersistent bool
 }
 
 // Has reports whether there is an entry.
