@@ -63,7 +63,8 @@ func (i *Imported) lookup(key string) (json.RawMessage, error) {
 // Destroy ends what the other system's cookie stands for as well, if the request carries that.
 // docs/guide/moving has a page for each system.
 type Import struct {
-	// From is the other system. If it is nil, nothing is imported.
+	// From is the other system. If it is nil, nothing is imported. It goes with no Config.Header: the other system's cookie
+	// comes along with requests that another site has the browser make, which that header is there to tell apart.
 	From Importer
 
 	// Copy leaves the session in the other system, for the time in which servers of both run side by side. Otherwise
