@@ -26,8 +26,8 @@ type ConnectPG struct {
 	// TTL is connect-pg-simple's option ttl, for sessions whose cookie ends with the browser. Default a day, as there.
 	TTL time.Duration
 
-	// DisableTouch is connect-pg-simple's option of this name. A session ends then when its row says so, which only its
-	// saves move, and not when it is not used.
+	// DisableTouch is connect-pg-simple's option of this name. A session ends then when its row says so, which only
+	// its saves move, and not when it is not used.
 	DisableTouch bool
 }
 
@@ -66,8 +66,8 @@ func (c expressCookie) age() (age time.Duration, ok bool, err error) {
 	return time.Duration(millis * float64(time.Millisecond)), true, err
 }
 
-// Load implements session.Importer. Each access of express-session extends the session by the age of its cookie, unless
-// touches are disabled.
+// Load implements session.Importer. Each access of express-session extends the session by the age of its cookie,
+// unless touches are disabled.
 func (s *ConnectPG) Load(ctx context.Context, id string) (*session.Imported, error) {
 	var data []byte
 	var expires float64

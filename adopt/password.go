@@ -10,15 +10,15 @@ import (
 	"github.com/simples-go/sessions/session"
 )
 
-// Django and Devise end sessions when a password changes, and not by their rows: each keeps something that follows from
-// the password's hash, and compares it at the session's next visit. Until then the row lies there as before.
+// Django and Devise end sessions when a password changes, and not by their rows: each keeps something that follows
+// from the password's hash, and compares it at the session's next visit. Until then the row lies there as before.
 
 // djangoAuthSalt is what Django derives the key with under which a session keeps the hash of its user's password.
 const djangoAuthSalt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
 
-// CheckPassword returns session.ErrImportRefused if Django would end the session at this visit, because the user's password
-// is another than at the login: for Prepare. password is the user's field of this name as the table has it, a hash. The
-// user model has Django's own get_session_auth_hash.
+// CheckPassword returns session.ErrImportRefused if Django would end the session at this visit, because the user's
+// password is another than at the login: for Prepare. password is the user's field of this name as the table has it, a
+// hash. The user model has Django's own get_session_auth_hash.
 func (s *Django) CheckPassword(in *session.Imported, password string) error {
 	kept, err := session.Get[string](in, "_auth_user_hash")
 	if err != nil {
@@ -56,8 +56,8 @@ func DeviseID(in *session.Imported, scope string) (id string, err error) {
 	return id, nil
 }
 
-// CheckDevise returns session.ErrImportRefused if Devise would end the session at this visit, because the user's password is
-// another than at the login: for Prepare. encryptedPassword is the user's column of this name.
+// CheckDevise returns session.ErrImportRefused if Devise would end the session at this visit, because the user's
+// password is another than at the login: for Prepare. encryptedPassword is the user's column of this name.
 func CheckDevise(in *session.Imported, scope, encryptedPassword string) error {
 	key, err := session.Get[[]json.RawMessage](in, deviseKey(scope))
 	if err != nil {

@@ -24,8 +24,8 @@ type PGStore struct {
 	// MaxAge is that of the store's Options. Default 30 days, as there.
 	MaxAge time.Duration
 
-	// NonPersistent says that the store's Options.MaxAge is 0, so that cookies end with the browser: pgstore writes rows then
-	// that have expired at once, and reads them all the same. What it has sealed lives for MaxAge.
+	// NonPersistent says that the store's Options.MaxAge is 0, so that cookies end with the browser: pgstore writes
+	// rows then that have expired at once, and reads them all the same. What it has sealed lives for MaxAge.
 	NonPersistent bool
 }
 

@@ -23,8 +23,8 @@ type secureCookies struct {
 
 var errSeal = errors.New("no key opens it, or it is too old")
 
-// openGob decodes the gob that was sealed with any of the keys. Pairs may share a hash key: whether a gob comes out tells
-// their block keys apart.
+// openGob decodes the gob that was sealed with any of the keys. Pairs may share a hash key: whether a gob comes out
+// tells their block keys apart.
 func openGob[T any](c secureCookies, sealed []byte) (T, error) {
 	var none T
 	text, err := decode64(sealed)

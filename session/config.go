@@ -195,8 +195,8 @@ func (c *Config) checkHeader() error {
 	return nil
 }
 
-// checkImport refuses an import beside a header: a script has to send that, which is what keeps other sites from making
-// requests in the user's name, and the other system's cookie comes by itself.
+// checkImport refuses an import beside a header: a script has to send that, which is what keeps other sites from
+// making requests in the user's name, and the other system's cookie comes by itself.
 func (c *Config) checkImport() error {
 	if c.Header != "" && c.Import.From != nil {
 		return errors.New("the field Header goes with no Import.From: browsers send the other system's cookie also with requests that other " +

@@ -131,8 +131,8 @@ func (x *Exchange) commit() error {
 	return nil
 }
 
-// unconfirmed keeps a token from being sent once more that no statement has confirmed. The client does not have that of a
-// session that was taken over: it is confirmed now.
+// unconfirmed keeps a token from being sent once more that no statement has confirmed. The client does not have that
+// of a session that was taken over: it is confirmed now.
 func (x *Exchange) unconfirmed() {
 	switch {
 	case !x.session.resends(x.arrived):

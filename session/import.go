@@ -105,8 +105,9 @@ func (t *takeover) take(ctx context.Context) (bool, error) {
 	return t.fill(ctx, born)
 }
 
-// claim creates the row, or finds it. It returns when the row was created, by the store's clock. ErrGone is returned if it
-// is no claim any more. A row that has expired makes way: it is a copy of what lives on there, or a claim that was left.
+// claim creates the row, or finds it. It returns when the row was created, by the store's clock. ErrGone is returned
+// if it is no claim any more. A row that has expired makes way: it is a copy of what lives on there, or a claim that
+// was left.
 func (t *takeover) claim(ctx context.Context, first *readout) (born time.Time, err error) {
 	for range 2 {
 		saved, err := t.m.store.Create(ctx, t.ref(t.claimed), store.Change{Idle: first.idle, Absolute: first.absolute})
@@ -223,8 +224,8 @@ type readout struct {
 	idle, absolute *time.Duration
 }
 
-// read reads the session in the other system. ErrGone is returned if it does not live, ErrImportRefused if it is not to
-// be taken over, or cannot be stored.
+// read reads the session in the other system. ErrGone is returned if it does not live, ErrImportRefused if it is not
+// to be taken over, or cannot be stored.
 func (t *takeover) read(ctx context.Context) (*readout, error) {
 	in, err := t.from.From.Load(ctx, t.foreign)
 	if err == nil && t.from.Prepare != nil {
@@ -312,8 +313,9 @@ func (s *Session) encodeForeign(key string, value any) (raw json.RawMessage, err
 	return s.encode(key, value)
 }
 
-// endElsewhere ends the session that the request's other cookie stands for, also if the session here is another: before
-// the rows, so that no request finds the one without the other, and with what a parallel request has made of it here.
+// endElsewhere ends the session that the request's other cookie stands for, also if the session here is another:
+// before the rows, so that no request finds the one without the other, and with what a parallel request has made of it
+// here.
 func (s *Session) endElsewhere(ctx context.Context, refs []store.Ref) error {
 	t := s.elsewhere
 	if t == nil {

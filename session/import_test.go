@@ -309,8 +309,8 @@ func TestImportGrace(t *testing.T) {
 	}
 }
 
-// A request that takes a session over, and answers after a parallel one has given it another token, does not overwrite the
-// cookie that this one has sent.
+// A request that takes a session over, and answers after a parallel one has given it another token, does not overwrite
+// the cookie that this one has sent.
 func TestImportOvertaken(t *testing.T) {
 	m := newMove(t, session.Import{}, nil)
 	var newer string
@@ -321,8 +321,8 @@ func TestImportOvertaken(t *testing.T) {
 	m.sees(adaIsHere, newer, oldCookie)
 }
 
-// The client has nothing else that opens the session for long: it gets the cookie with an answer that reports an error, and
-// with one for which the token could not be confirmed, whatever else it had sent by the cookie's name.
+// The client has nothing else that opens the session for long: it gets the cookie with an answer that reports an
+// error, and with one for which the token could not be confirmed, whatever else it had sent by the cookie's name.
 func TestImportSendsTheCookieInAnyCase(t *testing.T) {
 	m := newMove(t, session.Import{}, nil)
 	w, cookie := m.visit("/large", oldCookie)
@@ -424,8 +424,8 @@ func TestImportLifetime(t *testing.T) {
 	}
 }
 
-// A login begins the manager's own lifetime, also by Renew: the user is not logged out when the other system would have done
-// it. A rotation alone does not, and what the application sets holds.
+// A login begins the manager's own lifetime, also by Renew: the user is not logged out when the other system would
+// have done it. A rotation alone does not, and what the application sets holds.
 func TestImportLifetimeAfterLogin(t *testing.T) {
 	const hour, minutes = time.Hour, 10 * time.Minute
 	for name, c := range map[string]struct {
@@ -566,8 +566,8 @@ func TestImportPrepare(t *testing.T) {
 	m.wantRows(1, 2)
 }
 
-// What Prepare cannot find out is no refusal: the request fails, and the next one takes the session over. A refusal is an
-// ordinary new visit, which the log explains.
+// What Prepare cannot find out is no refusal: the request fails, and the next one takes the session over. A refusal is
+// an ordinary new visit, which the log explains.
 func TestImportPrepareFails(t *testing.T) {
 	var fails error
 	m := newMove(t, session.Import{Prepare: func(context.Context, *session.Imported) error { return fails }}, nil)
@@ -660,8 +660,8 @@ func TestImportAfterLogoutOfAnother(t *testing.T) {
 	}
 }
 
-// A copy that has expired here is made anew as long as the other system has its session, and so is a claim whose request
-// came no further: also while the row still lies there.
+// A copy that has expired here is made anew as long as the other system has its session, and so is a claim whose
+// request came no further: also while the row still lies there.
 func TestImportCopiesAnew(t *testing.T) {
 	m := newMove(t, session.Import{Copy: true}, nil)
 	cookie := m.sees(adaIsHere, oldCookie)

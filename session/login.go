@@ -18,9 +18,9 @@ func (s *Session) Rotate() error {
 // Generate is Rotate.
 func (s *Session) Generate() error { return s.Rotate() }
 
-// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. The timeouts that a session of another
-// system came with, see [Import], hold until the first one. If a parallel request rotates the
-// session meanwhile, the save begins a session of its own, with the entries that this connection has loaded.
+// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. The timeouts that a session of
+// another system came with, see [Import], hold until the first one. If a parallel request rotates the session
+// meanwhile, the save begins a session of its own, with the entries that this connection has loaded.
 func (s *Session) Renew() error {
 	return s.begin(mayRenew, s.renew)
 }

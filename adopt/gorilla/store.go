@@ -30,9 +30,10 @@ import (
 
 // Store is a sessions.Store. Each name is a cookie and a realm of its own.
 //
-// Of a session's Options, MaxAge alone has an effect: more than 0 is how many seconds the session lives from its creation, 0
-// makes its cookie end with the browser, and less than 0 ends it. The configuration's idle timeout holds beside it, unless
-// that is the absolute timeout: then none holds. What a cookie looks like else, the configuration says.
+// Of a session's Options, MaxAge alone has an effect: more than 0 is how many seconds the session lives from its
+// creation, 0 makes its cookie end with the browser, and less than 0 ends it. The configuration's idle timeout holds
+// beside it, unless that is the absolute timeout: then none holds. What a cookie looks like else, the configuration
+// says.
 type Store struct {
 	// Options are those that new sessions begin with. New sets MaxAge to the configuration's absolute timeout.
 	Options *sessions.Options

@@ -150,8 +150,8 @@ func TestDestroyThenPut(t *testing.T) {
 	}
 }
 
-// What removes something after a logout finds nothing, and the response stays that of the logout. A deadline is for a new
-// session, as in scs.
+// What removes something after a logout finds nothing, and the response stays that of the logout. A deadline is for a
+// new session, as in scs.
 func TestDestroyThenRemove(t *testing.T) {
 	for name, then := range map[string]func(*site, context.Context){
 		"Pop":    func(s *site, ctx context.Context) { s.PopString(ctx, "a") },
