@@ -25,6 +25,10 @@ type ConnectPG struct {
 
 	// TTL is connect-pg-simple's option ttl, for sessions whose cookie ends with the browser. Default a day, as there.
 	TTL time.Duration
+
+	// DisableTouch is connect-pg-simple's option of this name. A session ends then when its row says so, which only
+	// its saves move, and not when it is not used.
+	DisableTouch bool
 }
 
 func (s *ConnectPG) table() table { return table{s.DB, Postgres, cmp.Or(s.Table, "session")} }
@@ -48,29 +52,50 @@ func (s *ConnectPG) Find(r *http.Request) string {
 
 // expressCookie is what express-session keeps of the cookie in a session.
 type expressCookie struct {
-	OriginalMaxAge *float64 `json:"originalMaxAge"` // milliseconds
+	OriginalMaxAge json.RawMessage `json:"originalMaxAge"` // milliseconds, null or, if cookie.expires was set to it, false
 }
 
-// Load implements session.Importer. Each access of express-session extends the session by the age of its cookie.
+// age returns the age at which the cookie ends; ok is false if it ends with the browser.
+func (c expressCookie) age() (age time.Duration, ok bool, err error) {
+	switch string(c.OriginalMaxAge) {
+	case "", "null", "false":
+		return 0, false, nil
+	}
+	var millis float64
+	err = json.Unmarshal(c.OriginalMaxAge, &millis)
+	return time.Duration(millis * float64(time.Millisecond)), true, err
+}
+
+// Load implements session.Importer. Each access of express-session extends the session by the age of its cookie,
+// unless touches are disabled.
 func (s *ConnectPG) Load(ctx context.Context, id string) (*session.Imported, error) {
 	var data []byte
-	if err := s.table().row(ctx, `select sess from {table} where sid = $1 and {epoch expire} >= {now}`, id, &data); err != nil {
+	var expires float64
+	const query = `select sess, {epoch expire} from {table} where sid = $1 and {epoch expire} >= {now}`
+	if err := s.table().row(ctx, query, id, &data, &expires); err != nil {
 		return nil, err
 	}
-	in := &session.Imported{}
-	var err error
-	if in.Entries, err = object(data); err != nil {
+	entries, err := object(data)
+	if err != nil {
 		return nil, err
 	}
 	var cookie expressCookie
-	if raw, ok := in.Entries["cookie"].(json.RawMessage); ok && json.Unmarshal(raw, &cookie) != nil {
+	if raw, ok := entries["cookie"].(json.RawMessage); ok {
+		err = json.Unmarshal(raw, &cookie)
+	}
+	age, persistent, errAge := cookie.age()
+	if err != nil || errAge != nil {
 		return nil, corrupt("its cookie is not what express-session writes")
 	}
-	delete(in.Entries, "cookie")
-	if in.Idle = cmp.Or(s.TTL, 24*time.Hour); cookie.OriginalMaxAge == nil {
-		in.NonPersistent = true
-	} else {
-		in.Idle = time.Duration(*cookie.OriginalMaxAge * float64(time.Millisecond))
+	delete(entries, "cookie")
+	in := &session.Imported{Entries: entries, Persistent: persistent, NonPersistent: !persistent}
+	switch {
+	case s.DisableTouch:
+		in.Deadline = at(expires)
+	case persistent:
+		in.Idle = age
+	default:
+		in.Idle = cmp.Or(s.TTL, 24*time.Hour)
 	}
 	return in, nil
 }

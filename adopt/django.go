@@ -69,6 +69,7 @@ func (s *Django) Load(ctx context.Context, key string) (*session.Imported, error
 	// What set_expiry was called with: the row's date follows from it, and 0 stands for the browser's end.
 	if expiry, ok := entries["_session_expiry"].(json.RawMessage); ok {
 		in.NonPersistent = string(expiry) == "0"
+		in.Persistent = !in.NonPersistent
 		delete(entries, "_session_expiry")
 	}
 	return in, nil

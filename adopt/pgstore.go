@@ -23,6 +23,10 @@ type PGStore struct {
 
 	// MaxAge is that of the store's Options. Default 30 days, as there.
 	MaxAge time.Duration
+
+	// NonPersistent says that the store's Options.MaxAge is 0, so that cookies end with the browser: pgstore writes
+	// rows then that have expired at once, and reads them all the same. What it has sealed lives for MaxAge.
+	NonPersistent bool
 }
 
 func (s *PGStore) table() table { return table{s.DB, Postgres, cmp.Or(s.Table, "http_sessions")} }
@@ -37,12 +41,8 @@ func (s *PGStore) Find(r *http.Request) string {
 	if value == "" {
 		return ""
 	}
-	sealed, err := s.seal().open([]byte(value))
+	id, err := openGob[string](s.seal(), []byte(value))
 	if err != nil {
-		return ""
-	}
-	var id string
-	if decodeGob(sealed, &id) != nil {
 		return ""
 	}
 	return id
@@ -52,19 +52,21 @@ func (s *PGStore) Find(r *http.Request) string {
 func (s *PGStore) Load(ctx context.Context, id string) (*session.Imported, error) {
 	var data []byte
 	var created, expires float64
-	const query = `select data, coalesce({epoch created_on}, 0), {epoch expires_on} from {table} where key = $1 and {epoch expires_on} > {now}`
+	query := `select data, coalesce({epoch created_on}, 0), {epoch expires_on} from {table} where key = $1`
+	if !s.NonPersistent {
+		query += ` and {epoch expires_on} > {now}`
+	}
 	if err := s.table().row(ctx, query, []byte(id), &data, &created, &expires); err != nil {
 		return nil, err
 	}
-	sealed, err := s.seal().open(data)
+	values, err := openGob[map[any]any](s.seal(), data)
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	var values map[any]any
-	if err := decodeGob(sealed, &values); err != nil {
-		return nil, err
+	in := &session.Imported{NonPersistent: s.NonPersistent}
+	if !s.NonPersistent {
+		in.Deadline = at(expires)
 	}
-	in := &session.Imported{Deadline: at(expires)}
 	if created > 0 {
 		in.Created = at(created)
 	}

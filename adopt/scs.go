@@ -77,7 +77,8 @@ func (s *SCS) Load(ctx context.Context, token string) (*session.Imported, error)
 	remembered, _ := values[rememberMe].(bool)
 	delete(values, rememberMe)
 	return &session.Imported{
-		Entries: values, Deadline: deadline, Idle: s.IdleTimeout, NonPersistent: s.NonPersistent && !remembered,
+		Entries: values, Deadline: deadline, Idle: s.IdleTimeout,
+		Persistent: remembered, NonPersistent: s.NonPersistent && !remembered,
 	}, nil
 }
 

@@ -23,24 +23,30 @@ type secureCookies struct {
 
 var errSeal = errors.New("no key opens it, or it is too old")
 
-// open returns what was sealed with any of the keys.
-func (c secureCookies) open(sealed []byte) ([]byte, error) {
+// openGob decodes the gob that was sealed with any of the keys. Pairs may share a hash key: whether a gob comes out
+// tells their block keys apart.
+func openGob[T any](c secureCookies, sealed []byte) (T, error) {
+	var none T
 	text, err := decode64(sealed)
 	if err != nil {
-		return nil, errSeal
+		return none, errSeal
 	}
 	parts := bytes.SplitN(text, []byte("|"), 3)
 	if len(parts) != 3 || !c.inTime(parts[0]) {
-		return nil, errSeal
+		return none, errSeal
 	}
 	signed := append([]byte(c.name+"|"), text[:len(text)-len(parts[2])-1]...)
+	err = errSeal
 	for pair := range slices.Chunk(c.pairs, 2) {
 		if !hmac.Equal(sign(pair[0], signed), parts[2]) {
 			continue
 		}
-		return decrypt(pair, parts[1])
+		var value T
+		if err = decrypt(pair, parts[1], &value); err == nil {
+			return value, nil
+		}
 	}
-	return nil, errSeal
+	return none, err
 }
 
 func sign(key, text []byte) []byte {
@@ -55,22 +61,25 @@ func (c secureCookies) inTime(date []byte) bool {
 	return err == nil && time.Since(time.Unix(seconds, 0)) <= c.age
 }
 
-// decrypt undoes the inner encoding of a value that was sealed with a pair of keys.
-func decrypt(pair [][]byte, text []byte) ([]byte, error) {
+// decrypt undoes the inner encoding of a gob that was sealed with a pair of keys, and decodes it.
+func decrypt(pair [][]byte, text []byte, into any) error {
 	value, err := decode64(text)
-	if err != nil || len(pair) < 2 || pair[1] == nil {
-		return value, err
+	if err != nil {
+		return err
+	}
+	if len(pair) < 2 || pair[1] == nil {
+		return decodeGob(value, into)
 	}
 	block, err := aes.NewCipher(pair[1])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(value) <= aes.BlockSize {
-		return nil, errSeal
+		return errSeal
 	}
 	iv, sealed := value[:aes.BlockSize], value[aes.BlockSize:]
 	cipher.NewCTR(block, iv).XORKeyStream(sealed, sealed)
-	return sealed, nil
+	return decodeGob(sealed, into)
 }
 
 func decode64(text []byte) ([]byte, error) {

@@ -157,6 +157,7 @@ func (c *Config) validate() error {
 		c.DeviceBound.validate(c),
 		c.Sealing.validate(),
 		c.checkHeader(),
+		c.checkImport(),
 	}
 	if c.AbsoluteTimeout < c.IdleTimeout {
 		errs = append(errs, fmt.Errorf("AbsoluteTimeout %v is shorter than IdleTimeout %v", c.AbsoluteTimeout, c.IdleTimeout))
@@ -190,6 +191,16 @@ func (c *Config) checkHeader() error {
 		"Content-Length", "Content-Type", "Content-Encoding", "Cache-Control", "Date", "Expires", "Keep-Alive", "Age", "Etag",
 		"Proxy-Authorization", "Sec-Websocket-Key", "Sec-Websocket-Accept", "Sec-Websocket-Version", "Sec-Websocket-Protocol":
 		return fmt.Errorf("the field Header %q has another meaning", name)
+	}
+	return nil
+}
+
+// checkImport refuses an import beside a header: a script has to send that, which is what keeps other sites from
+// making requests in the user's name, and the other system's cookie comes by itself.
+func (c *Config) checkImport() error {
+	if c.Header != "" && c.Import.From != nil {
+		return errors.New("the field Header goes with no Import.From: browsers send the other system's cookie also with requests that other " +
+			"sites make; take sessions over by a manager with a cookie, and leave From nil in this one")
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ var badConfigs = []struct {
 	{"a size of nothing", session.Config{MaxBytes: 1}, "MaxBytes"},
 	{"too large a size", session.Config{MaxBytes: 101 << 20}, "MaxBytes"},
 	{"negative owner limit", session.Config{Owner: session.OwnerLimit{Max: -1}}, "Owner.Max -1 is negative"},
+	{"header beside an import", session.Config{Header: "X-Session", Import: session.Import{From: &oldSystem{}}}, "Import.From"},
 	{"header with a space", session.Config{Header: "X Session"}, `Header "X Session"`},
 	{"header with a line break", session.Config{Header: "X\r\nSet-Cookie"}, "Header"},
 	{"negative poll", session.Config{WebSocket: session.WebSocket{PollInterval: -1}}, "PollInterval"},

@@ -59,6 +59,10 @@ var (
 	// ErrOrigin is returned for a WebSocket handshake from a page that is not allowed to make one.
 	ErrOrigin = errors.New("session: WebSocket origin not allowed")
 
+	// ErrImportRefused is returned by an Import's Prepare, or by an Importer's Load, for a session that is not to be
+	// taken over: the client gets an ordinary new visit, and the log says why.
+	ErrImportRefused = errors.New("session: not imported")
+
 	// ErrShutdown is the cause with which Manager.Shutdown ends the contexts of open sockets.
 	ErrShutdown = errors.New("session: shutting down")
 )

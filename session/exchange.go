@@ -37,8 +37,9 @@ type Exchange struct {
 	ctx     context.Context // with the scope; of a socket, it ends with the session
 	session Session
 	scope   scope
-	arrived *token        // what the request carried
+	arrived *token        // what the request carried, or its session of another system has become
 	live    bool          // it opened the session
+	adopted bool          // the session was taken over from another system by this request
 	suspect bool          // it lacks the proof of the session's device, and Observe knows
 	strays  bool          // the request carried other cookies of the name, which are to be ended
 	sure    bool          // a statement of the commit has confirmed that the token still opens the session
@@ -142,9 +143,14 @@ func (x *Exchange) saveOwed(last bool) (wrote, expired bool, err error) {
 	return wrote, false, err
 }
 
-// unconfirmed keeps a token from being sent once more that no statement has confirmed.
+// unconfirmed keeps a token from being sent once more that no statement has confirmed. The client does not have that
+// of a session that was taken over: it is confirmed now.
 func (x *Exchange) unconfirmed() {
-	if x.session.resends(x.arrived) {
+	switch {
+	case !x.session.resends(x.arrived):
+	case x.adopted:
+		x.confirm(false)
+	default:
 		x.session.confirmed(false)
 	}
 }
@@ -201,7 +207,8 @@ func (x *Exchange) save(last bool) (wrote bool, err error) {
 
 // confirm makes sure that the token which is about to be sent once more still opens the row: a parallel request may have
 // rotated it since this one's last statement, and its new cookie must not be overwritten. It also renews a cookie whose
-// lifetime may be out of date.
+// lifetime may be out of date. The token of a session that was taken over is sent unless it is known to be dead: the
+// client has no other.
 func (x *Exchange) confirm(wrote bool) {
 	again := x.strays && x.live && x.session.Err() == nil || x.session.resends(x.arrived)
 	stale := x.live && x.session.cookieStale()
@@ -212,7 +219,7 @@ func (x *Exchange) confirm(wrote bool) {
 	ctx := x.manager().detach(x.ctx)
 	err := x.session.Touch(ctx)
 	x.sure = err == nil
-	x.session.confirmed(err == nil)
+	x.session.confirmed(err == nil || x.adopted && !errors.Is(err, ErrGone))
 	if err != nil && !errors.Is(err, ErrGone) {
 		x.manager().config.Logger.WarnContext(x.ctx, "session: the cookie was not renewed", "session", &x.session, "error", err)
 	}

@@ -36,9 +36,6 @@ type takeover struct {
 // way.
 const importGrace = time.Minute
 
-// errNotImported is returned for a session that cannot be taken over: the client gets an ordinary new visit.
-var errNotImported = errors.New("session: not imported")
-
 // takeover returns that of the request's session in another system, nil if it carries none.
 func (m *Manager) takeover(r *http.Request) *takeover {
 	from := &m.config.Import
@@ -67,6 +64,9 @@ func (t *takeover) derive() error {
 	return nil
 }
 
+// derived reports whether derive has computed the token, or one that came after it by rotation.
+func (t *token) derived() bool { return t[6]>>4 == 8 }
+
 // run takes the session over, and returns the token that opens it; nil if there is nothing to open. An error is one of
 // either database.
 func (t *takeover) run(ctx context.Context) (opens *token, err error) {
@@ -77,7 +77,7 @@ func (t *takeover) run(ctx context.Context) (opens *token, err error) {
 	ok, err := t.take(ctx)
 	t.m.observe(ctx, OpImport, t.token.handle(), t.owner, start, err)
 	switch {
-	case errors.Is(err, errNotImported):
+	case errors.Is(err, ErrImportRefused):
 		t.m.config.Logger.WarnContext(ctx, "session: not imported", "session", t.token.handle(), "error", err)
 		return nil, nil
 	case err != nil, !ok:
@@ -105,22 +105,38 @@ func (t *takeover) take(ctx context.Context) (bool, error) {
 	return t.fill(ctx, born)
 }
 
-// claim creates the row, or finds it. It returns when the row was created, by the store's clock. ErrGone is returned if it
-// is no claim any more.
+// claim creates the row, or finds it. It returns when the row was created, by the store's clock. ErrGone is returned
+// if it is no claim any more. A row that has expired makes way: it is a copy of what lives on there, or a claim that
+// was left.
 func (t *takeover) claim(ctx context.Context, first *readout) (born time.Time, err error) {
-	saved, err := t.m.store.Create(ctx, t.ref(t.claimed), store.Change{Idle: first.idle, Absolute: first.absolute})
-	t.m.collectSoon()
-	if !errors.Is(err, store.ErrExists) {
-		return saved.CreatedAt, failed("claim", err)
+	for range 2 {
+		saved, err := t.m.store.Create(ctx, t.ref(t.claimed), store.Change{Idle: first.idle, Absolute: first.absolute})
+		t.m.collectSoon()
+		if !errors.Is(err, store.ErrExists) {
+			return saved.CreatedAt, failed("claim", err)
+		}
+		rec, err := t.m.store.Load(ctx, t.lasting(t.claimed))
+		if !errors.Is(err, ErrExpired) {
+			return rec.CreatedAt, failed("claim", err)
+		}
+		if err := t.void(ctx); err != nil {
+			return time.Time{}, failed("void", err)
+		}
 	}
-	rec, err := t.m.store.Load(ctx, t.ref(t.claimed))
-	return rec.CreatedAt, failed("claim", err)
+	return time.Time{}, ErrExpired // it has another token, and goes with the collector
+}
+
+// lasting is ref, for a row that has expired for every manager and not for one with shorter timeouts alone.
+func (t *takeover) lasting(of *token) store.Ref {
+	ref := t.ref(of)
+	ref.Policy.Timeouts, ref.Policy.IdleLimit = store.Timeouts{}, 0
+	return ref
 }
 
 // fill puts the entries into the row, and the session's secret in the place of the claim's.
 func (t *takeover) fill(ctx context.Context, born time.Time) (bool, error) {
 	in, err := t.read(ctx)
-	if errors.Is(err, ErrGone) || errors.Is(err, errNotImported) {
+	if errors.Is(err, ErrGone) || errors.Is(err, ErrImportRefused) {
 		return t.abandon(ctx, err)
 	}
 	if err != nil {
@@ -131,7 +147,7 @@ func (t *takeover) fill(ctx context.Context, born time.Time) (bool, error) {
 	saved, err := t.m.store.Save(ctx, t.ref(t.claimed), change)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		return t.abandon(ctx, fmt.Errorf("%w: %w", errNotImported, err))
+		return t.abandon(ctx, fmt.Errorf("%w: %w", ErrImportRefused, err))
 	case err != nil && !errors.Is(err, ErrGone): // else another request has filled it
 		return false, failed("save", err)
 	case err == nil && !saved.CreatedAt.Equal(born):
@@ -150,6 +166,16 @@ func (t *takeover) abandon(ctx context.Context, why error) (bool, error) {
 		return t.movedLately(ctx)
 	}
 	return false, why
+}
+
+// void deletes the row, be it a claim or the session, unless that has got another token since.
+func (t *takeover) void(ctx context.Context) error {
+	for _, of := range []*token{t.claimed, t.token} {
+		if err := t.m.store.Delete(ctx, t.ref(of)); err != nil && !errors.Is(err, ErrGone) {
+			return err
+		}
+	}
+	return nil
 }
 
 // finish ends the session in the other system if the row can be opened, and reports whether it can.
@@ -198,20 +224,18 @@ type readout struct {
 	idle, absolute *time.Duration
 }
 
-// read reads the session in the other system. ErrGone is returned if it does not live, errNotImported if it cannot be
-// stored.
+// read reads the session in the other system. ErrGone is returned if it does not live, ErrImportRefused if it is not
+// to be taken over, or cannot be stored.
 func (t *takeover) read(ctx context.Context) (*readout, error) {
 	in, err := t.from.From.Load(ctx, t.foreign)
 	if err == nil && t.from.Prepare != nil {
-		if err = t.from.Prepare(ctx, in); err != nil {
-			err = fmt.Errorf("%w: %w", errNotImported, err)
-		}
+		err = t.from.Prepare(ctx, in)
 	}
 	switch {
 	case errors.Is(err, ErrCorrupt):
-		return nil, fmt.Errorf("%w: %w", errNotImported, err)
+		return nil, fmt.Errorf("%w: %w", ErrImportRefused, err)
 	case err != nil:
-		return nil, failed("load there", err)
+		return nil, failed("read there", err)
 	}
 	out, alive := t.m.lifetime(in, time.Now())
 	if !alive {
@@ -219,12 +243,15 @@ func (t *takeover) read(ctx context.Context) (*readout, error) {
 	}
 	if in.Owner != "" {
 		if err := checkName("owner", in.Owner); err != nil {
-			return nil, fmt.Errorf("%w: %w", errNotImported, err)
+			return nil, fmt.Errorf("%w: %w", ErrImportRefused, err)
 		}
 		out.owner, t.owner = &in.Owner, in.Owner
 	}
-	if in.NonPersistent {
+	switch {
+	case in.NonPersistent:
 		out.persistence = new(store.NonPersistent)
+	case in.Persistent:
+		out.persistence = new(store.Persistent)
 	}
 	return out, t.encode(ctx, in, out)
 }
@@ -270,7 +297,7 @@ func (t *takeover) encode(ctx context.Context, in *Imported, out *readout) error
 	}
 	err := errors.Join(problems...)
 	if t.from.Strict {
-		return fmt.Errorf("%w: %w", errNotImported, err)
+		return fmt.Errorf("%w: %w", ErrImportRefused, err)
 	}
 	t.m.config.Logger.WarnContext(ctx, "session: imported without some entries", "session", t.token.handle(), "error", err)
 	return nil
@@ -286,41 +313,52 @@ func (s *Session) encodeForeign(key string, value any) (raw json.RawMessage, err
 	return s.encode(key, value)
 }
 
-// endElsewhere ends in the other system what was copied from there into one of the rows: before the row itself, so that no
-// request finds the one without the other.
+// endElsewhere ends the session that the request's other cookie stands for, also if the session here is another:
+// before the rows, so that no request finds the one without the other, and with what a parallel request has made of it
+// here.
 func (s *Session) endElsewhere(ctx context.Context, refs []store.Ref) error {
 	t := s.elsewhere
-	if t == nil || !t.from.Copy || len(refs) == 0 {
+	if t == nil {
 		return nil
 	}
-	if err := t.derive(); err != nil || refs[0].Key != t.token.handle() {
+	if err := t.derive(); err != nil {
 		return err
 	}
-	return failed("end there", t.from.From.End(ctx, t.foreign))
+	own := len(refs) > 0 && refs[0].Key == t.token.handle()
+	if own && !t.from.Copy {
+		return nil // it had ended there before it was opened here
+	}
+	if err := t.from.From.End(ctx, t.foreign); err != nil || own {
+		return failed("end there", err)
+	}
+	return failed("end", t.void(ctx))
 }
 
-// takeOver takes the request's session over from another system, if the request's own token opens none, and reports
-// whether it has. Copied once, it may have been bound to a device here since: who has the other system's token has
-// proved nothing.
-func (x *Exchange) takeOver(r *http.Request) (taken bool, err error) {
+// takeOver takes the request's session over from another system, if the request's own token opens none, and returns
+// its token here, nil if it has not. Copied once, it may have been bound to a device here since: who has the other
+// system's token has proved nothing.
+func (x *Exchange) takeOver(r *http.Request) (opens *token, err error) {
 	t := x.m.takeover(r)
 	if t == nil {
-		return false, nil
+		return nil, nil
 	}
 	x.session.elsewhere = t
 	if !x.session.IsNew() || x.session.Err() != nil {
-		return false, nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), x.m.config.StoreTimeout)
 	defer cancel()
-	opens, err := t.run(ctx)
+	opens, err = t.run(ctx)
 	if err != nil || opens == nil {
-		return false, err
+		return nil, err
 	}
 	arrived := x.arrived
 	err = x.open(ctx, opens)
 	x.arrived = arrived
-	return err == nil && !x.session.IsNew(), err
+	if err != nil || x.session.IsNew() {
+		return nil, err
+	}
+	return opens, nil
 }
 
 // resend has the client sent the session's token, unless the session has ended for the request.

@@ -98,6 +98,10 @@ type move struct {
 	old   *oldSystem
 	site  http.Handler
 	log   bytes.Buffer
+
+	sessions *session.Manager
+
+	during func() // called by the handler of /slow
 }
 
 const oldCookie = "old=ada!"
@@ -128,7 +132,14 @@ func newMove(t *testing.T, from session.Import, change func(*session.Config)) *m
 		}
 	})
 	mux.HandleFunc("/rotate", func(w http.ResponseWriter, r *http.Request) { _ = session.FromContext(r.Context()).Generate() })
-	m.site = sessions.Handler(mux)
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) {
+		_ = session.FromContext(r.Context()).Has("name")
+		m.during()
+	})
+	mux.HandleFunc("/large", func(_ http.ResponseWriter, r *http.Request) {
+		_ = session.FromContext(r.Context()).Set("k", strings.Repeat("x", 2<<20))
+	})
+	m.sessions, m.site = sessions, sessions.Handler(mux)
 	return m
 }
 
@@ -298,6 +309,46 @@ func TestImportGrace(t *testing.T) {
 	}
 }
 
+// A request that takes a session over, and answers after a parallel one has given it another token, does not overwrite
+// the cookie that this one has sent.
+func TestImportOvertaken(t *testing.T) {
+	m := newMove(t, session.Import{}, nil)
+	var newer string
+	m.during = func() { _, newer = m.visit("/rotate", oldCookie) }
+	if _, cookie := m.visit("/slow", oldCookie); cookie != "" || newer == "" {
+		t.Errorf("the cookie %q after %q", cookie, newer)
+	}
+	m.sees(adaIsHere, newer, oldCookie)
+}
+
+// The client has nothing else that opens the session for long: it gets the cookie with an answer that reports an
+// error, and with one for which the token could not be confirmed, whatever else it had sent by the cookie's name.
+func TestImportSendsTheCookieInAnyCase(t *testing.T) {
+	m := newMove(t, session.Import{}, nil)
+	w, cookie := m.visit("/large", oldCookie)
+	wantStatus(t, w, http.StatusRequestEntityTooLarge)
+	m.store.Advance(2 * time.Minute)
+	m.sees(adaIsHere, cookie)
+
+	m = newMove(t, session.Import{}, nil)
+	m.store.failBefore(errDown, "touch")
+	_, cookie = m.visit("/", oldCookie)
+	m.store.Advance(2 * time.Minute)
+	m.sees(adaIsHere, cookie)
+
+	m = newMove(t, session.Import{}, nil)
+	m.store.failBefore(errDown, "touch")
+	planted := strings.Repeat("A", 64)
+	w, _ = m.visit("/", "__Host-Http-session="+planted, "__Host-Http-session=B"+planted[1:], oldCookie)
+	for _, line := range w.Header().Values("Set-Cookie") {
+		if strings.Contains(line, planted) {
+			t.Errorf("sent: %s", line)
+		}
+		cookie, _, _ = strings.Cut(line, ";")
+	}
+	m.sees(adaIsHere, cookie)
+}
+
 // What is forged costs no statement, what is unknown one here and one there; neither leaves a row.
 func TestImportNothing(t *testing.T) {
 	m := newMove(t, session.Import{}, nil)
@@ -373,6 +424,62 @@ func TestImportLifetime(t *testing.T) {
 	}
 }
 
+// A login begins the manager's own lifetime, also by Renew: the user is not logged out when the other system would
+// have done it. A rotation alone does not, and what the application sets holds.
+func TestImportLifetimeAfterLogin(t *testing.T) {
+	const hour, minutes = time.Hour, 10 * time.Minute
+	for name, c := range map[string]struct {
+		change         func(*session.Session) error
+		idle, absolute time.Duration
+	}{
+		"Generate":              {(*session.Session).Generate, minutes / 2, minutes},
+		"ConfirmAuthentication": {(*session.Session).ConfirmAuthentication, minutes / 2, minutes},
+		"Renew":                 {(*session.Session).Renew, hour, 24 * hour},
+		"Login":                 {func(s *session.Session) error { return s.Login("ada") }, hour, 24 * hour},
+		"a timeout before it": {func(s *session.Session) error {
+			return errors.Join(s.SetAbsoluteTimeout(2*hour), s.Renew())
+		}, hour, 2 * hour},
+		"a timeout after it": {func(s *session.Session) error {
+			return errors.Join(s.Renew(), s.SetAbsoluteTimeout(2*hour))
+		}, hour, 2 * hour},
+		"one that was saved, and a second Renew": {func(s *session.Session) error {
+			return errors.Join(s.Renew(), s.SetAbsoluteTimeout(2*hour), s.Save(t.Context()), s.Renew())
+		}, hour, 2 * hour},
+	} {
+		m := newMove(t, session.Import{}, nil)
+		m.old.put("ada", session.Imported{Idle: minutes / 2, Deadline: time.Now().Add(minutes)})
+		_, cookie := m.visit("/", oldCookie)
+		s := m.open(cookie)
+		if err := errors.Join(c.change(s), s.Save(t.Context())); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		s = m.open("=" + s.ID().Reveal())
+		if idle, absolute := s.Timeout(), s.AbsoluteTimeout(); idle != c.idle || (c.absolute-absolute).Abs() > time.Minute {
+			t.Errorf("%s: %v and %v, want %v and %v", name, idle, absolute, c.idle, c.absolute)
+		}
+	}
+}
+
+// A cookie outlives the browser, or does not, as it did there, whatever the configuration says of others.
+func TestImportPersistence(t *testing.T) {
+	for _, c := range []struct {
+		in         session.Imported
+		configured bool // NonPersistent
+		lasts      bool
+	}{
+		{session.Imported{}, false, true}, {session.Imported{}, true, false},
+		{session.Imported{Persistent: true}, true, true}, {session.Imported{Persistent: true}, false, true},
+		{session.Imported{NonPersistent: true}, false, false}, {session.Imported{Persistent: true, NonPersistent: true}, false, false},
+	} {
+		m := newMove(t, session.Import{}, func(config *session.Config) { config.Cookie.NonPersistent = c.configured })
+		m.old.put("ada", c.in)
+		w, _ := m.visit("/", oldCookie)
+		if line := w.Header().Get("Set-Cookie"); strings.Contains(line, "Max-Age") != c.lasts {
+			t.Errorf("%+v, configured %v: %s", c.in, c.configured, line)
+		}
+	}
+}
+
 // open returns the session of a cookie.
 func (m *move) open(cookie string) *session.Session {
 	m.t.Helper()
@@ -437,7 +544,7 @@ func TestImportPrepare(t *testing.T) {
 	prepare := func(_ context.Context, in *session.Imported) error {
 		n, err := session.Get[int](in, "n")
 		if err != nil || n != 1 {
-			return fmt.Errorf("n is %d: %w", n, err)
+			return fmt.Errorf("%w: n is %d: %w", session.ErrImportRefused, n, err)
 		}
 		delete(in.Entries, "n")
 		in.Owner = "user:" + in.Owner
@@ -457,6 +564,34 @@ func TestImportPrepare(t *testing.T) {
 	m.old.put("second", session.Imported{Entries: map[string]any{"n": 1, "name": "Ada"}, Owner: "ada"})
 	m.sees("Ada user:ada <nil>", "old=second!")
 	m.wantRows(1, 2)
+}
+
+// What Prepare cannot find out is no refusal: the request fails, and the next one takes the session over. A refusal is
+// an ordinary new visit, which the log explains.
+func TestImportPrepareFails(t *testing.T) {
+	var fails error
+	m := newMove(t, session.Import{Prepare: func(context.Context, *session.Imported) error { return fails }}, nil)
+	for _, c := range []struct {
+		err    error
+		status int
+	}{
+		{errDown, http.StatusServiceUnavailable},
+		{fmt.Errorf("%w: the password has changed", session.ErrImportRefused), http.StatusOK},
+		{session.ErrCorrupt, http.StatusOK},
+		{session.ErrGone, http.StatusOK},
+	} {
+		fails = c.err
+		w, cookie := m.visit("/", oldCookie)
+		if wantStatus(t, w, c.status); cookie != "" || strings.Contains(w.Body.String(), "Ada") {
+			t.Errorf("%v: the cookie %q, and %s", c.err, cookie, w.Body)
+		}
+		m.wantRows(1, 0)
+	}
+	if !strings.Contains(m.log.String(), "the password has changed") {
+		t.Errorf("the log is %s", m.log.String())
+	}
+	fails = nil
+	m.sees(adaIsHere, oldCookie)
 }
 
 // A copy leaves the session there. Logging out here ends both, if the request carries both cookies; ended by other means,
@@ -492,6 +627,83 @@ func TestImportCopies(t *testing.T) {
 	_ = m.old.End(t.Context(), "ada") // a logout there
 	m.sees(nobody, oldCookie)
 	m.sees(adaIsHere, cookie)
+}
+
+// A logout ends the session of the other cookie too if the request has a session that did not come from it, or none:
+// otherwise the next visit would open that. So it does with one that was taken over a moment ago.
+func TestImportAfterLogoutOfAnother(t *testing.T) {
+	for _, copies := range []bool{false, true} {
+		m := newMove(t, session.Import{Copy: copies}, nil)
+		m.old.put("bert", session.Imported{Entries: map[string]any{"name": "Bert"}})
+		bert := m.sees("Bert  <nil>", "old=bert!")
+		m.old.stuck = errDown
+		w, _ := m.visit("/logout", bert, oldCookie)
+		wantStatus(t, w, http.StatusServiceUnavailable)
+		m.sees("Bert  <nil>", bert, oldCookie)
+		m.old.stuck = nil
+		m.visit("/logout", bert, oldCookie)
+		m.sees(nobody, oldCookie)
+		m.sees(nobody, bert, oldCookie)
+
+		m = newMove(t, session.Import{Copy: copies}, nil)
+		m.old.put("bert", session.Imported{Entries: map[string]any{"name": "Bert"}})
+		bert = m.sees("Bert  <nil>", "old=bert!")
+		ada := m.sees(adaIsHere, oldCookie)
+		m.visit("/logout", bert, oldCookie)
+		m.sees(nobody, oldCookie)
+		m.sees(nobody, ada)
+
+		refuse := func(context.Context, *session.Imported) error { return session.ErrImportRefused }
+		m = newMove(t, session.Import{Copy: copies, Prepare: refuse}, nil)
+		m.visit("/logout", oldCookie)
+		m.wantRows(0, 0)
+	}
+}
+
+// A copy that has expired here is made anew as long as the other system has its session, and so is a claim whose
+// request came no further: also while the row still lies there.
+func TestImportCopiesAnew(t *testing.T) {
+	m := newMove(t, session.Import{Copy: true}, nil)
+	cookie := m.sees(adaIsHere, oldCookie)
+	m.store.Advance(2 * time.Hour)
+	m.sees(nobody, cookie)
+	for range 2 {
+		if again := m.sees(adaIsHere, cookie, oldCookie); again != "" && again != cookie {
+			t.Errorf("another cookie: %s, want %s", again, cookie)
+		}
+	}
+	m.wantRows(1, 1)
+
+	m = newMove(t, session.Import{}, nil)
+	m.store.failBefore(errDown, "save")
+	m.visit("/", oldCookie)
+	m.store.failBefore(nil)
+	m.wantRows(1, 1)
+	m.store.Advance(2 * time.Hour)
+	m.sees(adaIsHere, oldCookie)
+	m.wantRows(0, 1)
+}
+
+// A copy that has expired for a stricter manager alone stays: others have it.
+func TestImportLeavesWhatLives(t *testing.T) {
+	m := newMove(t, session.Import{Copy: true}, nil)
+	cookie := m.sees(adaIsHere, oldCookie)
+	lax, s := m.site, m.open(cookie)
+	if err := errors.Join(s.Set("here", 1), s.Save(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	strict, err := m.sessions.Derive(func(c *session.Config) { c.IdleTimeout, c.AbsoluteTimeout = time.Minute, time.Minute })
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.store.Advance(10 * time.Minute)
+	m.site = strict.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	m.visit("/", oldCookie)
+	m.site = lax
+	m.sees(adaIsHere, cookie)
+	if !m.open(cookie).Has("here") {
+		t.Error("it was made anew")
+	}
 }
 
 // The realms of two managers have different tokens for one session of the other system.

@@ -16,8 +16,9 @@ type Importer interface {
 	// signature.
 	Find(r *http.Request) string
 
-	// Load returns the live session of a token. ErrGone is returned if there is none, and ErrCorrupt if it cannot be read:
-	// either gives the client an ordinary new visit. Any other error is one of the database, and fails the request.
+	// Load returns the live session of a token. ErrGone is returned if there is none, ErrCorrupt if it cannot be read,
+	// and ErrImportRefused if it is not to be taken over: each gives the client an ordinary new visit. Any other error
+	// is one of the database, and fails the request.
 	Load(ctx context.Context, token string) (*Imported, error)
 
 	// End ends the session of a token in the other system, so that Load returns ErrGone from now on. It is idempotent.
@@ -34,7 +35,9 @@ type Imported struct {
 	Deadline time.Time     // when it ends however much it is used; zero: at no fixed time
 	Idle     time.Duration // it ends when it is not used for so long; 0: it has no such timeout
 
-	NonPersistent bool // the cookie ends with the browser
+	// Whether the cookie outlives the browser, if that is known of this session; else the configuration says it.
+	// NonPersistent goes before Persistent.
+	Persistent, NonPersistent bool
 }
 
 // Has reports whether there is an entry.
@@ -57,23 +60,29 @@ func (i *Imported) lookup(key string) (json.RawMessage, error) {
 //
 // All parallel first requests of a browser come to the same session and the same cookie: row key and secret derive from
 // the other system's token. Owner, entries and lifetime are taken over, and neither timeout becomes longer than it was.
+// Destroy ends what the other system's cookie stands for as well, if the request carries that.
 // docs/guide/moving has a page for each system.
 type Import struct {
-	// From is the other system. If it is nil, nothing is imported.
+	// From is the other system. If it is nil, nothing is imported. It goes with no Config.Header: the other system's
+	// cookie comes along with requests that another site has the browser make, which that header is there to tell
+	// apart.
 	From Importer
 
 	// Copy leaves the session in the other system, for the time in which servers of both run side by side. Otherwise
 	// the session is moved: it is ended there before it is opened here.
 	//
-	// Copied sessions live apart: what one side writes or ends, the other does not see, except that Destroy ends both if its
-	// request carries both cookies. A copy that was revoked or has expired is made anew by a visit with the other cookie.
+	// Copied sessions live apart: what one side writes or ends, the other does not see, but for a Destroy here by a
+	// request that carries both cookies. A copy that was revoked or has expired is made anew by a visit with the other
+	// cookie.
 	Copy bool
 
 	// Strict refuses a session with an entry that cannot be stored, which is an ordinary new visit. Otherwise that entry
 	// is left out. The log names it in both cases.
 	Strict bool
 
-	// Prepare, if set, changes what is taken over: it renames, converts or deletes entries, and finds the owner. If it
-	// returns an error, the session is refused. It may be called more than once for one session.
+	// Prepare, if set, changes what is taken over: it renames, converts or deletes entries, finds the owner, and
+	// checks what the other system would have checked at this visit. If it returns ErrImportRefused, the session is
+	// not taken over, which is an ordinary new visit; any other error, such as one of a database that it asks, fails
+	// the request, as one of Load does. It may be called more than once for one session.
 	Prepare func(ctx context.Context, from *Imported) error
 }

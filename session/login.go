@@ -20,9 +20,10 @@ func (s *Session) Rotate() error {
 // Generate is Rotate.
 func (s *Session) Generate() error { return s.Rotate() }
 
-// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. If a parallel request rotates
-// the session meanwhile, the save begins a session of its own, with the entries that this connection has loaded. It
-// starts an empty session where Rotate does, and after a rotation that this connection knows of already.
+// Renew is Rotate for a fresh authentication: the absolute lifetime starts again, too. The timeouts that a session of
+// another system came with, see [Import], hold until the first one. If a parallel request rotates the session
+// meanwhile, the save begins a session of its own, with the entries that this connection has loaded. It starts an empty
+// session where Rotate does, and after a rotation that this connection knows of already.
 func (s *Session) Renew() error {
 	return s.begin(mayRenew, s.renew)
 }
@@ -52,8 +53,20 @@ func (s *Session) begin(allowed func(ended error) bool, fn func()) error {
 
 // renew rotates and renews. s.mu is held.
 func (s *Session) renew() {
+	if s.hasTimeoutsOfImport() {
+		p := &s.pending.newer
+		p.idle, p.absolute = or(p.idle, new(time.Duration)), or(p.absolute, new(time.Duration))
+	}
 	s.rotate()
 	s.pending.newer.renew, s.pending.newer.authenticate = true, true
+}
+
+// hasTimeoutsOfImport reports whether the row's own timeouts may be those of another system: its key is derived from a
+// token of one, and nobody has authenticated since. s.mu is held.
+func (s *Session) hasTimeoutsOfImport() bool {
+	r := &s.row
+	return r.presence == stored && r.token.derived() && r.record.AuthenticatedAt.IsZero() &&
+		!s.pending.newer.authenticate && !s.pending.inflight.authenticate
 }
 
 // LoginOption changes what Login does.

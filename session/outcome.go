@@ -44,7 +44,7 @@ func OutcomeOf(err error) Outcome {
 var mistakes = []error{ErrValue, ErrCorrupt, ErrClosed, ErrNoCookie, ErrSealed}
 
 var refusedCauses = []error{
-	ErrGone, ErrTooLarge, ErrOwnerLimit, ErrAmbiguous, ErrOrigin, store.ErrConflict, store.ErrExists, errNotImported,
+	ErrGone, ErrTooLarge, ErrOwnerLimit, ErrAmbiguous, ErrOrigin, store.ErrConflict, store.ErrExists, ErrImportRefused,
 }
 
 var cancelledCauses = []error{context.Canceled, errClientGone, ErrShutdown}

@@ -22,7 +22,7 @@ func TestOutcomeOf(t *testing.T) {
 		{session.Refused, "refused", []error{
 			session.ErrGone, session.ErrExpired, session.ErrRotated, session.ErrDestroyed, session.ErrRevoked, session.ErrUnproven,
 			session.ErrTooLarge, session.ErrOwnerLimit, session.ErrAmbiguous, session.ErrOrigin,
-			store.ErrReused, store.ErrConflict, store.ErrExists,
+			session.ErrImportRefused, store.ErrReused, store.ErrConflict, store.ErrExists,
 		}},
 		{session.Failed, "failed", []error{
 			session.ErrValue, session.ErrNoCookie, session.ErrClosed, session.ErrCorrupt, session.ErrSealed,

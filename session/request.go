@@ -43,12 +43,17 @@ func (x *Exchange) begin(r *http.Request) error {
 	if err := x.start(r); err != nil || x.m.servesDevice(r) {
 		return err
 	}
-	imported, err := x.takeOver(r)
+	opens, err := x.takeOver(r)
 	if err != nil {
 		return err
 	}
 	x.admit(r)
-	if imported && !x.suspect {
+	switch {
+	case opens == nil:
+	case x.suspect:
+		x.live = false // no token of the request's has opened the session, and it is not given one
+	default:
+		x.arrived, x.adopted = opens, true
 		x.session.resend()
 	}
 	return nil

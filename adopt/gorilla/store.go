@@ -30,14 +30,17 @@ import (
 
 // Store is a sessions.Store. Each name is a cookie and a realm of its own.
 //
-// Of a session's Options, MaxAge alone has an effect: more than 0 is how many seconds the session lives from its creation, 0
-// makes its cookie end with the browser, and less than 0 ends it. What a cookie looks like else, the configuration says.
+// Of a session's Options, MaxAge alone has an effect: more than 0 is how many seconds the session lives from its
+// creation, 0 makes its cookie end with the browser, and less than 0 ends it. The configuration's idle timeout holds
+// beside it, unless that is the absolute timeout: then none holds. What a cookie looks like else, the configuration
+// says.
 type Store struct {
 	// Options are those that new sessions begin with. New sets MaxAge to the configuration's absolute timeout.
 	Options *sessions.Options
 
 	base     *session.Manager
-	life     int // Options.MaxAge as New has set it
+	life     int           // Options.MaxAge as New has set it
+	idle     time.Duration // the configuration's idle timeout, 0 if that is the absolute one
 	mu       sync.Mutex
 	managers map[string]*session.Manager
 }
@@ -49,14 +52,21 @@ func New(rows session.Store, config session.Config) (*Store, error) {
 	if config.Cookie.Name != "" || config.Realm != "" || config.Header != "" {
 		return nil, errors.New("gorilla: Cookie.Name, Realm and Header are those of each session")
 	}
+	if config.Sealing.All || len(config.Sealing.Entries) > 0 {
+		return nil, errors.New("gorilla: Sealing is for package session's own API: Values would be what is sealed")
+	}
 	base, err := session.New(rows, config)
 	if err != nil {
 		return nil, err
 	}
-	life := int(base.NewSession().AbsoluteTimeout() / time.Second)
+	made := base.NewSession()
+	life, idle := int(made.AbsoluteTimeout()/time.Second), made.Timeout()
+	if idle == made.AbsoluteTimeout() {
+		idle = 0
+	}
 	return &Store{
 		Options: &sessions.Options{Path: "/", MaxAge: life, HttpOnly: true, Secure: true},
-		base:    base, life: life, managers: map[string]*session.Manager{},
+		base:    base, life: life, idle: idle, managers: map[string]*session.Manager{},
 	}, nil
 }
 
@@ -144,6 +154,10 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, made *sessions.Sess
 	if own, ok := m.Lookup(r.Context()); ok {
 		if err := s.apply(r, own, made, k); err != nil {
 			return err
+		}
+		if ends(made) {
+			forget(made)
+			return nil // the middleware ends the cookie
 		}
 		return s.note(made, own, own.Save(r.Context()))
 	}

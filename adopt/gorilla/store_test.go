@@ -240,6 +240,40 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
+// MaxAge leaves the configuration's idle timeout as it is, if it has one.
+func TestMaxAgeAndIdleTimeout(t *testing.T) {
+	const eight = 8 * time.Hour
+	for name, c := range map[string]struct {
+		config session.Config
+		idle   time.Duration
+	}{
+		"an idle timeout":           {session.Config{IdleTimeout: 20 * time.Minute, AbsoluteTimeout: 24 * time.Hour}, 20 * time.Minute},
+		"none":                      {session.Config{IdleTimeout: 24 * time.Hour, AbsoluteTimeout: 24 * time.Hour}, eight},
+		"one that is longer":        {session.Config{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 24 * time.Hour}, eight},
+		"none, and a shorter life":  {session.Config{IdleTimeout: time.Hour, AbsoluteTimeout: time.Hour}, eight},
+		"one, and a shorter life":   {session.Config{IdleTimeout: 20 * time.Minute, AbsoluteTimeout: time.Hour}, 20 * time.Minute},
+		"the default configuration": {session.Config{}, time.Hour},
+	} {
+		s := newSite(t, c.config)
+		for _, seconds := range []int{60, int(eight / time.Second)} { // the second save counts
+			s.visit(func(w http.ResponseWriter, r *http.Request) {
+				one := s.get(r, "shop")
+				one.Options.MaxAge = seconds
+				one.Values["a"] = seconds
+				s.save(one, r, w)
+			})
+		}
+		m, err := s.Manager("shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := m.Open(t.Context(), s.cookies["shop"])
+		if err != nil || one.Timeout() != c.idle || one.AbsoluteTimeout() != eight {
+			t.Errorf("%s: %v and %v, %v, want %v and %v", name, one.Timeout(), one.AbsoluteTimeout(), err, c.idle, eight)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	s := newSite(t, session.Config{})
 	s.visit(func(w http.ResponseWriter, r *http.Request) {
@@ -280,6 +314,12 @@ func TestRefused(t *testing.T) {
 	if _, err := gorilla.New(memstore.New(), session.Config{Realm: "x"}); err == nil {
 		t.Error("a realm is taken")
 	}
+	for _, sealing := range []session.Sealing{{All: true}, {Entries: []string{"token"}}} {
+		sealing.Keys = []session.SealingKey{{ID: "one", Secret: make([]byte, 32)}}
+		if _, err := gorilla.New(memstore.New(), session.Config{Sealing: sealing}); err == nil || !strings.Contains(err.Error(), "Sealing") {
+			t.Errorf("sealing: %v", err)
+		}
+	}
 }
 
 // importer has one session, of the cookie "old".
@@ -296,7 +336,7 @@ func (i importer) Load(context.Context, string) (*session.Imported, error) {
 	if !*i.live {
 		return nil, session.ErrGone
 	}
-	return &session.Imported{Entries: map[string]any{"user": 42}}, nil
+	return &session.Imported{Entries: map[string]any{"user": 42}, Deadline: time.Now().Add(10 * time.Minute)}, nil
 }
 
 func (i importer) End(context.Context, string) error { *i.live = false; return nil }
@@ -319,5 +359,38 @@ func TestMiddleware(t *testing.T) {
 	s.put(map[any]any{"n": 1})
 	if got := s.values(); got["user"] != 42 || got["n"] != 1 {
 		t.Errorf("got %v", got)
+	}
+	s.visit(func(w http.ResponseWriter, r *http.Request) { // a login, which begins a life of its own
+		one := s.get(r, "shop")
+		one.ID = ""
+		s.save(one, r, w)
+	})
+	s.rows.Advance(30 * time.Minute)
+	if got := s.values(); got["user"] != 42 {
+		t.Errorf("half an hour after a login: %v", got)
+	}
+}
+
+// A logout beneath the middleware is no error, the first one and the next.
+func TestEndBeneathMiddleware(t *testing.T) {
+	s := newSite(t, session.Config{})
+	s.handler = func(next http.Handler) http.Handler {
+		h, err := s.Handler("shop", next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	s.put(map[any]any{"n": 1})
+	for range 2 {
+		w := s.visit(func(w http.ResponseWriter, r *http.Request) {
+			one := s.get(r, "shop")
+			one.Options.MaxAge = -1
+			s.save(one, r, w)
+			s.save(one, r, w)
+		})
+		if w.Code != http.StatusOK || len(s.cookies) != 0 || s.rows.Len() != 0 {
+			t.Errorf("status %d, cookies %v, %d rows", w.Code, s.cookies, s.rows.Len())
+		}
 	}
 }

@@ -38,7 +38,7 @@ func remember(of *sessions.Session, k *knowledge) {
 	}
 }
 
-func forget(of *sessions.Session) { knowledgeOf.Store(weak.Make(of), &knowledge{}) }
+func forget(of *sessions.Session) { knowledgeOf.Delete(weak.Make(of)) }
 
 func known(of *sessions.Session) *knowledge {
 	if k, ok := knowledgeOf.Load(weak.Make(of)); ok {
@@ -70,9 +70,12 @@ func read(s *session.Session) (*knowledge, error) {
 	return k, nil
 }
 
+// ends reports whether a save of made ends it.
+func ends(made *sessions.Session) bool { return made.Options != nil && made.Options.MaxAge < 0 }
+
 // apply puts into s what differs in made from what is known.
 func (st *Store) apply(r *http.Request, s *session.Session, made *sessions.Session, k *knowledge) error {
-	if made.Options != nil && made.Options.MaxAge < 0 {
+	if ends(made) {
 		return s.Destroy(r.Context())
 	}
 	if made.ID == "" && k.token != "" {
@@ -168,11 +171,15 @@ func (st *Store) maxAge(s *session.Session, seconds int) error {
 		return s.SetPersistent(false)
 	}
 	life := time.Duration(seconds) * time.Second
-	if life == s.AbsoluteTimeout() && life == s.Timeout() {
+	idle := life
+	if st.idle > 0 {
+		idle = min(st.idle, life)
+	}
+	if life == s.AbsoluteTimeout() && idle == s.Timeout() {
 		return nil
 	}
 	if err := s.SetAbsoluteTimeout(life); err != nil {
 		return err
 	}
-	return s.SetTimeout(life)
+	return s.SetTimeout(idle)
 }

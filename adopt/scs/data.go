@@ -2,6 +2,7 @@ package scs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -86,7 +87,13 @@ func (s *SessionManager) Pop(ctx context.Context, key string) any {
 func (s *SessionManager) Remove(ctx context.Context, key string) { s.of(ctx).remove(key) }
 
 // Clear removes all entries.
-func (s *SessionManager) Clear(ctx context.Context) error { return s.of(ctx).Clear() }
+func (s *SessionManager) Clear(ctx context.Context) error {
+	r := s.of(ctx)
+	if r.Err() != nil && len(r.Session.Keys()) == 0 {
+		return nil
+	}
+	return r.Clear()
+}
 
 // Exists reports whether there is an entry.
 func (s *SessionManager) Exists(ctx context.Context, key string) bool {
@@ -120,7 +127,7 @@ func (s *SessionManager) MergeSession(ctx context.Context, token string) error {
 	}
 	r.revive()
 	for key, raw := range other.All() {
-		if err := r.Set(key, raw); err != nil {
+		if err := r.merge(key, raw, other); err != nil {
 			return err
 		}
 	}
@@ -128,6 +135,14 @@ func (s *SessionManager) MergeSession(ctx context.Context, token string) error {
 		s.SetDeadline(ctx, end)
 	}
 	return other.Destroy(ctx)
+}
+
+// merge sets an entry of another session as it is there: with its type, or without one.
+func (r *request) merge(key string, raw json.RawMessage, other *session.Session) error {
+	if err := r.Set(key, raw); err != nil || strings.HasPrefix(key, typed.Prefix) || other.Has(typed.Prefix+key) {
+		return err
+	}
+	return r.Delete(typed.Prefix + key)
 }
 
 // Status says what this request has done with the session.
@@ -156,6 +171,7 @@ func (s *SessionManager) Deadline(ctx context.Context) time.Time { return s.of(c
 // SetDeadline sets when the session ends however much it is used.
 func (s *SessionManager) SetDeadline(ctx context.Context, expire time.Time) {
 	r := s.of(ctx)
+	r.revive()
 	life := (r.AbsoluteTimeout() + expire.Sub(r.end())).Truncate(time.Millisecond)
 	if r.SetAbsoluteTimeout(max(life, time.Millisecond)) == nil && s.IdleTimeout == 0 {
 		_ = r.SetTimeout(max(life, time.Millisecond))

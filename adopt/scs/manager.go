@@ -51,7 +51,7 @@ type SessionManager struct {
 	HashTokenInStore bool
 
 	// Configure, if set, changes the configuration that is made of the fields above, for all that scs does not have: Import
-	// among it.
+	// among it. Sealing is refused.
 	Configure func(*session.Config)
 
 	once    sync.Once
@@ -94,6 +94,8 @@ func (s *SessionManager) Manager() (*session.Manager, error) {
 
 var errHTTPOnly = errors.New("scs: Cookie.HttpOnly has to be true: a script that reads the cookie has the session")
 
+var errSealing = errors.New("scs: Sealing is for package session's own API: Get would return what is sealed")
+
 func (s *SessionManager) build() (*session.Manager, error) {
 	if !s.Cookie.HttpOnly {
 		return nil, errHTTPOnly
@@ -109,6 +111,9 @@ func (s *SessionManager) build() (*session.Manager, error) {
 	}
 	if s.Configure != nil {
 		s.Configure(&config)
+	}
+	if config.Sealing.All || len(config.Sealing.Entries) > 0 {
+		return nil, errSealing
 	}
 	config.Import.Prepare = keepTypes(config.Import.Prepare)
 	return session.New(s.Store, config)

@@ -101,8 +101,11 @@ func (r *request) remove(key string) {
 		r.foreign.err = errReadOnly
 		return
 	}
-	if r.Has(key) {
+	switch {
+	case r.Has(key):
 		r.modified.Store(true)
+	case r.Err() != nil:
+		return // there is nothing to remove from what has ended, which is no error
 	}
 	_ = r.Delete(key)
 	_ = r.Delete(typed.Prefix + key)

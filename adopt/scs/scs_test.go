@@ -150,6 +150,58 @@ func TestDestroyThenPut(t *testing.T) {
 	}
 }
 
+// What removes something after a logout finds nothing, and the response stays that of the logout. A deadline is for a
+// new session, as in scs.
+func TestDestroyThenRemove(t *testing.T) {
+	for name, then := range map[string]func(*site, context.Context){
+		"Pop":    func(s *site, ctx context.Context) { s.PopString(ctx, "a") },
+		"Remove": func(s *site, ctx context.Context) { s.Remove(ctx, "a") },
+		"Clear": func(s *site, ctx context.Context) {
+			if err := s.Clear(ctx); err != nil {
+				t.Error(err)
+			}
+		},
+		"SetDeadline": func(s *site, ctx context.Context) { s.SetDeadline(ctx, time.Now().Add(time.Hour)) },
+	} {
+		s := newSite(t, nil)
+		s.visit(func(ctx context.Context) { s.Put(ctx, "a", 1) })
+		before := s.cookies["session"]
+		w := s.visit(func(ctx context.Context) {
+			if err := s.Destroy(ctx); err != nil {
+				t.Error(err)
+			}
+			then(s, ctx)
+		})
+		if w.Code != http.StatusOK || s.cookies["session"] == before || (len(s.cookies) == 0) != (name != "SetDeadline") {
+			t.Errorf("%s: status %d, cookies %v", name, w.Code, s.cookies)
+		}
+		s.visit(func(ctx context.Context) {
+			if left := time.Until(s.Deadline(ctx)); s.Exists(ctx, "a") || (left > time.Hour) != (name != "SetDeadline") {
+				t.Errorf("%s: afterwards %q, which ends in %v", name, s.Keys(ctx), left)
+			}
+		})
+	}
+}
+
+// What is merged has the type that it had, whatever stood in its place.
+func TestMergeTypes(t *testing.T) {
+	s := newSite(t, nil)
+	s.visit(func(ctx context.Context) { s.Put(ctx, "n", "text"); s.Put(ctx, "id", int64(7)) })
+	other := s.cookies["session"]
+	delete(s.cookies, "session")
+	s.visit(func(ctx context.Context) { s.Put(ctx, "n", int64(1)); s.Put(ctx, "id", "seven") })
+	s.visit(func(ctx context.Context) {
+		if err := s.MergeSession(ctx, other); err != nil {
+			t.Error(err)
+		}
+	})
+	s.visit(func(ctx context.Context) {
+		if s.GetString(ctx, "n") != "text" || s.GetInt64(ctx, "id") != 7 {
+			t.Errorf("n is %#v, id %#v", s.Get(ctx, "n"), s.Get(ctx, "id"))
+		}
+	})
+}
+
 // Load and Commit work without the middleware.
 func TestByHand(t *testing.T) {
 	s := newSite(t, nil)
@@ -241,6 +293,16 @@ func TestConfiguration(t *testing.T) {
 		"readable by scripts": func(m *scs.SessionManager) { m.Cookie.HttpOnly = false },
 		"a cookie's name":     func(m *scs.SessionManager) { m.Cookie.Name = "a b" },
 		"no store":            func(m *scs.SessionManager) { m.Store = nil },
+		"sealing": func(m *scs.SessionManager) {
+			m.Configure = func(c *session.Config) {
+				c.Sealing = session.Sealing{All: true, Keys: []session.SealingKey{{ID: "one", Secret: make([]byte, 32)}}}
+			}
+		},
+		"sealing of one entry": func(m *scs.SessionManager) {
+			m.Configure = func(c *session.Config) {
+				c.Sealing = session.Sealing{Entries: []string{"t"}, Keys: []session.SealingKey{{ID: "one", Secret: make([]byte, 32)}}}
+			}
+		},
 	} {
 		m := scs.New()
 		change(m)
@@ -288,7 +350,10 @@ func (importer) Find(r *http.Request) string {
 }
 
 func (importer) Load(context.Context, string) (*session.Imported, error) {
-	return &session.Imported{Entries: map[string]any{"n": int64(1), "odd": map[cart]string{{"a", 1}: "b"}}}, nil
+	return &session.Imported{
+		Entries:  map[string]any{"n": int64(1), "odd": map[cart]string{{"a", 1}: "b"}},
+		Deadline: time.Now().Add(10 * time.Minute),
+	}, nil
 }
 
 func (importer) End(context.Context, string) error { return nil }
@@ -303,6 +368,17 @@ func TestImport(t *testing.T) {
 		odd, _ := s.Get(ctx, "odd").(map[cart]string)
 		if s.GetInt64(ctx, "n") != 1 || odd[cart{"a", 1}] != "b" {
 			t.Errorf("n is %#v, odd %#v", s.Get(ctx, "n"), s.Get(ctx, "odd"))
+		}
+		if left := time.Until(s.Deadline(ctx)); left > 10*time.Minute || left < 9*time.Minute {
+			t.Errorf("it ends in %v", left)
+		}
+		if err := s.RenewToken(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	s.visit(func(ctx context.Context) {
+		if left := time.Until(s.Deadline(ctx)); s.GetInt64(ctx, "n") != 1 || left < 23*time.Hour {
+			t.Errorf("after a login it ends in %v", left)
 		}
 	})
 }

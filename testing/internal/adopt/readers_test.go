@@ -2,6 +2,8 @@ package adopt
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"encoding/gob"
@@ -61,8 +63,9 @@ func checkSCS(t *testing.T, m *scs.SessionManager, from *adopt.SCS) {
 	if got, want := entries(t, in), `{"cart":[{"SKU":"a-1","N":2}],"name":"Änne \"x\"","user":42}`; got != want {
 		t.Errorf("entries are %s, want %s", got, want)
 	}
-	if left := time.Until(in.Deadline); left > m.Lifetime || left < m.Lifetime-time.Minute || in.Idle != m.IdleTimeout || in.NonPersistent {
-		t.Errorf("ends in %v, idle after %v, not persistent %v", left, in.Idle, in.NonPersistent)
+	if left := time.Until(in.Deadline); left > m.Lifetime || left < m.Lifetime-time.Minute || in.Idle != m.IdleTimeout ||
+		in.NonPersistent || !in.Persistent {
+		t.Errorf("ends in %v, idle after %v, not persistent %v, persistent %v", left, in.Idle, in.NonPersistent, in.Persistent)
 	}
 	checkEnd(t, from, cookie)
 }
@@ -202,6 +205,63 @@ func TestPGStoreKeys(t *testing.T) {
 	checkGone(t, from, "shop="+cookie)
 }
 
+// TestPGStoreSharedKey: pairs that share a hash key differ in their block keys alone, as in securecookie.
+func TestPGStoreSharedKey(t *testing.T) {
+	db := onPostgres(t)
+	exec(t, db, httpSessions)
+	codecs := securecookie.CodecsFromPairs(hashKey, blockKey)
+	cookie, err := securecookie.EncodeMulti("shop", "THEID", codecs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := securecookie.EncodeMulti("shop", map[any]any{"n": 1}, codecs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, putHTTPSession, []byte("THEID"), []byte(data))
+	newer := []byte("another encryption key, 32 bytes")
+	for _, keys := range [][][]byte{{hashKey, newer, hashKey, blockKey}, {hashKey, nil, hashKey, blockKey}} {
+		from := &adopt.PGStore{DB: db, Cookie: "shop", KeyPairs: keys}
+		if got := entries(t, load(t, from, "shop="+cookie)); got != `{"n":1}` {
+			t.Errorf("entries are %s", got)
+		}
+	}
+	checkForeignData(t, &adopt.PGStore{DB: db, Cookie: "shop", KeyPairs: [][]byte{hashKey, newer}}, "THEID")
+}
+
+// checkForeignData: a row that no key opens is a new visit.
+func checkForeignData(t *testing.T, from session.Importer, token string) {
+	t.Helper()
+	if _, err := from.Load(t.Context(), token); !errors.Is(err, session.ErrCorrupt) {
+		t.Errorf("%v, want %v", err, session.ErrCorrupt)
+	}
+}
+
+// TestPGStoreNonPersistent: with MaxAge 0, pgstore writes rows that have expired at once.
+func TestPGStoreNonPersistent(t *testing.T) {
+	db := onPostgres(t)
+	exec(t, db, httpSessions)
+	codecs := securecookie.CodecsFromPairs(hashKey)
+	cookie, err := securecookie.EncodeMulti("shop", "THEID", codecs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := securecookie.EncodeMulti("shop", map[any]any{"n": 1}, codecs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, putHTTPSession, []byte("THEID"), []byte(data))
+	exec(t, db, `update http_sessions set expires_on = now()`)
+	from := &adopt.PGStore{DB: db, Cookie: "shop", KeyPairs: [][]byte{hashKey}}
+	checkGone(t, from, "shop="+cookie)
+	from.NonPersistent = true
+	in := load(t, from, "shop="+cookie)
+	if entries(t, in) != `{"n":1}` || !in.NonPersistent || !in.Deadline.IsZero() || time.Since(in.Created) < 59*time.Minute {
+		t.Errorf("%s, not persistent %v, from %v to %v", entries(t, in), in.NonPersistent, in.Created, in.Deadline)
+	}
+	checkEnd(t, from, "shop="+cookie)
+}
+
 func TestConnectPGRows(t *testing.T) {
 	db := onPostgres(t)
 	exec(t, db, connectSession)
@@ -217,7 +277,8 @@ func TestConnectPGRows(t *testing.T) {
 	for i, row := range rows(t, "connectpg") {
 		exec(t, db, `insert into session values ($1, $2, now() + interval '1 hour')`, row.Key, row.Data)
 		in := load(t, from, row.Cookie)
-		if entries(t, in) != want[i].entries || in.Idle != want[i].idle || in.NonPersistent != want[i].browser || !in.Deadline.IsZero() {
+		if entries(t, in) != want[i].entries || in.Idle != want[i].idle || in.NonPersistent != want[i].browser ||
+			in.Persistent == want[i].browser || !in.Deadline.IsZero() {
 			t.Errorf("%s, idle after %v, not persistent %v, ends %v", entries(t, in), in.Idle, in.NonPersistent, in.Deadline)
 		}
 		if other := (&adopt.ConnectPG{DB: db, Secrets: []string{"old secret"}}); other.Find(request(row.Cookie)) != "" {
@@ -226,6 +287,51 @@ func TestConnectPGRows(t *testing.T) {
 		checkEnd(t, from, row.Cookie)
 		exec(t, db, `insert into session values ($1, $2, now() - interval '1 second')`, row.Key, row.Data)
 		checkGone(t, from, row.Cookie)
+	}
+}
+
+// TestConnectPGCookies: what express-session keeps of a cookie that ends with the browser, and of others.
+func TestConnectPGCookies(t *testing.T) {
+	db := onPostgres(t)
+	exec(t, db, connectSession)
+	const day = 24 * time.Hour
+	for cookie, want := range map[string]struct {
+		idle       time.Duration
+		persistent bool
+		fails      error
+	}{
+		`{"originalMaxAge":null}`: {idle: day}, `{"originalMaxAge":false,"expires":false}`: {idle: day}, `{}`: {idle: day},
+		`{"originalMaxAge":1500.5}`: {idle: 1500*time.Millisecond + 500*time.Microsecond, persistent: true},
+		`{"originalMaxAge":"x"}`:    {fails: session.ErrCorrupt}, `{"originalMaxAge":true}`: {fails: session.ErrCorrupt},
+		`"x"`: {fails: session.ErrCorrupt},
+	} {
+		exec(t, db, `delete from session`)
+		exec(t, db, `insert into session values ('id', $1, now() + interval '1 hour')`, `{"cookie":`+cookie+`,"n":1}`)
+		in, err := (&adopt.ConnectPG{DB: db}).Load(t.Context(), "id")
+		if want.fails != nil {
+			if !errors.Is(err, want.fails) {
+				t.Errorf("%s: %v, want %v", cookie, err, want.fails)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", cookie, err)
+		} else if in.Idle != want.idle || in.Persistent != want.persistent || in.NonPersistent == want.persistent {
+			t.Errorf("%s: idle after %v, persistent %v, not persistent %v", cookie, in.Idle, in.Persistent, in.NonPersistent)
+		}
+	}
+}
+
+// TestConnectPGDisableTouch: a session that nobody touches ends when its row says so.
+func TestConnectPGDisableTouch(t *testing.T) {
+	db := onPostgres(t)
+	exec(t, db, connectSession)
+	for i, row := range rows(t, "connectpg") {
+		exec(t, db, `insert into session values ($1, $2, now() + interval '1 hour')`, row.Key, row.Data)
+		in := load(t, &adopt.ConnectPG{DB: db, Secrets: []string{"new secret"}, DisableTouch: true}, row.Cookie)
+		if left := time.Until(in.Deadline); left > time.Hour || left < 59*time.Minute || in.Idle != 0 || in.NonPersistent != (i == 1) {
+			t.Errorf("ends in %v, idle after %v, not persistent %v", left, in.Idle, in.NonPersistent)
+		}
 	}
 }
 
@@ -251,6 +357,27 @@ func TestDjangoRows(t *testing.T) {
 			checkGone(t, from, row.Cookie)
 		}
 	})
+}
+
+// TestDjangoExpiry: what set_expiry was called with says whether the cookie outlives the browser, before the setting.
+func TestDjangoExpiry(t *testing.T) {
+	db := onSQLite(t)
+	exec(t, db, `create table django_session (session_key varchar(40) primary key, session_data text not null, expire_date datetime not null)`)
+	for text, want := range map[string]struct{ persistent, not bool }{
+		`{}`: {not: true}, `{"_session_expiry":0}`: {not: true}, `{"_session_expiry":1209600}`: {persistent: true},
+	} {
+		signed := base64.RawURLEncoding.EncodeToString([]byte(text)) + ":1xWrhi"
+		key := sha256.Sum256([]byte("django.contrib.sessions.SessionStoresigner" + "the key of the site"))
+		mac := hmac.New(sha256.New, key[:])
+		mac.Write([]byte(signed))
+		data := signed + ":" + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+		exec(t, db, `replace into django_session values ('thekeyofthesession', ?, datetime('now', '+1 hour'))`, data)
+		from := &adopt.Django{DB: db, Dialect: adopt.SQLite, SecretKeys: []string{"the key of the site"}, NonPersistent: true}
+		in := load(t, from, "sessionid=thekeyofthesession")
+		if in.Persistent != want.persistent || in.NonPersistent != want.not || len(in.Entries) != 0 {
+			t.Errorf("%s: persistent %v, not persistent %v, entries %v", text, in.Persistent, in.NonPersistent, in.Entries)
+		}
+	}
 }
 
 // checkForeignKey: data that cannot be read is a new visit.

@@ -46,6 +46,7 @@ var sentinels = map[string]error{
 	"ErrValue": session.ErrValue, "ErrNoCookie": session.ErrNoCookie, "ErrClosed": session.ErrClosed,
 	"ErrCorrupt": session.ErrCorrupt, "ErrShutdown": session.ErrShutdown, "ErrConflict": store.ErrConflict,
 	"ErrExists": store.ErrExists, "ErrSealed": session.ErrSealed, "ErrUnproven": session.ErrUnproven, "ErrReused": store.ErrReused,
+	"ErrImportRefused": session.ErrImportRefused,
 }
 
 // exported returns the names that a file's var declarations export.
