@@ -116,7 +116,7 @@ func (r *round) killServer(ctx context.Context) error {
 	n := r.node()
 	n.kill()
 	r.pause(ctx, 300)
-	return n.Start()
+	return n.Supervise()
 }
 
 func (r *round) stopServer(ctx context.Context) error {

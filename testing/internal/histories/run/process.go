@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/simples-go/sessions/testing/internal/histories/drive"
 	"github.com/simples-go/sessions/testing/internal/histories/serve"
@@ -95,6 +96,18 @@ func (p *process) wait() error {
 type Node struct {
 	Config serve.Config
 	*process
+}
+
+// starting is for how long a node is started again and again.
+const starting = time.Minute
+
+// Supervise starts it again and again until it serves, as a supervisor does: there may be no database to be reached now.
+func (n *Node) Supervise() error {
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		if err := n.Start(); err == nil || time.Since(begun) > starting {
+			return err
+		}
+	}
 }
 
 // Start starts it, and returns once it serves.

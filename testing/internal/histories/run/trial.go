@@ -190,7 +190,7 @@ func (r *round) serve() error {
 		if i == r.Nodes-1 && r.has("short deadlines") {
 			n.Config.StoreTimeout = 5 * time.Millisecond
 		}
-		if err := n.Start(); err != nil {
+		if err := n.Supervise(); err != nil {
 			return err
 		}
 		r.nodes = append(r.nodes, n)

@@ -18,7 +18,7 @@ type node struct {
 }
 
 func (n *node) begin() error {
-	err := n.Start()
+	err := n.Supervise()
 	if err == nil {
 		n.pid.Store(int64(n.PID()))
 		n.life.Add(1)
@@ -32,9 +32,6 @@ const drain = 10 * time.Second
 // moment is how long it takes until something may have changed.
 const moment = 20 * time.Millisecond
 
-// starting is for how long a node is started again and again, as a supervisor does: there may be no primary now.
-const starting = time.Minute
-
 // restart takes the node out, ends it in peace, starts it again and takes it in.
 func (n *node) restart() error {
 	n.out.Store(true)
@@ -45,15 +42,8 @@ func (n *node) restart() error {
 	if err := n.Stop(); err != nil {
 		return err
 	}
-	for start := time.Now(); ; {
-		err := n.begin()
-		if err == nil {
-			break
-		}
-		if time.Since(start) > starting {
-			return err
-		}
-		time.Sleep(moment)
+	if err := n.begin(); err != nil {
+		return err
 	}
 	n.out.Store(false)
 	return nil
