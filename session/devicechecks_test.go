@@ -25,7 +25,7 @@ func TestAManagerWithinAsksForAProof(t *testing.T) {
 		s := deviceSite(t)
 		d := bound(t, s)
 		around := derive(t, s.m, func(c *session.Config) { c.DeviceBound = outer })
-		within := func(w http.ResponseWriter, r *http.Request) (before, inside, after error, owner string) {
+		within := func(w http.ResponseWriter, r *http.Request) (owner string, before, inside, after error) {
 			around.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				of := session.FromContext(r.Context())
 				before = of.Err()
@@ -34,15 +34,15 @@ func TestAManagerWithinAsksForAProof(t *testing.T) {
 				})).ServeHTTP(w, r)
 				after = of.Err()
 			})).ServeHTTP(w, r)
-			return before, inside, after, owner
+			return owner, before, inside, after
 		}
-		before, inside, after, owner := within(httptest.NewRecorder(), d.request())
+		owner, before, inside, after := within(httptest.NewRecorder(), d.request())
 		if err := errors.Join(before, inside, after); err != nil || owner != "ann" {
 			t.Errorf("%s, with the proof: %q, %v", name, owner, err)
 		}
 		delete(d.cookies, proofCookie)
 		s.store.taken()
-		before, inside, after, owner = within(httptest.NewRecorder(), d.request())
+		owner, before, inside, after = within(httptest.NewRecorder(), d.request())
 		if before != nil && name != "one that asks as well" || !errors.Is(inside, session.ErrUnproven) || owner != "" {
 			t.Errorf("%s: before %v; within %v, owner %q", name, before, inside, owner)
 		}
