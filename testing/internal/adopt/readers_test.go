@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/gob"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/pgxstore"
+	"github.com/alexedwards/scs/postgresstore"
 	"github.com/alexedwards/scs/sqlite3store"
 	"github.com/alexedwards/scs/v2"
 	"github.com/gorilla/securecookie"
@@ -92,13 +94,22 @@ func checkEnd(t *testing.T, from session.Importer, cookie string) {
 }
 
 func TestSCSOnPostgres(t *testing.T) {
-	for _, hashed := range []bool{false, true} {
-		db := containers.Postgres(t, containers.WithoutMigrations())
-		pool := sqlOf(t, db)
-		exec(t, pool, `create table sessions (token text primary key, data bytea not null, expiry timestamptz not null)`)
-		m := scs.New()
-		m.Store, m.HashTokenInStore = pgxstore.NewWithCleanupInterval(db.Pool, 0), hashed
-		checkSCS(t, m, &adopt.SCS{DB: pool, HashTokenInStore: hashed})
+	for name, store := range map[string]func(*containers.Database, *sql.DB) scs.Store{
+		"pgxstore": func(db *containers.Database, _ *sql.DB) scs.Store { return pgxstore.NewWithCleanupInterval(db.Pool, 0) },
+		"postgresstore": func(_ *containers.Database, pool *sql.DB) scs.Store {
+			return postgresstore.NewWithCleanupInterval(pool, 0)
+		},
+	} {
+		for _, hashed := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", hashed ", hashed), func(t *testing.T) {
+				db := containers.Postgres(t, containers.WithoutMigrations())
+				pool := sqlOf(t, db)
+				exec(t, pool, `create table sessions (token text primary key, data bytea not null, expiry timestamptz not null)`)
+				m := scs.New()
+				m.Store, m.HashTokenInStore = store(db, pool), hashed
+				checkSCS(t, m, &adopt.SCS{DB: pool, HashTokenInStore: hashed})
+			})
+		}
 	}
 }
 
