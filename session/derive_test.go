@@ -349,6 +349,31 @@ func TestAChangeAroundAStricterManager(t *testing.T) {
 	}
 }
 
+// A login around a stricter manager brings its cookie, whoever answers and however it was saved.
+func TestALoginAroundAStricterManager(t *testing.T) {
+	for name, save := range map[string]func(*session.Session) error{
+		"at the commit":  func(*session.Session) error { return nil },
+		"by the handler": func(of *session.Session) error { return of.Save(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			strict := derive(t, s.m, func(c *session.Config) { c.AbsoluteTimeout, c.IdleTimeout = 10*time.Minute, 5*time.Minute })
+			b := s.browser(s.stored("a"))
+			s.store.Advance(30 * time.Minute)
+			w := b.visit(func(w http.ResponseWriter, r *http.Request) {
+				of := session.FromContext(r.Context())
+				s.ok(errors.Join(of.Rotate(), save(of)))
+				strict.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					wantIs(t, "inside", session.FromContext(r.Context()).Err(), session.ErrExpired)
+					w.WriteHeader(http.StatusAccepted)
+				})).ServeHTTP(w, r)
+			})
+			wantStatus(t, w, http.StatusAccepted)
+			wantKeys(t, b.keys(), "a")
+		})
+	}
+}
+
 // What a handler under a derived manager has left to be saved at its return is saved as at the end of a request.
 func TestTheEndUnderADerivedManager(t *testing.T) {
 	under := func(s *site, change func(c *session.Config), inner http.HandlerFunc) http.HandlerFunc {

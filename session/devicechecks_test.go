@@ -93,10 +93,11 @@ func TestWithheldWithin(t *testing.T) {
 		t.Errorf("a link: %v", w.Header())
 	}
 	handshake := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Origin": {"https://app.example.com"}}
-	serve(handshake, func(w http.ResponseWriter, r *http.Request) {
+	w := serve(handshake, func(w http.ResponseWriter, r *http.Request) {
 		wantIs(t, "the socket's context", context.Cause(r.Context()), session.ErrUnproven)
-		http.Error(w, "", http.StatusForbidden)
+		http.Error(w, "", http.StatusTeapot)
 	})
+	wantStatus(t, w, http.StatusTeapot)
 	before := d.token()
 	serve(nil, func(_ http.ResponseWriter, r *http.Request) { s.ok(session.FromContext(r.Context()).Login("ann")) })
 	if owner, err := d.owner(); owner != "ann" || err != nil || d.token() == before {
@@ -205,9 +206,12 @@ func TestDeviceRoutesWithin(t *testing.T) {
 	for _, path := range []string{"/device/register", "/device/refresh"} {
 		r := httptest.NewRequest(http.MethodPost, "https://app.example.com"+path, nil)
 		r.AddCookie(&http.Cookie{Name: hostCookie, Value: d.token()})
-		around.Handler(s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		w := httptest.NewRecorder()
+		around.Handler(s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			wantIs(t, path, session.FromContext(r.Context()).Err(), session.ErrUnproven)
-		}))).ServeHTTP(httptest.NewRecorder(), r)
+			w.WriteHeader(http.StatusTeapot)
+		}))).ServeHTTP(w, r)
+		wantStatus(t, w, http.StatusTeapot)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestARequestThatBeginsInTimeEndsWell(t *testing.T) {
 func TestABriefSessionExpiresUnderItsSocket(t *testing.T) {
 	for name, inner := range map[string]bool{"of the manager": false, "of one derived from it": true} {
 		bubble(t, name, func(t *testing.T) {
-			s := newSite(t, func(c *session.Config) { c.IdleTimeout, c.WebSocket.NoKeepAlive = 30*time.Second, true })
+			s := newSite(t, func(c *session.Config) { c.IdleTimeout, c.WebSocket.NoKeepAlive = 30*time.Second, !inner })
 			r := s.browser(s.stored("a")).request()
 			for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Origin": "https://app.example.com"} {
 				r.Header.Set(name, value)
@@ -146,7 +146,7 @@ func TestABriefSessionExpiresUnderItsSocket(t *testing.T) {
 				}
 			})
 			if inner {
-				handler = derive(t, s.m, func(c *session.Config) { c.RotationGrace = time.Second }).Handler(handler)
+				handler = derive(t, s.m, func(c *session.Config) { c.WebSocket.NoKeepAlive = true }).Handler(handler)
 			}
 			s.m.Handler(handler).ServeHTTP(httptest.NewRecorder(), r)
 		})

@@ -288,7 +288,7 @@ func (x *Exchange) announced() (*token, cookieDue) {
 	switch {
 	case s.cookie == cookieExpiry && x.arrived == nil:
 		return nil, cookieNone
-	case s.cookie == cookieToken && s.ended != nil:
+	case s.cookie == cookieToken && s.ended != nil && s.ended != errWithheld:
 		return nil, cookieNone // a parallel request may have sent a newer one, which this would overwrite
 	}
 	return s.row.token, s.cookie

@@ -119,8 +119,8 @@ func (t *takeover) claim(ctx context.Context, first *readout) (born time.Time, e
 		if !errors.Is(err, ErrExpired) {
 			return rec.CreatedAt, failed("claim", err)
 		}
-		if err := t.void(ctx); err != nil {
-			return time.Time{}, failed("void", err)
+		if err := t.clear(ctx); err != nil {
+			return time.Time{}, failed("clear", err)
 		}
 	}
 	return time.Time{}, ErrExpired // it has another token, and goes with the collector
@@ -166,6 +166,20 @@ func (t *takeover) abandon(ctx context.Context, why error) (bool, error) {
 		return t.movedLately(ctx)
 	}
 	return false, why
+}
+
+// clear deletes the row if it has expired still: a parallel request may have made it anew meanwhile, and use it.
+func (t *takeover) clear(ctx context.Context) error {
+	for _, of := range []*token{t.claimed, t.token} {
+		_, err := t.m.store.Load(ctx, t.lasting(of))
+		if errors.Is(err, ErrExpired) {
+			err = t.m.store.Delete(ctx, t.ref(of))
+		}
+		if err != nil && !errors.Is(err, ErrGone) {
+			return err
+		}
+	}
+	return nil
 }
 
 // void deletes the row, be it a claim or the session, unless that has got another token since.

@@ -727,3 +727,27 @@ func TestImportSeals(t *testing.T) {
 		t.Errorf("the store holds %s", raw)
 	}
 }
+
+// Two first visits meet at a copy that has expired: what one has made anew, and uses, the other leaves.
+func TestImportBesideACopyMadeAnew(t *testing.T) {
+	m := newMove(t, session.Import{Copy: true}, nil)
+	cookie := m.sees(adaIsHere, oldCookie)
+	m.store.Advance(2 * time.Hour)
+	asked := 0 // since it has found the row: first whether that has expired
+	m.store.hook(func(_ context.Context, op string) error {
+		if op == "create" || asked > 0 {
+			asked++
+		}
+		if asked < 3 {
+			return nil
+		}
+		m.store.hook(nil)
+		m.sees(adaIsHere, oldCookie)
+		s := m.open(cookie)
+		return errors.Join(s.Set("here", 1), s.Save(t.Context()))
+	})
+	m.sees(adaIsHere, oldCookie)
+	if !m.open(cookie).Has("here") {
+		t.Error("what was acknowledged is gone")
+	}
+}

@@ -23,27 +23,34 @@ type Key[T any] struct {
 // map, each call of Get returns a copy, made by way of JSON as if it had been stored.
 func NewKey[T any](name string, def T) Key[T] {
 	k := Key[T]{name: name, def: def}
-	if v := reflect.ValueOf(&def).Elem(); holdsReferences(v.Type()) && !v.IsZero() {
+	if holdsReferences(reflect.ValueOf(&def).Elem()) {
 		k.text, _ = encode(def, math.MaxInt) // what is no JSON can be no entry either: Set says so
 	}
 	return k
 }
 
-// holdsReferences reports whether values of a type may have a part in common after an assignment. A time.Time has none
-// that anybody could change.
-func holdsReferences(t reflect.Type) bool {
-	switch t.Kind() {
+// holdsReferences reports whether a value and a copy of it may have a part in common. Of a time.Time it is one that
+// nobody can change.
+func holdsReferences(v reflect.Value) bool {
+	switch v.Kind() {
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if holdsReferences(t.Field(i).Type) {
-				return t != reflect.TypeFor[time.Time]()
+		for i := range v.NumField() {
+			if holdsReferences(v.Field(i)) {
+				return v.Type() != reflect.TypeFor[time.Time]()
 			}
 		}
-		return false
 	case reflect.Array:
-		return holdsReferences(t.Elem())
+		for i := range v.Len() {
+			if holdsReferences(v.Index(i)) {
+				return true
+			}
+		}
+	case reflect.Interface:
+		return holdsReferences(v.Elem())
+	case reflect.Map, reflect.Slice, reflect.Pointer, reflect.Func, reflect.Chan, reflect.UnsafePointer:
+		return !v.IsNil()
 	}
-	return t.Kind() > reflect.Complex128 && t.Kind() != reflect.String
+	return false
 }
 
 // EndsAfter returns the key of an entry that ends before its session does: d after it was last set, as SetFor has it.

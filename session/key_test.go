@@ -51,6 +51,9 @@ func TestADefaultIsNotShared(t *testing.T) {
 		b["tea"]++
 		l[0], i[0].Tags[0], p.Tags[0] = "b", "b", "b"
 	}
+	if n, err := session.NewKey[any]("n", 1).Get(site.m.NewSession()); err != nil || n != 1 {
+		t.Errorf("a default without references: %T, %v", n, err)
+	}
 	since := time.Now()
 	if got, err := session.NewKey("since", since).Get(site.m.NewSession()); err != nil || got != since {
 		t.Errorf("a default without references: %v, %v", got, err)

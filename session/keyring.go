@@ -61,6 +61,11 @@ func (r *keyring) renewSoon() {
 	}
 	go func() {
 		defer r.fetching.Unlock()
+		defer func() {
+			if recover() != nil { // of the application's function, on a goroutine that nobody else guards
+				r.logger.Error("session: Sealing.KeySource has panicked, and sealing goes on with the keys of before")
+			}
+		}()
 		if err := r.fetch(); err != nil {
 			r.logger.Warn("session: sealing goes on with the keys of before", "error", err)
 		}

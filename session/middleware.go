@@ -46,6 +46,9 @@ func (m *Manager) join(around *scope, w http.ResponseWriter, r *http.Request, ne
 	s := around.x.Session()
 	defer s.setManager(m)()
 	around.x.checkDevice(m, r)
+	if isUpgrade(r) && m.config.WebSocket.NoKeepAlive {
+		s.letExpire()
+	}
 	s.keepAlive(around.x.ctx)
 	if isUpgrade(r) && m.config.WebSocket.Create {
 		s.wantRow()

@@ -321,6 +321,29 @@ func TestTheCurrentKeyIsLearnt(t *testing.T) {
 	})
 }
 
+// A source that panics in the background ends no process.
+func TestASourceThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		source := func(context.Context) ([]session.SealingKey, error) {
+			if asked++; asked > 1 {
+				panic("no")
+			}
+			return []session.SealingKey{sealingKey("old")}, nil
+		}
+		site := newSite(t, func(c *session.Config) { c.Sealing = session.Sealing{All: true, KeySource: source} })
+		of := site.m.NewSession()
+		time.Sleep(5 * time.Minute)
+		site.ok(errors.Join(of.Set("token", "secret"), of.Save(t.Context())))
+		synctest.Wait()
+		wantEntry(t, "sealed", site.open(of), "token", "secret")
+		if asked != 2 || !strings.Contains(site.log.String(), "panicked") {
+			t.Errorf("asked %d times; log %s", asked, site.log)
+		}
+		site.ok(site.m.Shutdown(t.Context()))
+	})
+}
+
 func TestSealingIsChecked(t *testing.T) {
 	key := sealingKey("k")
 	source := func(context.Context) ([]session.SealingKey, error) { return nil, nil }
