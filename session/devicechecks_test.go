@@ -128,11 +128,14 @@ func TestAPlantedProof(t *testing.T) {
 		"more than looked": {[]string{"1", "2", "3", "4", right}, false},
 		"others alone":     {[]string{foreign, "x"}, false},
 	} {
-		s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		w := httptest.NewRecorder()
+		s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if of := session.FromContext(r.Context()); of.DeviceProven() != c.proven || (of.Err() == nil) != c.proven {
 				t.Errorf("%s: proven %t, %v", name, of.DeviceProven(), of.Err())
 			}
-		})).ServeHTTP(httptest.NewRecorder(), lines(c.proofs...))
+			w.WriteHeader(http.StatusTeapot)
+		})).ServeHTTP(w, lines(c.proofs...))
+		wantStatus(t, w, http.StatusTeapot)
 	}
 }
 

@@ -216,20 +216,23 @@ func TestPGStoreKeys(t *testing.T) {
 	checkGone(t, from, "shop="+cookie)
 }
 
+// putShop writes a session as pgstore does, and returns its cookie's value.
+func putShop(t *testing.T, db *sql.DB, codecs ...securecookie.Codec) (cookie string) {
+	t.Helper()
+	cookie, err := securecookie.EncodeMulti("shop", "THEID", codecs...)
+	data, errData := securecookie.EncodeMulti("shop", map[any]any{"n": 1}, codecs...)
+	if err := errors.Join(err, errData); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, putHTTPSession, []byte("THEID"), []byte(data))
+	return cookie
+}
+
 // TestPGStoreSharedKey: pairs that share a hash key differ in their block keys alone, as in securecookie.
 func TestPGStoreSharedKey(t *testing.T) {
 	db := onPostgres(t)
 	exec(t, db, httpSessions)
-	codecs := securecookie.CodecsFromPairs(hashKey, blockKey)
-	cookie, err := securecookie.EncodeMulti("shop", "THEID", codecs...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := securecookie.EncodeMulti("shop", map[any]any{"n": 1}, codecs...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	exec(t, db, putHTTPSession, []byte("THEID"), []byte(data))
+	cookie := putShop(t, db, securecookie.CodecsFromPairs(hashKey, blockKey)...)
 	newer := []byte("another encryption key, 32 bytes")
 	for _, keys := range [][][]byte{{hashKey, newer, hashKey, blockKey}, {hashKey, nil, hashKey, blockKey}} {
 		from := &adopt.PGStore{DB: db, Cookie: "shop", KeyPairs: keys}
@@ -252,16 +255,7 @@ func checkForeignData(t *testing.T, from session.Importer, token string) {
 func TestPGStoreNonPersistent(t *testing.T) {
 	db := onPostgres(t)
 	exec(t, db, httpSessions)
-	codecs := securecookie.CodecsFromPairs(hashKey)
-	cookie, err := securecookie.EncodeMulti("shop", "THEID", codecs...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := securecookie.EncodeMulti("shop", map[any]any{"n": 1}, codecs...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	exec(t, db, putHTTPSession, []byte("THEID"), []byte(data))
+	cookie := putShop(t, db, securecookie.CodecsFromPairs(hashKey)...)
 	exec(t, db, `update http_sessions set expires_on = now()`)
 	from := &adopt.PGStore{DB: db, Cookie: "shop", KeyPairs: [][]byte{hashKey}}
 	checkGone(t, from, "shop="+cookie)

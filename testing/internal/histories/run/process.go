@@ -3,6 +3,7 @@ package run
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/simples-go/sessions/internal/retry"
 	"github.com/simples-go/sessions/testing/internal/histories/drive"
 	"github.com/simples-go/sessions/testing/internal/histories/serve"
 )
@@ -101,13 +103,15 @@ type Node struct {
 // starting is for how long a node is started again and again.
 const starting = time.Minute
 
-// Supervise starts it again and again until it serves, as a supervisor does: there may be no database to be reached now.
+// Supervise starts it, as a supervisor does again and again while Postgres refuses it. A node that ends in another way is
+// an error at once: a panic or a race at the start must not go unseen.
 func (n *Node) Supervise() error {
-	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		if err := n.Start(); err == nil || time.Since(begun) > starting {
-			return err
-		}
-	}
+	return retry.While(context.Background(), starting, retry.Backoff{First: 20 * time.Millisecond}, isRefused, n.Start)
+}
+
+func isRefused(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "postgres: ") && !strings.Contains(text, "goroutine ")
 }
 
 // Start starts it, and returns once it serves.
